@@ -1,0 +1,199 @@
+"""``matrix.toml``: its model, and a reader that says what is wrong where."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError
+
+from scripts import cells, consistency
+from scripts.errors import ConfigError
+from scripts.paths import MATRIX_TOML
+
+
+def _specifier(text: str) -> str:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        raise ValueError(f"{text!r} is no PEP 440 specifier; write one like '>=1.9,<2.3'") from None
+    return text
+
+
+def _release(text: str) -> str:
+    try:
+        parsed = Version(text)
+    except InvalidVersion:
+        raise ValueError(f"{text!r} is no PEP 440 version; write one like '2.5.1'") from None
+    if parsed.local or str(parsed) != text:
+        raise ValueError(f"{text!r} must be a plain public version; write {parsed.public!r}")
+    return text
+
+
+def _requirement(text: str) -> str:
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        raise ValueError(f"{text!r} is no PEP 508 requirement; write one like 'numpy<2'") from None
+    return text
+
+
+Specifier = Annotated[str, AfterValidator(_specifier), Field(description="A PEP 440 specifier, such as '>=1.9,<2.3'.")]
+Release = Annotated[str, AfterValidator(_release), Field(description="A torch version without local label.")]
+Require = Annotated[str, AfterValidator(_requirement), Field(description="A PEP 508 requirement.")]
+PythonName = Annotated[str, Field(pattern=r"^3\.\d+t?$", description="A Python, such as '3.11'.")]
+BuildName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.]*$", description="A build, such as 'cpu' or 'cu124'.")]
+
+
+class Table(BaseModel):
+    """A table of ``matrix.toml``: unknown keys are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Probes(Table):
+    """The tests that run inside every cell."""
+
+    path: str = Field("tests/cells", description="Folder of the tests, from the project's root.")
+    require: tuple[Require, ...] = Field((), description="What the tests themselves need, in every cell.")
+
+
+class Limits(Table):
+    """Wall-clock limits in seconds."""
+
+    resolve: float = Field(120, gt=0, description="For resolving one cell's requirements.")
+    install: float = Field(1800, gt=0, description="For downloading and installing one cell.")
+    startup: float = Field(180, gt=0, description="For starting Python, importing torch and collecting the probes.")
+    probe: float = Field(120, gt=0, description="For one probe.")
+
+
+class Budget(Table):
+    """How much of the machine a run may take."""
+
+    disk: ByteSize = Field(ByteSize(12_000_000_000), gt=0, description="Environments and cache together.")
+    jobs: int | None = Field(None, ge=1, description="Cells at once; by default from cores, memory and disk.")
+    downloads: int | None = Field(None, ge=1, description="Cells that download and unpack at once.")
+
+
+class Build(Table):
+    """A wheel variant: where its wheels are, and for which releases it was published."""
+
+    releases: Specifier
+    index: str | None = Field(None, pattern=r"^(https?|file)://", description="Index that serves torch for this build.")
+    fallback: BuildName | None = Field(None, description="Build to take when this one's index is out of reach.")
+    gpu: bool = Field(False, description="Whether the machine's GPUs stay visible in this build's cells.")
+
+
+class Python(Table):
+    """A Python that the probes run on, and the releases that have wheels for it."""
+
+    releases: Specifier
+
+
+class Pin(Table):
+    """A requirement that some releases need, and why."""
+
+    require: Require
+    releases: Specifier = ">=0"
+    reason: str = Field(min_length=1)
+    source: str | None = Field(None, description="Where the reason can be checked.")
+
+
+class Selection(Table):
+    """A named set of cells."""
+
+    description: str = Field(min_length=1, description="The line that `nox -l` shows.")
+    releases: Literal["all", "latest-patch"] | Specifier | tuple[Release, ...]
+    builds: tuple[str, ...] = Field(
+        ("cpu",), min_length=1, description="Builds; a pattern such as 'cu*' takes all that fit."
+    )
+    pythons: dict[PythonName, Specifier] = Field(
+        {}, description="Which Python runs which release, the first that fits; by default as in the selection 'matrix'."
+    )
+    every_python: bool = Field(False, description="Run each release on every Python it has wheels for.")
+    cells: tuple[str, ...] = Field((), description="Further cells by id: bridges, above all.")
+
+
+class Matrix(Table):
+    """Everything that is tested."""
+
+    schema_: Literal[1] = Field(alias="schema", description="Version of this file's format.")
+    releases: tuple[Release, ...] = Field(min_length=1, description="Every stable release that is known, in order.")
+    probes: Probes = Probes()
+    limits: Limits = Limits()
+    budget: Budget = Budget()
+    builds: dict[BuildName, Build] = Field(min_length=1)
+    pythons: dict[PythonName, Python] = Field(min_length=1)
+    pins: tuple[Pin, ...] = ()
+    selections: dict[str, Selection] = Field(min_length=1)
+
+    def pins_for(self, release: str) -> list[Pin]:
+        """The pins that apply to a release, in the order of the file."""
+        return [pin for pin in self.pins if cells.matches(release, pin.releases)]
+
+
+def load(path: Path = MATRIX_TOML) -> Matrix:
+    """Read and check ``matrix.toml``. Raises `ConfigError` with every problem found."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(path, [f"can't be read: {error.strerror}"]) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path = MATRIX_TOML) -> Matrix:
+    """Check the text of a ``matrix.toml``. Raises `ConfigError` with every problem found."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [f"not TOML: {error}"]) from error
+    try:
+        matrix = Matrix.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(path, [_explain(details) for details in error.errors()]) from None
+    problems = [f"{where}: {what}" for where, what in consistency.problems(matrix)]
+    if problems:
+        raise ConfigError(path, problems)
+    return matrix
+
+
+def _explain(details: Any) -> str:
+    """One problem found by the model, with the key's path and the nearest key that exists."""
+    location = [str(part) for part in details["loc"]]
+    where = ".".join(
+        part for part in location if not part.startswith(("literal[", "function-", "tuple[", "constrained"))
+    )
+    match details["type"]:
+        case "extra_forbidden":
+            what = f"unknown key {location[-1]!r}" + consistency.nearest(location[-1], _keys_at(Matrix, location[:-1]))
+        case "missing":
+            what = "this key is required"
+        case _:
+            what = details["msg"].removeprefix("Value error, ")
+            if isinstance(details["input"], str | int | float | bool):
+                what += f" (found {details['input']!r})" if repr(details["input"]) not in what else ""
+    return f"{where}: {what}"
+
+
+def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """The keys that the table at ``location`` may have."""
+    for part in location:
+        field = next((f for n, f in model.model_fields.items() if (f.alias or n) == part), None)
+        if field is None:
+            continue  # the name of an entry in a table of tables, or an index
+        inner = [t for t in _types_in(field.annotation) if isinstance(t, type) and issubclass(t, BaseModel)]
+        if inner:
+            model = inner[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:
+    """All types that an annotation is made of."""
+    yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _types_in(argument)

@@ -1,0 +1,21 @@
+"""Every path the engine uses, named once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+MATRIX_TOML: Final = ROOT / "matrix.toml"
+PROBES: Final = ROOT / "tests" / "cells"
+RESULTS: Final = ROOT / "results"
+SCHEMAS: Final = ROOT / "scripts" / "schemas"
+
+#: Everything below is made by runs and not under version control.
+STATE: Final = ROOT / ".matrix"
+RECORDS: Final = STATE / "records"
+LOCKS: Final = STATE / "locks"
+LOGS: Final = STATE / "logs"
+ENVIRONMENTS: Final = STATE / "envs"
+CACHE: Final = STATE / "cache"
+REPORTS: Final = STATE / "reports"
