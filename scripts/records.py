@@ -134,6 +134,11 @@ class Record(Part):
         """Whether the cell was had and its probes ran: only then can behaviour be compared."""
         return self.status == "recorded"
 
+    @property
+    def tells(self) -> bool:
+        """Whether the record tells of torch at all, be it of a crash at its import; else it couldn't be had."""
+        return self.torch is not None or (self.reason is not None and self.reason.stage in {"import", "run"})
+
 
 class Timings(Part):
     """Seconds of wall-clock time that each stage took; None where it wasn't reached."""
@@ -219,14 +224,16 @@ class Store:
         """Every record of the folder. Raises `SchemaError` at the first that can't be read."""
         return [parse(path.read_bytes(), model, path) for path in self.paths()]
 
-    def get(self, key: CellKey, model: type[R]) -> R | None:
-        """The record of a cell, if there is one."""
-        path = self.path(key)
-        return parse(path.read_bytes(), model, path) if path.exists() else None
+    def at(self, path: Path, model: type[R]) -> R | None:
+        """The record in a file, if there is one."""
+        try:
+            return parse(path.read_bytes(), model, path)
+        except FileNotFoundError:
+            return None
 
-    def put(self, record: Record) -> Path:
-        """Write a record whole or not at all."""
-        path = self.path(record.cell)
+    def put(self, record: Record, path: Path | None = None) -> Path:
+        """Write a record whole or not at all, in the place of its cell if ``path`` isn't given."""
+        path = path or self.path(record.cell)
         write_atomically(path, dump(record))
         return path
 

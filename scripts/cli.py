@@ -1,0 +1,76 @@
+"""``python -m scripts NAME …``: finds the command, runs it, and turns errors into text and exit codes, once."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Final
+
+from scripts.errors import Exit, MatrixError
+
+#: Each command is a module of `scripts.commands`; its docstring is its help. Imported only when it is run.
+COMMANDS: Final = {
+    "run": "run a selection, show the table and the drift",
+    "accept": "make fresh records the accepted results",
+    "report": "timelines and change points",
+    "bisect": "the release where a signature changed",
+    "scan": "the history of a file inside torch's wheels",
+    "plan": "the cells of a selection, for a CI engine",
+    "doctor": "what this machine can run",
+    "update": "releases that the index has and matrix.toml lacks",
+}
+
+
+def main(arguments: Sequence[str] | None = None, *, program: str = "python -m scripts") -> int:
+    """Run one command. Returns its exit code; never raises for what a user can mend."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(_overview(program))
+        return Exit.OK if arguments else Exit.USAGE
+    name, *rest = arguments
+    if name not in COMMANDS:
+        print(f"error: no command {name!r}\n\n{_overview(program)}", file=sys.stderr)
+        return Exit.USAGE
+    return run_command(name, rest, program=f"{program} {name}")
+
+
+def run_command(name: str, arguments: Sequence[str], *, program: str) -> int:
+    """Run the command ``name``; ``program`` is how the usage line calls it."""
+    command = importlib.import_module(f"scripts.commands.{name}")
+    parser = _parser(command, program)
+    try:
+        options = parser.parse_args(list(arguments))
+    except SystemExit as stop:  # argparse's own: 0 after --help, 2 for bad usage
+        return Exit.OK if stop.code in {0, None} else Exit.USAGE
+    try:
+        return int(command.run(options))
+    except MatrixError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit
+    except KeyboardInterrupt as interruption:
+        print(
+            f"interrupted{f' by {interruption}' if interruption.args else ''}; finished cells are kept", file=sys.stderr
+        )
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return Exit.OK
+
+
+def _parser(command: ModuleType, program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    return parser
+
+
+def _overview(program: str) -> str:
+    width = max(map(len, COMMANDS))
+    return "\n".join([f"usage: {program} COMMAND …", "", *(f"  {n:<{width}}  {text}" for n, text in COMMANDS.items())])

@@ -1,0 +1,154 @@
+"""Disk: what environments and cache hold, kept within a budget.
+
+Environments are hard links into uv's cache, so what counts is what the cache holds unpacked. A ledger beside the
+cache knows each wheel's unpacked size; a wheel that was never unpacked is estimated from its own size.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+from pydantic import ByteSize
+
+from scripts import machine, process
+from scripts.failures import CellError
+from scripts.interpreters import uv_bin
+from scripts.locks import Lock
+from scripts.records import write_atomically
+
+#: Unpacked bytes a byte of wheel: the CUDA libraries make 1.6, torch itself 1.7 to 2.2 (wheels of 1.9 to 2.15).
+UNPACKED_RATIO = 2.3
+
+
+def human(size: float) -> str:
+    """A size for people, in decimal units as indexes and disks have them."""
+    return ByteSize(int(size)).human_readable(decimal=True)
+
+
+class Footprint:
+    """The budget of one folder of environments and cache, shared by all threads of a run."""
+
+    def __init__(self, cache: Path, budget: int) -> None:
+        self.cache, self.budget = cache, budget
+        self._ledger_file = cache / "ledger.json"
+        self._changed = threading.Condition()
+        self._reserved: dict[str, int] = {}
+        self._installing: dict[str, Lock] = {}
+        self._installed: dict[str, Lock] = {}
+        self._wanted: dict[str, Lock] = {}
+
+    def expect(self, name: str, lock: Lock) -> None:
+        """Say that a cell to come needs the wheels of a lock, so that they are dropped last."""
+        with self._changed:
+            self._wanted[name] = lock
+
+    def missing(self, lock: Lock) -> int:
+        """Bytes to download for a lock: the wheels that the cache doesn't hold."""
+        held = self._ledger()
+        return sum(w.size or 0 for w in lock.wheels if _key(w.name, w.version, w.sha256) not in held)
+
+    @contextmanager
+    def reserved(self, name: str, lock: Lock) -> Iterator[None]:
+        """Hold room for a cell, dropping what nobody needs any more; waits for other cells to finish.
+
+        Raises:
+            CellError: it can't fit, whatever is dropped.
+        """
+        with self._changed:
+            while not self._fits(name, lock):
+                self._changed.wait()
+        try:
+            yield
+        finally:
+            with self._changed:
+                for table in (self._reserved, self._installing, self._installed, self._wanted):
+                    table.pop(name, None)
+                self._changed.notify_all()
+
+    def installed(self, name: str, lock: Lock, sizes: dict[str, int]) -> None:
+        """Note what a cell's wheels really take, once they are unpacked."""
+        with self._changed, self._exclusive():
+            ledger = self._ledger()
+            for wheel in lock.wheels:
+                ledger[_key(wheel.name, wheel.version, wheel.sha256)] = sizes.get(wheel.name, 0)
+            write_atomically(self._ledger_file, json.dumps(ledger, indent=0))
+            self._reserved[name] = 0
+            self._installed[name] = self._installing.pop(name)
+            self._changed.notify_all()
+
+    def _fits(self, name: str, lock: Lock) -> bool:
+        """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
+        need = int(self.missing(lock) * UNPACKED_RATIO)
+        if need > self._room() and need:
+            self._drop(need - self._room(), keep=[lock, *self._installing.values()])
+        if need <= self._room() or not need:
+            self._reserved[name], self._installing[name] = need, lock
+            return True
+        if self._reserved:
+            return False
+        raise CellError("install", "over the disk budget", f"needs {human(need)}, {human(max(0, self._room()))} free")
+
+    def _room(self) -> int:
+        """Bytes that may still be taken: within the budget, and on the disk."""
+        promised = sum(self._reserved.values())
+        within = self.budget - sum(self._ledger().values()) - promised
+        return min(within, machine.free_bytes(self.cache) - promised)
+
+    def _drop(self, short: int, keep: Iterable[Lock]) -> None:
+        """Take packages out of the cache: first what no cell to come needs, then the rest, the largest first."""
+        keep_keys = {_key(w.name, w.version, w.sha256) for lock in keep for w in lock.wheels}
+        later_keys = {_key(w.name, w.version, w.sha256) for lock in self._wanted.values() for w in lock.wheels}
+        ledger = self._ledger()
+        names: dict[str, int] = {}
+        for key, size in ledger.items():
+            names[key.split("==")[0]] = names.get(key.split("==")[0], 0) + size
+        in_use = {key.split("==")[0] for key in keep_keys & ledger.keys()}
+        later = {key.split("==")[0] for key in later_keys & ledger.keys()}
+        order = sorted(names.keys() - in_use, key=lambda name: (name in later, -names[name], name))
+        dropped: list[str] = []
+        freed = 0
+        for name in order:
+            if freed >= short:
+                break
+            dropped.append(name)
+            freed += names[name]
+        if dropped:
+            self._clean(dropped)
+
+    def _clean(self, names: list[str]) -> None:
+        with self._exclusive():
+            subprocess.run(
+                [uv_bin(), "cache", "clean", "--quiet", "--cache-dir", self.cache, *names],
+                env=process.clean_environment(),
+                check=False,
+                capture_output=True,
+            )
+            ledger = self._ledger()
+            kept = {key: size for key, size in ledger.items() if key.split("==")[0] not in names}
+            write_atomically(self._ledger_file, json.dumps(kept, indent=0))
+        for name, lock in self._installed.items():
+            # The environment's hard links hold the bytes until it is removed.
+            keys = {_key(w.name, w.version, w.sha256) for w in lock.wheels}
+            self._reserved[name] += sum(ledger[key] for key in keys & ledger.keys() - kept.keys())
+
+    def _exclusive(self) -> filelock.BaseFileLock:
+        """Against another run in the same folder."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self.cache / "ledger.lock")
+
+    def _ledger(self) -> dict[str, int]:
+        try:
+            ledger = json.loads(self._ledger_file.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return ledger if isinstance(ledger, dict) else {}
+
+
+def _key(name: str, version: str, sha256: str | None) -> str:
+    return f"{name}=={version}@{sha256}"

@@ -1,0 +1,135 @@
+"""What the cells of one run share: options, checks, the disk budget, and which records are up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filelock
+
+from scripts import indexes, locks, machine, paths, probes
+from scripts.cells import Cell
+from scripts.config import Matrix
+from scripts.errors import SchemaError
+from scripts.footprint import Footprint
+from scripts.records import FreshRecord, Store
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is to go."""
+
+    fresh: bool = False  # run also what is up to date
+    upgrade: bool = False  # resolve everything anew; what comes out with another lock runs again
+    keep: bool = False  # leave the environments there
+    jobs: int | None = None  # cells at once
+    require: tuple[str, ...] = ()  # further requirements, in place of pins on the same packages
+    records: Path = paths.RECORDS
+    probes: Path | None = None  # another folder of probes than matrix.toml's
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a cell is doing, for whoever shows it."""
+
+    cell: Cell
+    stage: str  # "current", "resolve", "wait", "install", "probes" or "done"
+    bytes: int = 0  # to download, known from the lock
+    record: FreshRecord | None = None
+
+
+Listener = Callable[[Progress], None]
+
+
+class Workshop:
+    """The shared part of a run."""
+
+    def __init__(self, matrix: Matrix, options: Options, listen: Listener) -> None:
+        self.matrix, self.options, self.listen = matrix, options, listen
+        self.platform = machine.platform_name()
+        self.store = Store(options.records)
+        self.probes = options.probes or paths.ROOT / matrix.probes.path
+        self.probes_digest = probes.digest(self.probes)
+        self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
+        self.footprint = Footprint(paths.CACHE, int(matrix.budget.disk))
+        self.checks = indexes.Checks()
+        # Unpacking takes all cores; two at once only take turns. Probes of other cells fill the gaps.
+        self.installing = threading.Semaphore(matrix.budget.downloads or max(1, self.jobs // 2))
+        self._same_lock: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+
+    def path(self, cell: Cell) -> Path:
+        """Where the fresh record of a cell is kept: under the id that was asked for, whatever was tested."""
+        return self.store.folder / self.platform / f"{cell.id}.json"
+
+    def stored(self, cell: Cell) -> FreshRecord | None:
+        """The fresh record of a cell, up to date or not; None also for one that this version can't read."""
+        try:
+            return self.store.at(self.path(cell), FreshRecord)
+        except SchemaError:
+            return None
+
+    def current(self, cell: Cell) -> FreshRecord | None:
+        """The fresh record of a cell if it is up to date and tells of torch, not of what couldn't be had."""
+        record = self.stored(cell)
+        return record if record and record.tells and record.run.inputs == self.inputs(cell) else None
+
+    def inputs(self, cell: Cell) -> str:
+        """A digest of everything that decides what a cell's record says; another makes it out of date."""
+        build = self.matrix.builds[cell.build]
+        said = {
+            "cell": cell.id,
+            "index": build.index,
+            "requirements": locks.requirements(self.matrix, cell, self.options.require),
+            "probes": self.probes_digest,
+            "indexes": {k: v for k, v in indexes.uv_settings().items() if "INDEX" in k or "LINKS" in k},
+            "gpu": build.gpu,
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def same_wheels(self, lock: locks.Lock) -> FreshRecord | None:
+        """An up-to-date record of another cell that came out with the same lock, as two builds' fallbacks do."""
+        for path in self.store.paths():
+            with contextlib.suppress(SchemaError):
+                record = self.store.at(path, FreshRecord)
+                if record and record.tells and record.run.lock == lock.digest and record.run.asked in self._known():
+                    cell = Cell.parse(record.run.asked)
+                    if record.run.inputs == self.inputs(cell) and self._gpu(cell) == lock.source.gpu:
+                        return record
+        return None
+
+    def _known(self) -> set[str]:
+        return {path.stem for path in self.store.paths()}
+
+    def _gpu(self, cell: Cell) -> bool:
+        return self.matrix.builds[cell.build].gpu
+
+    @contextlib.contextmanager
+    def alone(self, lock: locks.Lock) -> Iterator[None]:
+        """Keep cells with the same lock apart, so that the second finds the first one's record."""
+        with self._guard:
+            mutex = self._same_lock[lock.digest]
+        with mutex:
+            yield
+
+
+@contextlib.contextmanager
+def alone(cell: Cell) -> Iterator[None]:
+    """Keep another process away that runs the same cell."""
+    folder = paths.LOCKS / cell.id
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / ".lock"):
+        yield
+
+
+def default_jobs() -> int:
+    """Cells at once: one a core, and no more than memory has room for at 2 GB an import of torch."""
+    memory = machine.memory_bytes()
+    by_memory = memory // 2_000_000_000 if memory else machine.cores()
+    return max(1, min(machine.cores(), by_memory))
