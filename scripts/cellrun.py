@@ -147,4 +147,4 @@ class CellRun:
             self.seconds[stage] = round(time.monotonic() - started, 3)
 
     def _tell(self, stage: str, *, size: int = 0, record: FreshRecord | None = None) -> None:
-        self.work.listen(Progress(cell=self.cell, stage=stage, bytes=size, record=record))
+        self.work.listen(Progress(cell=self.cell, stage=stage, size=size, record=record))

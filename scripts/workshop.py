@@ -40,7 +40,7 @@ class Progress:
 
     cell: Cell
     stage: str  # "current", "resolve", "wait", "install", "probes" or "done"
-    bytes: int = 0  # to download, known from the lock
+    size: int = 0  # bytes to download, known from the lock
     record: FreshRecord | None = None
 
 

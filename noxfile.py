@@ -1,0 +1,128 @@
+#!/usr/bin/env -S uv run --script
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "nox[uv]>=2026.8.10",
+#   "uv>=0.9",
+#   "packaging>=24",
+#   "pydantic>=2.10",
+#   "rich>=13.9",
+#   "jinja2>=3.1",
+#   "httpx>=0.27",
+#   "tenacity>=9",
+#   "filelock>=3.16",
+#   "psutil>=6",
+# ]
+# ///
+"""The compatibility matrix of PyTorch: torch.jit tracing and scripting of parametrized modules, in every release.
+
+Glue only: each session calls a command of the engine, whose logic is in `scripts/`. `nox -s NAME -- --help` tells more.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+if str(ROOT) not in sys.path:  # the `nox` program, unlike `python -m nox`, leaves it out
+    sys.path.insert(0, str(ROOT))
+
+from scripts import cells, cli, config, errors  # noqa: E402
+
+nox.needs_version = ">=2026.8.10"
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = True
+
+try:
+    MATRIX = config.load()
+except errors.ConfigError as problem:
+    sys.exit(f"error: {problem}")
+
+
+def engine(session: nox.Session, command: str, *arguments: str) -> None:
+    """Run a command of the engine in this process; anything but exit code 0 fails the session."""
+    # No subprocess: the engine's environment is nox's own, and a run with nothing to do stays fast.
+    code = cli.run_command(command, [*arguments, *session.posargs], program=f"nox -s {session.name.split('(')[0]} --")
+    if code:
+        session.error(f"exit code {code}")
+
+
+def jobs(session: nox.Session) -> list[str]:
+    """``nox -j N`` as the engine's ``--jobs N``, for sessions that run many cells in one process."""
+    parallel = session._runner.global_config.parallel  # noqa: SLF001 - nox has no public name for it
+    return [f"--jobs={parallel}"] if parallel else []
+
+
+@nox.session(venv_backend="none", default=True)
+def matrix(session: nox.Session) -> None:
+    """The default selection: run what has no up-to-date record, then the table and the drift."""
+    engine(session, "run", "--selection=matrix", *jobs(session))
+
+
+def selection_session(name: str, description: str) -> None:
+    """Make the session of a further selection."""
+
+    def run(session: nox.Session) -> None:
+        engine(session, "run", f"--selection={name}", *jobs(session))
+
+    run.__doc__ = f"{description}."
+    nox.session(run, name=name, venv_backend="none", default=False)
+
+
+for selection_name, selection in MATRIX.selections.items():
+    if selection_name != "matrix":
+        selection_session(selection_name, selection.description)
+
+
+@nox.session(venv_backend="none", default=False, allow_parallel=True)
+@nox.parametrize(
+    "python,torch,build",
+    [
+        nox.param(cell.python, cell.torch, cell.build, id=cell.id, tags=tags)
+        for cell, tags in cells.known(MATRIX).items()
+    ],
+)
+def cell(session: nox.Session, torch: str, build: str) -> None:
+    """One cell: an environment with this torch, the same probes as in every other, and their record."""
+    engine(session, "run", cells.Cell(torch=torch, build=build, python=str(session.python)).id)
+
+
+def command_session(name: str, summary: str) -> None:
+    """Make the session of a command that builds no environment of nox's."""
+
+    def run(session: nox.Session) -> None:
+        engine(session, name)
+
+    run.__doc__ = summary[0].upper() + summary[1:] + "."
+    nox.session(run, name=name, venv_backend="none", default=False)
+
+
+for command_name, command_summary in cli.COMMANDS.items():
+    if command_name != "run":
+        command_session(command_name, command_summary)
+
+
+@nox.session(default=False)
+def tests(session: nox.Session) -> None:
+    """The project's own tests, unit and integration; `-- -k NAME` and other options go to pytest."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests"))
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def lint(session: nox.Session) -> None:
+    """ruff, mypy in strict mode, and whether generated files are current."""
+    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests", "lint")
+    session.install(*groups)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("mypy", "--python-version=3.9", "--config-file=tests/cells/mypy.ini", "tests/cells")
+    session.run("python", "-m", "scripts.schemas", "--check")
+
+
+if __name__ == "__main__":
+    nox.main()

@@ -1,0 +1,80 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from scripts import cells, consistency
+from scripts.cells import Cell
+from scripts.config import Matrix
+from scripts.errors import UsageError
+
+
+def add_selecting(parser: argparse.ArgumentParser) -> None:
+    """``--torch``, ``--build`` and ``--python``: less of what there is."""
+    group = parser.add_argument_group("selecting")
+    group.add_argument("--torch", type=_specifier, metavar="SPEC", help="only these releases, as PEP 440: '>=2.5,<2.8'")
+    group.add_argument(
+        "--build", metavar="BUILD", help="only this build, such as cpu; a pattern such as 'cu12*' is one"
+    )
+    group.add_argument("--python", metavar="X.Y", help="only this Python")
+
+
+def add_cells(parser: argparse.ArgumentParser) -> None:
+    """What `chosen` needs: cell ids, or a selection."""
+    parser.add_argument("cells", nargs="*", metavar="CELL", help="cells by id, such as 2.5.1-cpu-py3.11")
+    parser.add_argument(
+        "--selection", default="matrix", metavar="NAME", help="the selection to take (default: %(default)s)"
+    )
+
+
+def chosen(matrix: Matrix, options: argparse.Namespace) -> list[Cell]:
+    """The cells that the options choose. Raises `UsageError` where they choose none."""
+    if options.cells:
+        found = [checked(matrix, Cell.parse(text)) for text in dict.fromkeys(options.cells)]
+    else:
+        found = cells.expand(matrix, matrix.selections[selection_name(matrix, options.selection)])
+    narrowed = narrow(matrix, found, options)
+    if not narrowed:
+        raise UsageError("these options choose no cell; `nox -s plan` lists what there is")
+    return narrowed
+
+
+def narrow(matrix: Matrix, found: Sequence[Cell], options: argparse.Namespace) -> list[Cell]:
+    """The cells within ``--torch``, ``--build`` and ``--python``, whose names are checked first."""
+    if options.python and options.python not in matrix.pythons:
+        raise UsageError(
+            f"--python: unknown Python {options.python!r}{consistency.nearest(options.python, list(matrix.pythons))}"
+        )
+    if options.build and options.build not in matrix.builds and not set(options.build) & set("*?["):
+        raise UsageError(
+            f"--build: unknown build {options.build!r}{consistency.nearest(options.build, list(matrix.builds))}"
+        )
+    return cells.filtered(found, torch=options.torch, build=options.build, python=options.python)
+
+
+def selection_name(matrix: Matrix, name: str) -> str:
+    """``name``, if it is a selection. Raises `UsageError` with the nearest one else."""
+    if name not in matrix.selections:
+        raise UsageError(f"--selection: unknown selection {name!r}{consistency.nearest(name, list(matrix.selections))}")
+    return name
+
+
+def checked(matrix: Matrix, cell: Cell) -> Cell:
+    """``cell``, if its build is known; its release and Python may be ones that matrix.toml doesn't name."""
+    if cell.build not in matrix.builds:
+        raise UsageError(
+            f"{cell.id}: unknown build {cell.build!r}{consistency.nearest(cell.build, list(matrix.builds))}"
+        )
+    return cell
+
+
+def _specifier(text: str) -> str:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        raise argparse.ArgumentTypeError(f"{text!r} is no PEP 440 specifier; write one like '>=2.5,<2.8'") from None
+    return text

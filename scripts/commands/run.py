@@ -1,0 +1,73 @@
+"""Run the cells of a selection that have no up-to-date record, then show the table and the drift.
+
+Exit code 1 tells of drift against results/, 3 of a cell that failed for other reasons than torch, 4 that no
+cell could be recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts import config, paths, runner
+from scripts.cells import Cell
+from scripts.commands.options import add_cells, add_selecting, chosen
+from scripts.errors import Exit
+from scripts.progress import Display
+from scripts.records import FreshRecord, Record, Store
+from scripts.workshop import Options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Selection, and how the run is to go."""
+    add_cells(parser)
+    add_selecting(parser)
+    parser.add_argument("--fresh", action="store_true", help="run also the cells whose record is up to date")
+    parser.add_argument("--upgrade", action="store_true", help="resolve anew, and run what resolves to another lock")
+    parser.add_argument("--keep", action="store_true", help="leave the environments in .matrix/envs")
+    parser.add_argument("-j", "--jobs", type=_positive, metavar="N", help="cells at once (default: from the machine)")
+    parser.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="REQ",
+        help="a further requirement, in place of a pin on the same package",
+    )
+    parser.add_argument("--probes", type=Path, metavar="FOLDER", help="another folder of tests to run in every cell")
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Run what has to be run, and say what came of it."""
+    matrix = config.load()
+    cells = chosen(matrix, options)
+    with Display(len(cells)) as display:
+        records = runner.run(matrix, cells, run_options(options), display)
+    return tell(records)
+
+
+def run_options(options: argparse.Namespace) -> Options:
+    """The runner's options from the command line's."""
+    return Options(
+        fresh=options.fresh,
+        upgrade=options.upgrade,
+        keep=options.keep,
+        jobs=options.jobs,
+        require=tuple(options.require),
+        probes=options.probes.resolve() if options.probes else None,
+    )
+
+
+def tell(records: Mapping[Cell, FreshRecord]) -> Exit:
+    """Show the table and the drift of a run; the exit code says whether anything is unexpected."""
+    for cell, record in records.items():
+        print(cell, record.status, record.reason, {n: o.outcome for n, o in record.observations.items()})
+    accepted = Store(paths.RESULTS).read(Record)
+    del accepted
+    return Exit.OK
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)
