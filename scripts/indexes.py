@@ -6,6 +6,7 @@ import configparser
 import dataclasses
 import functools
 import os
+import re
 import sys
 import threading
 import time
@@ -98,10 +99,11 @@ def default_index(environ: Mapping[str, str] = os.environ) -> str | None:
     return merged.get("UV_DEFAULT_INDEX") or merged.get("UV_INDEX_URL")
 
 
-def has_further_sources(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether wheels may also come from find-links or extra indexes, which can hold builds with a local label."""
+def further_sources(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Find-links and extra indexes, which can hold wheels with a local label that the default index never has."""
     merged = {**uv_settings(environ), **environ}
-    return any(merged.get(name) for name in ("UV_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_INDEX"))
+    named = [merged.get(name, "") for name in ("UV_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_INDEX")]
+    return [source for value in named for source in re.split(r"[\s,]+", value) if source]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,18 @@ def _find(python: str) -> Path | None:
     return _ask_uv("find", "--system", "--no-project", "--no-python-downloads", python)[0]
 
 
+def downloads_allowed() -> bool:
+    """Whether uv may download interpreters."""
+    return os.environ.get("UV_PYTHON_DOWNLOADS") != "never" and not os.environ.get("UV_OFFLINE")
+
+
+def problem(python: str) -> str | None:
+    """Why ``python`` can't be had, as far as that shows without downloading."""
+    if find(python) is not None or downloads_allowed():
+        return None
+    return f"no Python {python} on this machine, and downloads are switched off"
+
+
 def find_or_download(python: str) -> tuple[Path | None, str]:
     """The interpreter for ``python``, downloaded if it isn't here; else None, and why."""
     with _lock:
@@ -63,12 +75,12 @@ def _find_or_download(python: str) -> tuple[Path | None, str]:
     found = _find(python)
     if found is not None:
         return found, ""
-    if os.environ.get("UV_PYTHON_DOWNLOADS") == "never" or os.environ.get("UV_OFFLINE"):
+    if not downloads_allowed():
         return None, f"no Python {python} on this machine, and downloads are switched off"
-    _, problem = _ask_uv("install", python)
+    _, complaint = _ask_uv("install", python)
     _find.cache_clear()
     found = _find(python)
-    return found, f"no Python {python} on this machine, and uv could not download one: {problem}"
+    return found, f"no Python {python} on this machine, and uv could not download one: {complaint}"
 
 
 def _ask_uv(*arguments: str) -> tuple[Path | None, str]:

@@ -84,7 +84,7 @@ def torch_requirements(cell: Cell, source: Source) -> list[str]:
     an extra index; if not, the plain version is wanted, and no other build's label.
     """
     plain = f"torch=={cell.torch}"
-    if source.fallback is None or not indexes.has_further_sources():
+    if source.fallback is None or not indexes.further_sources():
         return [plain]
     return [f"torch=={cell.torch}+{cell.build}", f"torch==={cell.torch}", plain]
 

@@ -1,0 +1,112 @@
+"""Say what this machine can run, before anything is downloaded.
+
+Interpreters and where they are, indexes and how fast they answer, disk against the budget, GPUs, and the cells
+of a selection that would be unavailable, with the reason. Exit code 4 when no cell of it can be had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from rich.console import Console
+from rich.table import Table
+
+from scripts import config, indexes, interpreters, machine, paths
+from scripts.cells import Cell, exists
+from scripts.commands.options import add_cells, add_selecting, chosen
+from scripts.config import Matrix
+from scripts.errors import Exit
+from scripts.footprint import human
+from scripts.workshop import default_jobs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The selection to look at."""
+    add_cells(parser)
+    add_selecting(parser)
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Look, and tell."""
+    matrix = config.load()
+    cells = chosen(matrix, options)
+    console = Console(highlight=False)
+    console.print(f"[bold]matrix.toml[/] is sound: {len(matrix.releases)} releases, {len(cells)} cells chosen")
+    _tell_machine(console, matrix)
+    checks = indexes.Checks()
+    _tell_indexes(console, matrix, cells, checks)
+    _tell_interpreters(console, matrix)
+    problems = {cell: problem for cell in cells if (problem := _problem(matrix, cell, checks))}
+    _tell_cells(console, cells, problems)
+    return Exit.INCONCLUSIVE if len(problems) == len(cells) else Exit.OK
+
+
+def _tell_machine(console: Console, matrix: Matrix) -> None:
+    memory, free, budget = machine.memory_bytes(), machine.free_bytes(paths.STATE), int(matrix.budget.disk)
+    console.print(
+        f"[bold]machine[/]     {machine.platform_name()}, {machine.cores()} cores, "
+        f"{human(memory) if memory else 'unknown'} memory; {matrix.budget.jobs or default_jobs()} cells at once"
+    )
+    enough = "enough" if free >= budget else "[yellow]less than the budget: cells that don't fit will be unavailable[/]"
+    console.print(f"[bold]disk[/]        {human(free)} free, budget {human(budget)}: {enough}")
+    console.print(f"[bold]GPU[/]         {_gpus() or 'none; the probes run on the CPU'}")
+
+
+def _gpus() -> str | None:
+    """The names of the GPUs as NVIDIA's tool lists them."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    answer = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    return "; ".join(answer.stdout.splitlines()) if answer.returncode == 0 else None
+
+
+def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell], checks: indexes.Checks) -> None:
+    """How fast each index answers that the chosen cells need."""
+    urls = {name: matrix.builds[name].index for name in dict.fromkeys(cell.build for cell in cells)}
+    with ThreadPoolExecutor(8) as pool:
+        pool.map(checks, [url for url in urls.values() if url])
+    own = indexes.default_index()
+    console.print(f"[bold]indexes[/]     default: {own or 'as uv knows it'}{_reach(checks(own)) if own else ''}")
+    if further := indexes.further_sources():
+        console.print(f"             further: {', '.join(further)}", soft_wrap=True)
+    for name, url in urls.items():
+        if url:
+            fallback = matrix.builds[name].fallback
+            instead = "" if checks(url).ok or not fallback else f"; its fallback is {fallback}"
+            console.print(f"             {name}: {url}{_reach(checks(url))}{instead}", soft_wrap=True)
+
+
+def _reach(reach: indexes.Reach) -> str:
+    return f" ({reach.seconds:.2f} s)" if reach.ok else " [yellow](out of reach)[/]"
+
+
+def _tell_interpreters(console: Console, matrix: Matrix) -> None:
+    table = Table.grid(padding=(0, 1))
+    for python in matrix.pythons:
+        found = interpreters.find(python)
+        table.add_row(python, str(found) if found else "[yellow]not here; uv would download it[/]")
+    console.print("[bold]interpreters[/]")
+    console.print(table)
+
+
+def _problem(matrix: Matrix, cell: Cell, checks: indexes.Checks) -> str | None:
+    """Why a cell would be unavailable, as far as that shows without resolving."""
+    if not exists(matrix, cell):
+        return f"no wheel of {cell.torch} for {cell.build} and Python {cell.python}"
+    try:
+        indexes.source(cell.build, matrix.builds, checks)
+    except indexes.IndexUnreachableError as error:
+        return str(error)
+    return interpreters.problem(cell.python)
+
+
+def _tell_cells(console: Console, cells: list[Cell], problems: dict[Cell, str]) -> None:
+    console.print(f"[bold]cells[/]       {len(cells) - len(problems)} of {len(cells)} can be had here")
+    for problem, count in Counter(problems.values()).most_common():
+        names = ", ".join(cell.id for cell, why in problems.items() if why == problem)
+        console.print(f"             {count} unavailable: {problem} ({names})", soft_wrap=True)
