@@ -1,0 +1,23 @@
+"""New releases: which ones, and where they go in matrix.toml."""
+
+from __future__ import annotations
+
+from scripts import config, paths, updating
+
+
+def test_only_stable_releases_after_the_first_known_are_new() -> None:
+    on_index = ["1.8.0", "1.9.0", "2.15.0", "2.15.1", "2.16.0rc1", "2.16.0.dev20261101", "2.16.0", "2.14.2.post1", "x"]
+    assert updating.missing(["1.9.0", "2.15.0"], on_index) == ["2.15.1", "2.16.0"]
+
+
+def test_adding_keeps_the_rest_of_the_file() -> None:
+    text = paths.MATRIX_TOML.read_text("utf-8")
+    changed = updating.added(text, ["2.15.1", "2.16.0"])
+    assert '  "2.15.0", "2.15.1",\n  "2.16.0",\n]' in changed
+    assert config.parse(changed).releases == (*config.load().releases, "2.15.1", "2.16.0")
+    assert changed.replace(' "2.15.1",\n  "2.16.0",', "") == text
+
+
+def test_adding_nothing_changes_nothing() -> None:
+    text = paths.MATRIX_TOML.read_text("utf-8")
+    assert updating.added(text, []) == text
