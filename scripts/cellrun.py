@@ -36,6 +36,7 @@ class CellRun:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             self.log.unlink(missing_ok=True)
             record = self._whatever_happens()
+        self.work.queue.leave(self.cell)
         self._tell("done", record=record)
         return record
 
@@ -56,14 +57,21 @@ class CellRun:
         return same.model_copy(update={"run": self._run().model_copy(update={"tracebacks": same.run.tracebacks})})
 
     def _recorded(self, lock: locks.Lock) -> FreshRecord:
-        self._tell("wait", size=self.work.footprint.missing(lock))
-        with self.work.footprint.reserved(self.cell.id, lock):
+        with contextlib.ExitStack() as held:
+            self._tell("wait", size=self.work.footprint.missing(lock))
+            with self.work.queue.turn(self.cell):
+                held.enter_context(self.work.footprint.reserved(self.cell.id, lock))
+                self.work.installing.acquire()
+            held.callback(self._remove)
             try:
                 self._install(lock)
-                return self._probed(lock)
             finally:
-                if not self.work.options.keep:
-                    environments.remove(self.environment)
+                self.work.installing.release()
+            return self._probed(lock)
+
+    def _remove(self) -> None:
+        if not self.work.options.keep:
+            environments.remove(self.environment)
 
     def _interpreter(self) -> Path:
         python, problem = interpreters.find_or_download(self.cell.python)
@@ -92,14 +100,11 @@ class CellRun:
         return self.lock
 
     def _install(self, lock: locks.Lock) -> None:
-        with self.work.installing:
-            self._tell("install", size=self.work.footprint.missing(lock))
-            with self._timed("install"):
-                environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log)
-                environments.install(
-                    self.environment, lock, cache=paths.CACHE, log=self.log, timeout=self.limits.install
-                )
-            self.work.footprint.installed(self.cell.id, lock, environments.installed_bytes(self.environment))
+        self._tell("install", size=self.work.footprint.missing(lock))
+        with self._timed("install"):
+            environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log)
+            environments.install(self.environment, lock, cache=paths.CACHE, log=self.log, timeout=self.limits.install)
+        self.work.footprint.installed(self.cell.id, lock, environments.installed_bytes(self.environment))
 
     def _probed(self, lock: locks.Lock) -> FreshRecord:
         self._tell("probes")

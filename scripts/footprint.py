@@ -19,11 +19,17 @@ from pydantic import ByteSize
 from scripts import machine, process
 from scripts.failures import CellError
 from scripts.interpreters import uv_bin
-from scripts.locks import Lock
+from scripts.locks import Lock, LockedWheel
 from scripts.records import write_atomically
 
-#: Unpacked bytes a byte of wheel: the CUDA libraries make 1.6, torch itself 1.7 to 2.2 (wheels of 1.9 to 2.15).
-UNPACKED_RATIO = 2.3
+#: Unpacked bytes for each byte of a wheel, rounded up from the wheels of torch 1.9 to 2.15 and what they need.
+_UNPACKED = {"torch": 2.2, "triton": 3.0, "nvidia": 1.8, "cuda": 1.8}
+_UNPACKED_ELSE = 4.0
+
+
+def unpacked(wheels: Iterable[LockedWheel]) -> int:
+    """Bytes that wheels will take once unpacked, estimated."""
+    return sum(int((w.size or 0) * _UNPACKED.get(w.name.split("-")[0], _UNPACKED_ELSE)) for w in wheels)
 
 
 def human(size: float) -> str:
@@ -49,9 +55,13 @@ class Footprint:
             self._wanted[name] = lock
 
     def missing(self, lock: Lock) -> int:
-        """Bytes to download for a lock: the wheels that the cache doesn't hold."""
+        """Bytes to download for a lock."""
+        return sum(wheel.size or 0 for wheel in self._missing(lock))
+
+    def _missing(self, lock: Lock) -> list[LockedWheel]:
+        """The wheels of a lock that the cache doesn't hold."""
         held = self._ledger()
-        return sum(w.size or 0 for w in lock.wheels if _key(w.name, w.version, w.sha256) not in held)
+        return [wheel for wheel in lock.wheels if _key(wheel) not in held]
 
     @contextmanager
     def reserved(self, name: str, lock: Lock) -> Iterator[None]:
@@ -76,7 +86,7 @@ class Footprint:
         with self._changed, self._exclusive():
             ledger = self._ledger()
             for wheel in lock.wheels:
-                ledger[_key(wheel.name, wheel.version, wheel.sha256)] = sizes.get(wheel.name, 0)
+                ledger[_key(wheel)] = sizes.get(wheel.name, 0)
             write_atomically(self._ledger_file, json.dumps(ledger, indent=0))
             self._reserved[name] = 0
             self._installed[name] = self._installing.pop(name)
@@ -84,9 +94,9 @@ class Footprint:
 
     def _fits(self, name: str, lock: Lock) -> bool:
         """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
-        need = int(self.missing(lock) * UNPACKED_RATIO)
+        need = unpacked(self._missing(lock))
         if need > self._room() and need:
-            self._drop(need - self._room(), keep=[lock, *self._installing.values()])
+            self._drop(need - self._room(), lock)
         if need <= self._room() or not need:
             self._reserved[name], self._installing[name] = need, lock
             return True
@@ -100,24 +110,24 @@ class Footprint:
         within = self.budget - sum(self._ledger().values()) - promised
         return min(within, machine.free_bytes(self.cache) - promised)
 
-    def _drop(self, short: int, keep: Iterable[Lock]) -> None:
-        """Take packages out of the cache: first what no cell to come needs, then the rest, the largest first."""
-        keep_keys = {_key(w.name, w.version, w.sha256) for lock in keep for w in lock.wheels}
-        later_keys = {_key(w.name, w.version, w.sha256) for lock in self._wanted.values() for w in lock.wheels}
+    def _drop(self, short: int, lock: Lock) -> None:
+        """Take packages out of the cache: first what no cell to come needs, then the rest, the largest first.
+
+        uv drops a package in all its versions. So what another cell is installing right now stays, whatever its
+        version, and so does what ``lock`` needs and the cache holds.
+        """
         ledger = self._ledger()
-        names: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         for key, size in ledger.items():
-            names[key.split("==")[0]] = names.get(key.split("==")[0], 0) + size
-        in_use = {key.split("==")[0] for key in keep_keys & ledger.keys()}
-        later = {key.split("==")[0] for key in later_keys & ledger.keys()}
-        order = sorted(names.keys() - in_use, key=lambda name: (name in later, -names[name], name))
+            sizes[_name(key)] = sizes.get(_name(key), 0) + size
+        busy = {wheel.name for other in self._installing.values() for wheel in other.wheels}
+        busy |= {wheel.name for wheel in lock.wheels if _key(wheel) in ledger}
+        later = {wheel.name for other in self._wanted.values() for wheel in other.wheels if _key(wheel) in ledger}
         dropped: list[str] = []
-        freed = 0
-        for name in order:
-            if freed >= short:
+        for name in sorted(sizes.keys() - busy, key=lambda name: (name in later, -sizes[name], name)):
+            if sum(sizes[name] for name in dropped) >= short:
                 break
             dropped.append(name)
-            freed += names[name]
         if dropped:
             self._clean(dropped)
 
@@ -130,11 +140,11 @@ class Footprint:
                 capture_output=True,
             )
             ledger = self._ledger()
-            kept = {key: size for key, size in ledger.items() if key.split("==")[0] not in names}
+            kept = {key: size for key, size in ledger.items() if _name(key) not in names}
             write_atomically(self._ledger_file, json.dumps(kept, indent=0))
         for name, lock in self._installed.items():
             # The environment's hard links hold the bytes until it is removed.
-            keys = {_key(w.name, w.version, w.sha256) for w in lock.wheels}
+            keys = {_key(w) for w in lock.wheels}
             self._reserved[name] += sum(ledger[key] for key in keys & ledger.keys() - kept.keys())
 
     def _exclusive(self) -> filelock.BaseFileLock:
@@ -150,5 +160,9 @@ class Footprint:
         return ledger if isinstance(ledger, dict) else {}
 
 
-def _key(name: str, version: str, sha256: str | None) -> str:
-    return f"{name}=={version}@{sha256}"
+def _key(wheel: LockedWheel) -> str:
+    return f"{wheel.name}=={wheel.version}@{wheel.sha256}"
+
+
+def _name(key: str) -> str:
+    return key.split("==", maxsplit=1)[0]

@@ -10,7 +10,7 @@ from scripts.cellrun import CellRun
 from scripts.cells import Cell
 from scripts.config import Matrix
 from scripts.records import FreshRecord
-from scripts.workshop import Listener, Options, Progress, Workshop
+from scripts.workshop import Listener, Options, Progress, Queue, Workshop
 
 
 def run(
@@ -28,6 +28,7 @@ def run(
         listen(Progress(cell=cell, stage="current", record=record))
     missing = [cell for cell in cells if cell not in records]
     if missing:
+        work.queue = Queue(missing)
         records |= _run_all(work, missing)
     return {cell: records[cell] for cell in cells}
 

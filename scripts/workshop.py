@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import filelock
@@ -47,6 +47,35 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
+class Queue:
+    """Lets cells install in their order, whichever of them was resolved first.
+
+    The order is worth keeping: neighbouring releases share most of their CUDA libraries, which one of them
+    then finds in the cache.
+    """
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._waiting = list(cells)
+        self._moved = threading.Condition()
+
+    @contextlib.contextmanager
+    def turn(self, cell: Cell) -> Iterator[None]:
+        """Wait for all cells before this one to have had their turn, or to have left."""
+        with self._moved:
+            self._moved.wait_for(lambda: self._waiting[0] == cell)
+        try:
+            yield
+        finally:
+            self.leave(cell)
+
+    def leave(self, cell: Cell) -> None:
+        """Say that a cell needs no turn any more."""
+        with self._moved:
+            if cell in self._waiting:
+                self._waiting.remove(cell)
+                self._moved.notify_all()
+
+
 class Workshop:
     """The shared part of a run."""
 
@@ -61,6 +90,7 @@ class Workshop:
         self.checks = indexes.Checks()
         # Unpacking takes all cores; two at once only take turns. Probes of other cells fill the gaps.
         self.installing = threading.Semaphore(matrix.budget.downloads or max(1, self.jobs // 2))
+        self.queue = Queue([])
         self._same_lock: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 
