@@ -1,0 +1,135 @@
+"""How a scan is shown: tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+
+from scripts import scan, torchinfo
+from scripts.cells import python_key
+from scripts.footprint import human
+from scripts.scan import Entry, Scanned
+from scripts.web import Web, shown
+
+SCHEMA: Final = 1
+
+_MARKS: Final[Mapping[str, str]] = {
+    "first": "first",
+    "same": "=",
+    "changed": "[bold yellow]changed[/]",
+    "absent": "[dim]absent[/]",
+    "unknown": "[red]not read[/]",
+}
+
+
+def show(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, platform: str) -> None:
+    """Each file's history, then the commits between the releases where it changed."""
+    console = Console(highlight=False)
+    for path in paths:
+        entries = scan.history(scanned, path)
+        console.print(f"[bold]{escape(path)}[/]")
+        console.print(_table(entries, grep))
+        _show_moved(console, entries)
+        console.print()
+    console.print(f"One wheel a release, for {platform}: {_pythons(scanned)}.", soft_wrap=True)
+    for problem in dict.fromkeys(f"{one.release}: {one.problem}" for one in scanned if one.problem):
+        console.print(f"[red]not read[/]  {escape(problem)}", soft_wrap=True)
+
+
+def _table(entries: Sequence[Entry], grep: str | None) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("release", "commit", "CUDA", "sha256"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("bytes", justify="right", no_wrap=True)
+    table.add_column("file", no_wrap=True)
+    if grep is not None:
+        table.add_column("lines", overflow="fold")
+    for entry in entries:
+        table.add_row(*_row(entry, grep))
+    return table
+
+
+def _row(entry: Entry, grep: str | None) -> list[str]:
+    torch, text = entry.scanned.torch, entry.text
+    cells = [
+        entry.scanned.release,
+        (torch.git_version or "")[:12] if torch else "",
+        (torch.cuda or "-") if torch else "",
+        text.sha256[:12] if text else "",
+        f"{text.size:,}" if text else "",
+        _MARKS[entry.state],
+    ]
+    if grep is not None:
+        cells.append(", ".join(map(str, text.find(grep))) or "-" if text else "")
+    return cells
+
+
+def _show_moved(console: Console, entries: Sequence[Entry]) -> None:
+    for before, after in scan.moved(entries):
+        link = torchinfo.compare_link(before.torch, after.torch)
+        console.print(f"{before.release} → {after.release}  {link or 'no commits told'}", soft_wrap=True)
+
+
+def _pythons(scanned: Sequence[Scanned]) -> str:
+    """Which Pythons' wheels were taken."""
+    taken = sorted({max(one.wheel.pythons, key=python_key) for one in scanned if one.wheel.pythons}, key=python_key)
+    return f"the newest Python's (here {', '.join(taken)}), not free-threaded" if taken else "for any Python"
+
+
+def show_diff(text: str) -> None:
+    """A diff, in colour on a terminal and byte for byte elsewhere."""
+    console = Console(highlight=False)
+    if console.is_terminal and not console.no_color:
+        console.print(Syntax(text, "diff", background_color="default"))
+    else:
+        console.file.write(text)
+
+
+def cost(wheels: int, cached: int, web: Web, seconds: float) -> str:
+    """What a scan took, as a line."""
+    return (
+        f"{wheels} wheels ({cached} from the cache), {web.requests} requests, {human(web.bytes)} read, {seconds:.1f} s"
+    )
+
+
+def as_json(
+    scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, index: str, platform: str
+) -> dict[str, Any]:
+    """The whole scan. A file that is absent is null; a wheel that couldn't be read has a problem and no files."""
+    histories = {path: scan.history(scanned, path) for path in paths}
+    return {
+        "schema": SCHEMA,
+        "index": shown(index),
+        "platform": platform,
+        "grep": grep,
+        "releases": [
+            {
+                "release": one.release,
+                "wheel": {"filename": one.wheel.filename, "sha256": one.wheel.sha256, "size": one.wheel.size},
+                "torch": one.torch.model_dump() if one.torch else None,
+                "problem": one.problem,
+                "files": {path: _file(histories[path][place], grep) for path in paths},
+            }
+            for place, one in enumerate(scanned)
+        ],
+        "changes": {path: [_move(*pair) for pair in scan.moved(entries)] for path, entries in histories.items()},
+    }
+
+
+def _file(entry: Entry, grep: str | None) -> dict[str, Any]:
+    text = entry.text
+    said: dict[str, Any] = {"state": entry.state, "sha256": text.sha256 if text else None}
+    said["size"] = text.size if text else None
+    if grep is not None:
+        said["lines"] = list(text.find(grep)) if text else None
+    return said
+
+
+def _move(before: Scanned, after: Scanned) -> dict[str, Any]:
+    link = torchinfo.compare_link(before.torch, after.torch)
+    return {"before": before.release, "after": after.release, "compare": link}
