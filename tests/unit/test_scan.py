@@ -10,7 +10,7 @@ import pytest
 
 from scripts import evidence, scan, scan_views, torchinfo
 from scripts.errors import UsageError
-from scripts.evidence import Evidence, Needles
+from scripts.evidence import Needles
 from scripts.records import Frame, Observation, Torch, Warned
 from scripts.web import NoRangesError, WebError
 from scripts.wheelfiles import WheelFile
