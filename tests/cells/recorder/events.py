@@ -1,0 +1,64 @@
+"""The events file: lines of JSON, each on disk before the next thing is done."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Iterator, Mapping
+
+
+class Events:
+    """Appends to the events file that the engine named; without one, keeps quiet.
+
+    A line is one write to a file opened for it alone: a probe that crashes, forks, changes folder or closes
+    what it finds open costs no line.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = Path(path).absolute() if path else None
+        self._pid = os.getpid()
+
+    @classmethod
+    def from_environment(cls) -> Events:
+        """The file that MATRIX_EVENTS names."""
+        return cls(os.environ.get("MATRIX_EVENTS"))
+
+    def write(self, event: str, /, **fields: Any) -> None:
+        """Append one line. It is ASCII with escapes, which carries any text, lone surrogates too."""
+        # A forked child that forgot to end runs the same tests on; what it sees is not the cell's.
+        if self._path is None or os.getpid() != self._pid:
+            return
+        line = json.dumps({"event": event, "pid": self._pid, **fields}) + "\n"
+        with self._path.open("ab", buffering=0) as file:
+            file.write(line.encode("ascii"))
+
+    def lost(self) -> set[str]:
+        """Names of the observations that were begun by an earlier process and ended it: by a crash or a hang."""
+        lost: set[str] = set()
+        for event in self._read():
+            if event.get("event") == "observing":
+                lost.add(str(event.get("name")))
+            elif event.get("event") == "observed":
+                lost.discard(str(event.get("name")))
+        return lost
+
+    def _read(self) -> Iterator[Mapping[str, Any]]:
+        """The whole lines; a process that was killed may have left half a one."""
+        if self._path is None or not self._path.exists():
+            return
+        with self._path.open("rb") as lines:
+            for line in lines:
+                try:
+                    event: dict[str, Any] = json.loads(line)
+                except ValueError:
+                    continue
+                yield event
+
+
+def done() -> set[str]:
+    """Node ids that MATRIX_DONE lists: they finished, crashed or hung in an earlier process of this cell."""
+    path = os.environ.get("MATRIX_DONE")
+    if not path or not Path(path).exists():
+        return set()
+    return set(Path(path).read_text(encoding="utf-8", errors="surrogateescape").split("\n"))
