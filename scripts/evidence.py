@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from scripts import torchinfo
-from scripts.records import Observation, Torch
+from scripts.records import Raised, Torch
 from scripts.scan import Text
 from scripts.torchinfo import VERSION_FILE
 from scripts.wheelfiles import WheelFile
@@ -50,7 +50,7 @@ class Needles:
     files: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, observation: Observation | None) -> Needles:
+    def of(cls, observation: Raised | None) -> Needles:
         """What an observation names: its message, its warnings, and the frames within torch."""
         if observation is None:
             return cls()

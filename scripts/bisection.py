@@ -1,0 +1,179 @@
+"""A bisection from its question to what was found. What runs cells is behind `Probe`, so all this can be tried without.
+
+The search itself is in `search`; here are its rounds, the state that is kept after each, and the bridge which
+proves that a change between two Pythons is torch's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from packaging.version import Version
+
+from scripts import cells, judging, search, torchinfo
+from scripts.bisect_state import Candidate, Question, State, Step
+from scripts.records import Record
+from scripts.search import Answer, Ask, Change, Changes, Found, WrongEnds
+
+#: Probes candidates: what each showed, in any order.
+Probe = Callable[[Sequence[tuple[int, Candidate]]], Sequence[Step]]
+
+#: What is done after each round: keep the state, tell of it.
+Keep = Callable[[State], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bridge:
+    """A candidate run on the other side's Python: if it shows there what it shows on its own, the change is torch's."""
+
+    candidate: Candidate
+    step: Step
+    proves: bool | None  # None: it showed nothing that can be relied on
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A change: what was seen on both sides of it. ``before`` is nearer to the good end."""
+
+    observation: str | None  # None: a command decided
+    change: Change
+    before: Step
+    after: Step
+    bridge: Bridge | None = None
+
+    @property
+    def compare(self) -> str | None:
+        """GitHub's page of the commits between, the older first."""
+        sides = sorted([self.before, self.after], key=_age)
+        return torchinfo.compare_link(*(side.record.torch if side.record else None for side in sides))
+
+
+def _age(step: Step) -> Version:
+    return cells.version(step.record.cell.torch if step.record else "0")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a bisection ended."""
+
+    state: State
+    findings: tuple[Finding, ...] = ()
+    others: tuple[Finding, ...] = ()  # further places where what is known changes, met on the way
+    wrong_ends: WrongEnds | None = None
+
+    @property
+    def question(self) -> Question:
+        """What was asked."""
+        return self.state.question
+
+    @property
+    def third(self) -> tuple[Step, ...]:
+        """Candidates that showed neither the good behaviour nor the bad one."""
+        if self.question.every_change or self.wrong_ends:
+            return ()
+        answers = judging.answers(self.question, self.state.by_place, len(self.state.candidates))
+        steps = sorted(self.state.steps, key=lambda step: step.place)
+        return tuple(step for step in steps if answers.get(step.place) is Answer.THIRD)
+
+    @property
+    def certain(self) -> bool:
+        """Whether every change that was found is between neighbours."""
+        return all(finding.change.certain for finding in self.findings)
+
+
+def run(state: State, probe: Probe, keep: Keep, *, width: int = 1) -> Outcome:
+    """Go on with a bisection until it ends.
+
+    Raises:
+        UsageError: the observation isn't one that the ends have.
+    """
+    count = len(state.candidates)
+    while isinstance(now := step(state, width), Ask):
+        state = state.add(probe([(place, state.candidates[place]) for place in now.candidates]))
+        keep(state)
+        _check_names(state, count)
+    if isinstance(now, WrongEnds):
+        return Outcome(state=state, wrong_ends=now)
+    steps = state.by_place
+    if isinstance(now, Found):
+        name = state.question.observations[0] if state.question.observations else None
+        others = tuple(_finding(name, change, steps) for change in now.others)
+        return Outcome(state=state, findings=(_finding(name, now.change, steps),), others=others)
+    found = [_finding(name, change, steps) for name, result in now.items() for change in result.changes]
+    return Outcome(state=state, findings=tuple(found))
+
+
+def step(state: State, width: int) -> Ask | Found | WrongEnds | dict[str, Changes]:
+    """What comes next, from the state alone."""
+    question, steps, count = state.question, state.by_place, len(state.candidates)
+    if not question.every_change:
+        third = Answer(question.third)
+        return search.bisect(count, judging.answers(question, steps, count), width=width, third=third)
+    if missing := [place for place in (0, count - 1) if place not in steps]:
+        return Ask(candidates=tuple(missing[:width]))
+    found: dict[str, Changes] = {}
+    for name in question.observations or every_name(steps):
+        said = judging.signatures(steps, name)
+        now = search.find_all(count, said, width=width, grain=question.grain)
+        if isinstance(now, Ask):
+            return now
+        found[name] = now
+    return found
+
+
+def every_name(steps: Mapping[int, Step]) -> list[str]:
+    """Everything that any record has, in a stable order."""
+    records = [step.record for _, step in sorted(steps.items()) if step.record]
+    return list(dict.fromkeys(name for record in records for name in judging.names(record)))
+
+
+def _check_names(state: State, count: int) -> None:
+    """Refuse a name that neither end knows, before more cells are run for it."""
+    ends = [s.record for place, s in state.by_place.items() if place in {0, count - 1} and s.record and s.record.usable]
+    if len(ends) == 2:  # noqa: PLR2004 - both
+        for name in state.question.observations:
+            if all(judging.seen(record, name) is None for record in ends):
+                judging.check_name(ends[0], name)
+
+
+def _finding(name: str | None, change: Change, steps: Mapping[int, Step]) -> Finding:
+    return Finding(observation=name, change=change, before=steps[change.before], after=steps[change.after])
+
+
+def bridged(state: State, finding: Finding, probe: Probe, pythons: Callable[[Candidate], Sequence[str]]) -> Finding:
+    """The finding with a bridge, where both sides ran on different Pythons.
+
+    The side after on the Python before, if it has wheels for that, or else the side before on the Python after.
+    ``pythons`` tells which Pythons a candidate has wheels for.
+    """
+    before, after = state.candidates[finding.change.before], state.candidates[finding.change.after]
+    if before.python == after.python:
+        return finding
+    for place, candidate, python, own in (
+        (finding.change.after, after, before.python, finding.after),
+        (finding.change.before, before, after.python, finding.before),
+    ):
+        if python in pythons(candidate):
+            moved = candidate.model_copy(update={"python": python})
+            (step,) = probe([(place, moved)])
+            bridge = Bridge(candidate=moved, step=step, proves=_same(state.question, finding, own, step))
+            finding = dataclasses.replace(finding, bridge=bridge)
+            if bridge.proves is not None:
+                break
+    return finding
+
+
+def _same(question: Question, finding: Finding, own: Step, moved: Step) -> bool | None:
+    """Whether a candidate shows the same on both Pythons; None where it can't be said."""
+    if question.command is not None:
+        codes = own.exit_code, moved.exit_code
+        return None if None in codes or judging.SKIP_CODE in codes else bool(codes[0]) == bool(codes[1])
+    name = finding.observation or ""
+    sides = judging.signature(own, name), judging.signature(moved, name)
+    return None if search.SKIP in sides else sides[0] == sides[1]
+
+
+def trimmed(record: Record) -> Record:
+    """A record without what a bisection has no use for: packages, and what belongs to one run."""
+    return Record.model_validate(record.model_dump(exclude={"run", "packages"}))

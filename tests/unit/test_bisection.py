@@ -1,0 +1,398 @@
+"""Bisections with cells that are made up: judging, ends, thirds, bridges, repeats, state and what is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from scripts import (
+    bisect_state,
+    bisect_views,
+    bisection,
+    candidates,
+    commandrun,
+    config,
+    judging,
+    paths,
+    probing,
+    records,
+)
+from scripts.bisect_evidence import Explained
+from scripts.bisect_state import Candidate, Question, State, Step
+from scripts.bisection import Outcome
+from scripts.candidates import Offer
+from scripts.cells import Cell
+from scripts.errors import SchemaError, UsageError
+from scripts.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Torch
+from scripts.search import Answer, WrongEnds
+from scripts.workshop import Options
+
+PLATFORM = "linux-x86_64"
+RELEASES = [f"2.{minor}.0" for minor in range(12)]
+OLD, NEW = "old failure", "new failure"
+
+
+def record(torch: str, message: str | None, *, python: str = "3.11", build: str = "cpu", commit: str = "") -> Record:
+    """A record in which ``trace`` raised a message; of a cell that couldn't be had where there is none."""
+    key = CellKey(torch=torch, build=build, python=python, platform=PLATFORM)
+    if message is None:
+        return Record(cell=key, status="unavailable", reason=Reason(stage="resolve", kind="no wheel", message="none"))
+    return Record(
+        cell=key,
+        status="recorded",
+        torch=Torch(version=torch, git_version=commit or f"{torch:0<40}"),
+        tests={"test_trace.py::test_traceable": records.Test(outcome="failed")},
+        observations={
+            "trace": Observation(outcome="raised", exception="builtins.RuntimeError", message=message),
+            "script": Observation(outcome="returned"),
+        },
+    )
+
+
+def question(**changes: object) -> Question:
+    plain = {"observations": ("trace",), "good": "2.0.0", "bad": "2.11.0", "build": "cpu", "platform": PLATFORM}
+    return Question.model_validate({**plain, **changes})
+
+
+Messages = Mapping[str, str | None]
+
+
+def messages(changed_in: str, **others: str | None) -> dict[str, str | None]:
+    place = RELEASES.index(changed_in)
+    said: dict[str, str | None] = {r: OLD if i < place else NEW for i, r in enumerate(RELEASES)}
+    return said | {f"2.{name[1:]}.0": message for name, message in others.items()}
+
+
+def run(
+    said: Messages, asked: Question | None = None, *, width: int = 1, pythons: Mapping[str, str] | None = None
+) -> tuple[Outcome, list[str]]:
+    """A bisection over made-up cells, and the releases that were probed."""
+    asked, ran = asked or question(), list[str]()
+    tested = [Candidate(torch=r, build="cpu", python=(pythons or {}).get(r, "3.11")) for r in said]
+
+    def probe(wanted: Sequence[tuple[int, Candidate]]) -> list[Step]:
+        ran.extend(candidate.torch for _, candidate in wanted)
+        return [
+            Step(place=place, record=record(c.torch, said[c.torch], python=c.python), origin="run")
+            for place, c in wanted
+        ]
+
+    state = State(question=asked, candidates=tuple(tested))
+    return bisection.run(state, probe, lambda _: None, width=width), ran
+
+
+def pairs(outcome: Outcome) -> list[tuple[str, str]]:
+    found = []
+    for finding in outcome.findings:
+        assert finding.before.record is not None
+        assert finding.after.record is not None
+        found.append((finding.before.record.cell.torch, finding.after.record.cell.torch))
+    return found
+
+
+def test_the_ends_are_compared_and_the_change_is_found() -> None:
+    outcome, ran = run(messages("2.7.0"))
+    assert pairs(outcome) == [("2.6.0", "2.7.0")]
+    assert ran[:2] == ["2.0.0", "2.11.0"]
+    assert len(ran) <= 2 + 4
+    assert outcome.certain
+
+
+def test_what_is_told_fits_either_end() -> None:
+    for told in ({"message": "new"}, {"message": "^old"}, {"exception": "RuntimeError", "message": NEW}):
+        outcome, _ = run(messages("2.7.0"), question(**told))
+        assert pairs(outcome) == [("2.6.0", "2.7.0")]
+    assert run(messages("2.7.0"), question(expect="returned"))[0].wrong_ends is not None
+    assert run(messages("2.7.0"), question(expect="raised"))[0].wrong_ends is not None
+
+
+def test_alike_or_unavailable_ends_are_told_and_nothing_else_is_run() -> None:
+    outcome, ran = run(dict.fromkeys(RELEASES, OLD))
+    assert outcome.wrong_ends == WrongEnds(first=Answer.GOOD, last=Answer.GOOD)
+    assert len(ran) == 2
+    outcome, ran = run(messages("2.7.0", _11=None))
+    assert outcome.wrong_ends == WrongEnds(first=Answer.GOOD, last=Answer.SKIP)
+    assert "can't be told" in bisect_views.text(outcome, [])
+
+
+def test_a_third_behaviour_is_told_and_counts_as_asked() -> None:
+    said = messages("2.7.0", _5="something else", _6="something else")
+    outcome, _ = run(said)
+    assert pairs(outcome) == [("2.4.0", "2.7.0")]
+    assert not outcome.certain
+    assert [s.record.cell.torch for s in outcome.third if s.record] == ["2.5.0", "2.6.0"]
+    shown = bisect_views.text(outcome, [Explained(finding=one) for one in outcome.findings])
+    assert "2.5.0 is neither: raised builtins.RuntimeError: something else; it counts as skip" in shown
+    assert "any of 2.5.0, 2.6.0, 2.7.0" in shown
+    assert pairs(run(said, question(third="bad"))[0]) == [("2.4.0", "2.5.0")]
+    assert pairs(run(said, question(third="good"))[0]) == [("2.6.0", "2.7.0")]
+
+
+def test_what_can_not_be_had_is_skipped_and_told() -> None:
+    outcome, _ = run(messages("2.7.0", _6=None))
+    assert pairs(outcome) == [("2.5.0", "2.7.0")]
+    assert "unavailable: no wheel" in bisect_views.text(outcome, [])
+
+
+def test_every_change_of_every_observation() -> None:
+    said = messages("2.7.0", _10="third", _11="fourth")
+    outcome, _ = run(said, question(observations=(), every_change=True))
+    assert pairs(outcome) == [("2.6.0", "2.7.0"), ("2.9.0", "2.10.0"), ("2.10.0", "2.11.0")]
+    assert {finding.observation for finding in outcome.findings} == {"trace"}
+
+
+def test_flips_are_found_as_far_as_the_grain_says() -> None:
+    said = {**dict.fromkeys(RELEASES, OLD), "2.4.0": NEW, "2.5.0": NEW, "2.6.0": NEW}
+    both = [("2.3.0", "2.4.0"), ("2.6.0", "2.7.0")]
+    outcome, ran = run(said, question(every_change=True, grain=3))
+    assert pairs(outcome) == both
+    assert len(ran) < len(RELEASES)
+    assert pairs(run(said, question(every_change=True))[0]) == []
+    assert "fewer than 3 candidates" in bisect_views.text(outcome, [])
+
+
+def test_an_observation_that_is_not_there_names_those_that_are() -> None:
+    with pytest.raises(UsageError, match="trace, script, test_traceable"):
+        run(messages("2.7.0"), question(observations=("tarce",)))
+
+
+def test_tests_can_be_asked_about_too() -> None:
+    assert run(messages("2.7.0"), question(observations=("test_traceable",)))[0].wrong_ends is not None
+
+
+# --- bridges -----------------------------------------------------------------------------------------------------
+
+
+def bridged(on_other: str | None, has: Sequence[str] = ("3.9", "3.11")) -> bisection.Finding:
+    pythons = {release: "3.9" if int(release.split(".")[1]) < 7 else "3.11" for release in RELEASES}
+    outcome, _ = run(messages("2.7.0"), pythons=pythons)
+
+    def probe(wanted: Sequence[tuple[int, Candidate]]) -> list[Step]:
+        return [Step(place=p, record=record(c.torch, on_other, python=c.python), origin="run") for p, c in wanted]
+
+    return bisection.bridged(outcome.state, outcome.findings[0], probe, lambda _: has)
+
+
+def test_a_change_between_two_pythons_is_bridged() -> None:
+    finding = bridged(NEW)
+    assert finding.bridge is not None
+    assert (finding.bridge.candidate.cell.id, finding.bridge.proves) == ("2.7.0-cpu-py3.9", True)
+    other = bridged(OLD).bridge
+    assert other is not None
+    assert other.proves is False
+    nothing = bridged(None).bridge
+    assert nothing is not None
+    assert nothing.proves is None
+    assert bridged(NEW, has=()).bridge is None
+
+
+def test_no_bridge_is_run_on_one_python() -> None:
+    outcome, _ = run(messages("2.7.0"))
+
+    def never(wanted: object) -> list[Step]:
+        raise AssertionError(wanted)
+
+    assert bisection.bridged(outcome.state, outcome.findings[0], never, lambda _: ["3.9"]).bridge is None
+
+
+# --- candidates --------------------------------------------------------------------------------------------------
+
+MATRIX = config.load()
+
+
+def offers(*versions: str, pythons: frozenset[str] = frozenset({"3.9", "3.11"})) -> list[Offer]:
+    return [Offer(torch=version, build="cpu", pythons=pythons) for version in versions]
+
+
+def between(good: str, bad: str, *versions: str, **changes: str) -> list[str]:
+    asked = question(good=good, bad=bad, **changes)
+    return [candidate.torch for candidate in candidates.between(MATRIX, offers(*versions), asked)]
+
+
+def test_candidates_go_from_good_to_bad_either_way() -> None:
+    assert between("2.0.1", "2.2.0", "2.0.0", "2.0.1", "2.1.0", "2.2.0", "2.3.0") == ["2.0.1", "2.1.0", "2.2.0"]
+    assert between("2.1.0", "2.0.0", "2.0.0", "2.0.1", "2.1.0") == ["2.1.0", "2.0.1", "2.0.0"]
+
+
+def test_nightlies_are_told_by_date_and_missing_days_are_no_candidates() -> None:
+    versions = ["2.12.0.dev20261101", "2.12.0.dev20261103", "2.13.0.dev20261104"]
+    assert between("2026-11-01", "20261104", *versions) == versions
+    with pytest.raises(UsageError, match=r"dev20261101 to 2\.13\.0\.dev20261104"):
+        between("2026-11-02", "20261104", *versions)
+
+
+@pytest.mark.parametrize(("good", "bad", "said"), [("2.0.0", "2.0.0", "nothing between"), ("1.0", "2.0.0", "no '1.0'")])
+def test_ends_that_are_no_ends(good: str, bad: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        between(good, bad, "2.0.0", "2.1.0")
+
+
+def test_the_interpreter_follows_the_release() -> None:
+    asked = question(good="1.12.1", bad="2.15.0")
+    offered = [
+        Offer(torch="1.12.1", build="cpu", pythons=frozenset({"3.8", "3.9", "3.10"})),
+        Offer(torch="1.13.0", build="cpu", pythons=frozenset({"3.9", "3.11"})),
+        Offer(torch="2.12.0", build="cpu", pythons=frozenset({"3.12", "3.13", "3.13t"})),
+        Offer(torch="2.15.0", build="cpu", pythons=None),
+    ]
+    assert [c.python for c in candidates.between(MATRIX, offered, asked)] == ["3.9", "3.11", "3.13", "3.11"]
+    fixed = candidates.between(MATRIX, offered, question(good="1.12.1", bad="2.15.0", python="3.9"))
+    assert [c.problem is None for c in fixed] == [True, True, False, True]
+
+
+def test_channels_are_builds_beside_those_with_an_index() -> None:
+    builds = candidates.with_channels(MATRIX).builds
+    assert builds["nightly.cpu"].index == "https://download.pytorch.org/whl/nightly/cpu"
+    assert builds["test.cpu"].fallback is None
+    assert "nightly.default" not in builds
+    assert Cell.parse("2.12.0.dev20261101-nightly.cpu-py3.11").build == "nightly.cpu"
+
+
+# --- probing -----------------------------------------------------------------------------------------------------
+
+
+def fresh(one: Record) -> FreshRecord:
+    run = Run(asked=one.cell.id, inputs="", recorded_at="", machine="")
+    return FreshRecord.model_validate({**one.model_dump(), "run": run})
+
+
+class Runner:
+    """Runs made-up cells: each call of a cell takes the next of its messages."""
+
+    def __init__(self, **said: Sequence[str | None]) -> None:
+        self.said = {f"2.{name[1:]}.0": list(messages) for name, messages in said.items()}
+        self.ran: list[tuple[str, bool]] = []
+
+    def __call__(self, cells: Sequence[Cell], options: Options) -> dict[Cell, Record]:
+        self.ran += [(cell.torch, options.fresh) for cell in cells]
+        return {cell: fresh(record(cell.torch, self.said[cell.torch].pop(0))) for cell in cells}
+
+
+def prober(runner: Runner, asked: Question | None = None, **changes: object) -> probing.Prober:
+    def command(cell: Cell) -> tuple[Record, int | None]:
+        return fresh(record(cell.torch, OLD)), 7
+
+    plain: dict[str, object] = {"recorded": lambda _: None, "run": runner, "command": command, "options": Options()}
+    return probing.Prober(question=asked or question(), **{**plain, **changes})  # type: ignore[arg-type]
+
+
+def wanted(*releases: str) -> list[tuple[int, Candidate]]:
+    return [(place, Candidate(torch=r, build="cpu", python="3.11")) for place, r in enumerate(releases)]
+
+
+def test_recorded_cells_cost_nothing() -> None:
+    runner = Runner(_1=[NEW])
+
+    def known(cell: Cell) -> Record | None:
+        return record(cell.torch, OLD) if cell.torch == "2.0.0" else None
+
+    probe = prober(runner, recorded=known)
+    steps = probe(wanted("2.0.0", "2.1.0"))
+    assert {step.place: step.origin for step in steps} == {0: "recorded", 1: "run"}
+    assert runner.ran == [("2.1.0", False)]
+    assert [s.place for s in probe.known(c for _, c in wanted("2.0.0", "2.1.0"))] == [0]
+    assert prober(Runner(), recorded=lambda _: None, only_recorded=True)(wanted("2.0.0"))[0].origin == "unavailable"
+
+
+def test_repeated_runs_that_disagree_are_flaky() -> None:
+    runner = Runner(_0=[OLD, OLD, OLD], _1=[OLD, NEW, OLD], _2=[OLD, None, OLD])
+    steps = prober(runner, question(repeat=3))(wanted("2.0.0", "2.1.0", "2.2.0"))
+    assert [step.flaky for step in steps] == [False, True, False]
+    assert [again for torch, again in runner.ran if torch == "2.0.0"] == [False, True, True]
+    assert judging.answers(question(), {step.place: step for step in steps}, 3)[1] is Answer.SKIP
+
+
+def test_a_day_with_the_commit_of_another_is_not_run_again() -> None:
+    runner, told = Runner(_0=[OLD], _2=[NEW]), list[str]()
+    commits = {"2.0.0": f"{'2.0.0':0<40}", "2.1.0": f"{'2.0.0':0<40}", "2.2.0": "other"}
+    probe = prober(runner, commit=lambda candidate: commits[candidate.torch], tell=told.append)
+    probe(wanted("2.0.0"))
+    steps = probe([(4, wanted("2.1.0")[0][1]), (5, wanted("2.2.0")[0][1])])
+    assert [(step.place, step.origin, step.of) for step in steps] == [(4, "same commit", "2.0.0"), (5, "run", None)]
+    assert told == ["2.1.0 has the same commit as 2.0.0: not run"]
+
+
+def test_a_candidate_with_a_problem_is_never_run() -> None:
+    candidate = Candidate(torch="2.0.0", build="cpu", python="3.9", problem="no wheel")
+    (step,) = prober(Runner())([(0, candidate)])
+    assert (step.origin, step.record) == ("unavailable", None)
+
+
+def test_a_command_decides_by_its_exit_code() -> None:
+    asked = question(observations=(), command="{python} check.py")
+    (step,) = prober(Runner(), asked)(wanted("2.0.0"))
+    assert step.exit_code == 7
+    steps = {
+        place: Step(place=place, origin="run", exit_code=code) for place, code in enumerate([0, 125, 1, 127, None])
+    }
+    said = judging.answers(asked, steps, 5)
+    assert list(said.values()) == [Answer.GOOD, Answer.SKIP, Answer.BAD, Answer.BAD, Answer.SKIP]
+
+
+def test_a_command_is_split_into_words_before_it_is_filled_in() -> None:
+    words = commandrun.filled(
+        "{python} -c 'import torch; {cell}' --v={torch}", Path("/a b/python"), wanted("2.0.0")[0][1].cell
+    )
+    assert words == ["/a b/python", "-c", "import torch; 2.0.0-cpu-py3.11", "--v=2.0.0"]
+
+
+# --- state and views ---------------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_bisection_goes_on_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    whole, ran = run(messages("2.7.0"))
+    for stop in range(len(ran)):
+        begun = whole.state.model_copy(update={"steps": whole.state.steps[:stop]})
+        path = bisect_state.save(begun)
+        assert path == bisect_state.latest()
+        again = bisect_state.load(path)
+        assert again == begun
+
+        def probe(wanted: Sequence[tuple[int, Candidate]]) -> list[Step]:
+            return [whole.state.by_place[place] for place, _ in wanted]
+
+        assert bisection.run(again, probe, lambda _: None).state == whole.state
+
+
+def test_a_state_that_can_not_be_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    with pytest.raises(UsageError, match="begin one"):
+        bisect_state.latest()
+    with pytest.raises(UsageError, match="no bisection"):
+        bisect_state.load(tmp_path / "none.json")
+    for text in ("{", '{"schema": 2}', '{"schema": 1, "question": 3}'):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(SchemaError):
+            bisect_state.load(tmp_path / "bad.json")
+
+
+def test_questions_have_names_of_their_own() -> None:
+    names = {question().name, question(message="x").name, question(build="cu124").name, question(good="2.1.0").name}
+    assert len(names) == 4
+    assert all("/" not in name for name in names)
+
+
+def test_the_end_is_shown_to_people_and_machines() -> None:
+    outcome, _ = run(messages("2.7.0"))
+    explained = [Explained(finding=one, problem="no network") for one in outcome.findings]
+    shown = bisect_views.text(outcome, explained)
+    assert "last good  2.6.0  (cpu, Python 3.11, commit 2.6.00000000; run)" in shown
+    assert "raised builtins.RuntimeError: old failure" in shown
+    assert "/compare/2.6.00000000...2.7.00000000" in shown
+    assert "nox -s bisect -- --observation trace --good 2.6.0 --bad 2.7.0 --build cpu --fresh" in shown
+    said = json.loads(json.dumps(bisect_views.as_json(outcome, explained)))
+    assert (said["schema"], said["certain"], said["wrong_ends"]) == (1, True, None)
+    assert said["findings"][0]["before"]["cell"] == "2.6.0-cpu-py3.11"
+    assert said["findings"][0]["suspects"] == ["2.7.0"]
+
+
+def test_hostile_messages_stay_within_their_code_block() -> None:
+    outcome, _ = run({**messages("2.7.0"), "2.11.0": NEW} | {"2.0.0": "```\n# <script>", "2.1.0": "```\n# <script>"})
+    shown = bisect_views.markdown(outcome, [Explained(finding=one) for one in outcome.findings])
+    fences = [line for line in shown.splitlines() if line.startswith("```")]
+    assert len(fences) % 2 == 0
+    assert "\n# <script>" not in shown
