@@ -1,0 +1,1 @@
+"""What integration tests need: synthetic wheels, a local package index, and a copy of the project to run."""

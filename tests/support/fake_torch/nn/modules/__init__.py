@@ -1,0 +1,8 @@
+"""Modules of networks, each in a file of its own."""
+
+from __future__ import annotations
+
+from .linear import Linear
+from .module import Module
+
+__all__ = ["Linear", "Module"]
