@@ -11,6 +11,9 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+# Such small numbers are faster in one thread, by ten times while other cells keep the machine busy.
+torch.set_num_threads(1)
+
 
 class Symmetric(nn.Module):  # type: ignore[misc] # torch is not there when types are checked
     """The symmetric matrix that has the same upper triangle."""

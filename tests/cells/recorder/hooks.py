@@ -92,5 +92,7 @@ def _skipped(report: Any) -> dict[str, Any]:
     """A skip or an expected failure, with its reason."""
     reason = getattr(report, "wasxfail", None)
     if reason is None:
+        # (file, line, "Skipped: reason")
         *_, reason = report.longrepr if isinstance(report.longrepr, tuple) else (report.longreprtext,)
-    return {"outcome": "skipped", "message": describe.cut(str(reason))}
+        reason = str(reason).split("Skipped: ", 1)[-1]
+    return {"outcome": "skipped", "message": describe.cut(reason)}
