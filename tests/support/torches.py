@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -79,6 +79,45 @@ def build_torch(
         size=size,
         upload_time=upload_time,
     )
+
+
+def build_nightlies(
+    days: int,
+    *,
+    last: dt.date = dt.date(2026, 11, 10),
+    version: str = "2.16.0",
+    label: str = "cpu",
+    missing: Collection[dt.date] = (),
+    unchanged: Collection[dt.date] = (),
+    behaviour: Callable[[dt.date], Behaviour | None] = lambda _: None,
+) -> list[Wheel]:
+    """A wheel for each of so many days up to the last, as the nightly channel gets them.
+
+    Args:
+        days: how many.
+        last: the newest day.
+        version: the release to come.
+        label: the local label.
+        missing: days without a wheel.
+        unchanged: days on which the commit of the day before was built again.
+        behaviour: what the wheel of a day does otherwise than the releases.
+    """
+    wheels = []
+    for day in (last - dt.timedelta(days=ago) for ago in reversed(range(days))):
+        if day not in missing:
+            commit = day
+            while commit in unchanged:
+                commit -= dt.timedelta(days=1)
+            wheels.append(
+                build_torch(
+                    f"{version}.dev{day:%Y%m%d}",
+                    label=label,
+                    git_version=hashlib.sha1(f"{commit}".encode(), usedforsecurity=False).hexdigest(),
+                    behaviour=behaviour(day),
+                    upload_time=dt.datetime.combine(day, dt.time(8), dt.UTC),
+                )
+            )
+    return wheels
 
 
 def _cuda_of(label: str | None) -> str | None:

@@ -14,7 +14,7 @@ from . import _behaviour
 _behaviour.play("import")  # before anything else is there, as a broken library would be noticed
 
 from . import _C, cuda, jit, nn, testing, version  # noqa: E402 - the act above comes first
-from ._tensor import Tensor, allclose, manual_seed, no_grad, randn, tensor, zeros  # noqa: E402
+from ._tensor import Tensor, allclose, manual_seed, no_grad, randn, set_num_threads, tensor, zeros  # noqa: E402
 from .version import __version__  # noqa: E402
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "nn",
     "no_grad",
     "randn",
+    "set_num_threads",
     "tensor",
     "testing",
     "version",

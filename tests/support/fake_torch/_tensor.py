@@ -109,3 +109,7 @@ def allclose(first: Tensor, second: Tensor, rtol: float = 1e-05, atol: float = 1
 def no_grad() -> Iterator[None]:
     """Nothing: there are no gradients here."""
     yield
+
+
+def set_num_threads(number: int) -> None:
+    """Nothing: there is one thread."""

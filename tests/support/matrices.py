@@ -1,0 +1,52 @@
+"""Small ``matrix.toml`` files: some releases, on the Python that runs the tests, from a local index."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from tests.support.index import LocalIndex
+
+#: The Python that runs the tests, which is surely here.
+PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def matrix_text(
+    index: LocalIndex,
+    releases: Sequence[str],
+    *,
+    builds: Mapping[str, str | None] | None = None,
+    pythons: Iterable[str] = (PYTHON,),
+    cells: Iterable[str] = (),
+    limits: Mapping[str, float] | None = None,
+    extra: str = "",
+) -> str:
+    """The text of a matrix whose default selection is all these releases, in the first build.
+
+    Args:
+        index: where the builds' channels are.
+        releases: in order.
+        builds: the build that stands in where one's channel is out of reach, by the build's name; only ``cpu``
+            with ``default`` behind it if not given. There is always ``default``.
+        pythons: the Pythons; the default selection takes the first.
+        cells: further cells of the default selection.
+        limits: seconds, by the names of the section.
+        extra: more TOML at the end: pins, selections.
+    """
+    said = {"cpu": "default"} if builds is None else builds
+    pythons = tuple(pythons)
+    # JSON's strings, numbers and arrays are TOML's too.
+    lines = ["schema = 1", f"releases = {json.dumps(list(releases))}"]
+    lines += ["[probes]", 'require = ["pytest"]']
+    lines += ["[limits]", *(f"{name} = {seconds}" for name, seconds in (limits or {}).items())]
+    lines += ["[builds.default]", 'releases = ">=0"']
+    for name, fallback in said.items():
+        lines += [f"[builds.{name}]", 'releases = ">=0"', f"index = {json.dumps(index.url(name))}"]
+        lines += [f"fallback = {json.dumps(fallback)}"] if fallback else []
+    lines += ["[pythons]", *(f'"{python}" = {{ releases = ">=0" }}' for python in pythons)]
+    lines += ["[selections.matrix]", 'description = "All of this test"', f"releases = {json.dumps(list(releases))}"]
+    lines += [f"builds = {json.dumps([*said, 'default'][:1])}", f'pythons = {{ "{pythons[0]}" = ">=0" }}']
+    lines += [f"cells = {json.dumps(list(cells))}", extra]
+    return "\n".join(lines) + "\n"

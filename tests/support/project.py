@@ -1,0 +1,168 @@
+"""A copy of this project in a folder of its own, and its commands as real processes in a closed-off environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import uv
+
+from tests.support.index import LocalIndex
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+#: What a run needs of the project.
+_COPIED: Final = ("noxfile.py", "pyproject.toml", "scripts", "tests/cells")
+
+#: What is kept of the environment: nothing that could tell of another index, or of the user.
+_KEPT: Final = ("PYENV_ROOT", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "UV_PYTHON_INSTALL_DIR")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """All that it said."""
+        return self.stdout + self.stderr
+
+
+class Project:
+    """A copy of the project. ``env`` is the environment of its commands, and may be changed."""
+
+    def __init__(self, folder: Path, matrix: str, index: LocalIndex) -> None:
+        """Copy the project below ``folder``, with the text of a ``matrix.toml`` and an index to take all from."""
+        self.root = folder / "project"
+        for name in _COPIED:
+            _copy(ROOT / name, self.root / name)
+        self.write_matrix(matrix)
+        self.env = environment(folder, index)
+
+    def write_matrix(self, text: str) -> None:
+        """Write another ``matrix.toml``."""
+        (self.root / "matrix.toml").write_text(text, encoding="utf-8")
+
+    def nox(self, *arguments: str, env: Mapping[str, str | None] | None = None, timeout: float = 60) -> Finished:
+        """Run ``python -m nox`` to its end: ``project.nox("-s", "matrix", "--", "--fresh")``.
+
+        Args:
+            arguments: nox's.
+            env: changes of the environment, for this run only; None takes a variable away.
+            timeout: seconds until the whole tree of processes is killed.
+
+        Raises:
+            subprocess.TimeoutExpired: it took longer; with all that it said.
+        """
+        return self.run([sys.executable, "-m", "nox", *arguments], env=env, timeout=timeout)
+
+    def scripts(self, *arguments: str, env: Mapping[str, str | None] | None = None, timeout: float = 60) -> Finished:
+        """Run ``python -m scripts`` to its end; as `nox`, whose sessions turn every failure into exit code 1."""
+        return self.run([sys.executable, "-m", "scripts", *arguments], env=env, timeout=timeout)
+
+    def run(self, command: Sequence[str], *, env: Mapping[str, str | None] | None, timeout: float) -> Finished:
+        """Run any command to its end, as `nox` does."""
+        child = self.start(command, env=env)
+        try:
+            stdout, stderr = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as late:
+            kill_tree(child)
+            stdout, stderr = child.communicate()
+            raise subprocess.TimeoutExpired(late.cmd, late.timeout, stdout, stderr) from None
+        except BaseException:
+            kill_tree(child)
+            raise
+        return Finished(code=child.returncode, stdout=stdout, stderr=stderr)
+
+    def start(self, command: Sequence[str], *, env: Mapping[str, str | None] | None = None) -> subprocess.Popen[str]:
+        """Start any command in the project, to be interrupted or killed; end it with `kill_tree`."""
+        changed = {**self.env, **(env or {})}
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env={name: value for name, value in changed.items() if value is not None},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+    def records(self) -> dict[str, Any]:
+        """The fresh records, by the id of the cell."""
+        return _read(self.root / ".matrix" / "records")
+
+    def results(self) -> dict[str, Any]:
+        """The accepted records, by the id of the cell."""
+        return _read(self.root / "results")
+
+
+def environment(folder: Path, index: LocalIndex) -> dict[str, str]:
+    """An environment that has nothing of the user's but the interpreters, and no index but one's default channel."""
+    home = folder / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    pyenv, uv_pythons = Path.home() / ".pyenv", Path.home() / ".local" / "share" / "uv" / "python"
+    found = {"PYENV_ROOT": pyenv, "UV_PYTHON_INSTALL_DIR": uv_pythons}
+    # First the Python of the tests, whose environment has nox and uv.
+    first = [str(Path(sys.executable).parent), str(Path(uv.find_uv_bin()).parent)]
+    return {
+        **{name: str(path) for name, path in found.items() if path.is_dir()},
+        **{name: os.environ[name] for name in _KEPT if name in os.environ},
+        "PATH": os.pathsep.join([*first, os.environ.get("PATH", os.defpath)]),
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_CONFIG_DIRS": str(home / ".config"),
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+        "NO_PROXY": "127.0.0.1",
+        "COLUMNS": "200",
+        "NOX_SCRIPT_MODE": "none",  # the tests' environment has what the noxfile needs
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": index.url(),
+        "UV_DEFAULT_INDEX": index.url(),
+        "UV_CACHE_DIR": str(folder / "uv-cache"),
+        "UV_HTTP_RETRIES": "0",  # or each test of an index that fails waits for seconds
+        "UV_HTTP_TIMEOUT": "10",
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+
+
+def kill_tree(child: subprocess.Popen[str]) -> None:
+    """Kill a process and all that it started, also what has a session of its own."""
+    try:
+        tree = [*psutil.Process(child.pid).children(recursive=True), psutil.Process(child.pid)]
+    except psutil.NoSuchProcess:
+        return
+    for process in tree:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder; with the times of files, so that bytecode that comes along is taken for current."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    return {path.stem: json.loads(path.read_bytes()) for path in sorted(folder.rglob("*.json"))}

@@ -1,0 +1,268 @@
+"""An HTTP server for files in memory: kept connections, parts of files, and failures on demand.
+
+`http.server`, since what is wanted most are failures of the connection itself, which servers for real use hide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fnmatch
+import hashlib
+import re
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, Literal
+from urllib.parse import unquote, urlsplit
+
+_HOST: Final = "127.0.0.1"
+_CHUNK: Final = 1 << 16
+#: Seconds between the pieces of a slow answer.
+_BEAT: Final = 0.02
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resource:
+    """What lies at an address. ``location`` instead sends the asker elsewhere."""
+
+    content: bytes = b""
+    content_type: str = "application/octet-stream"
+    ranges: bool = True
+    location: str | None = None
+
+    @property
+    def etag(self) -> str:
+        """The same for the same content."""
+        return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What goes wrong with an answer."""
+
+    do: Literal["status", "hang", "drop", "cut", "slow"]
+    number: int = 0
+
+    @classmethod
+    def status(cls, code: int) -> Fault:
+        """An answer with this code, such as 404 or 503."""
+        return cls(do="status", number=code)
+
+    @classmethod
+    def hang(cls) -> Fault:
+        """No answer at all, and the connection stays open."""
+        return cls(do="hang")
+
+    @classmethod
+    def drop(cls) -> Fault:
+        """No answer, and the connection is closed."""
+        return cls(do="drop")
+
+    @classmethod
+    def cut(cls, after: int) -> Fault:
+        """The connection is closed after so many bytes of the content."""
+        return cls(do="cut", number=after)
+
+    @classmethod
+    def slow(cls, bytes_per_second: int) -> Fault:
+        """The content comes at this rate."""
+        return cls(do="slow", number=bytes_per_second)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Request:
+    """One request: its path without quoting, the status answered (0: none), and the bytes of content sent."""
+
+    method: str
+    path: str
+    range: str | None = None
+    status: int = 0
+    sent: int = 0
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Planned:
+    pattern: str
+    fault: Fault
+    times: int | None
+
+
+class Server:
+    """A server on a free port of this machine. ``find`` says what lies at a path for who accepts a type."""
+
+    def __init__(self, find: Callable[[str, str], Resource | None]) -> None:
+        self.find = find
+        self.requests: list[Request] = []
+        self.errors: list[BaseException] = []
+        self.lock = threading.Lock()
+        self._planned: list[_Planned] = []
+        self._listener = socket.create_server((_HOST, 0), backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+        self._http: _Http | None = None
+
+    def plan(self, pattern: str, fault: Fault, times: int | None) -> None:
+        """Let a fault happen to every request whose path fits a pattern, or to the next ``times`` of them."""
+        with self.lock:
+            self._planned.append(_Planned(pattern=pattern, fault=fault, times=times))
+
+    def heal(self) -> None:
+        """Forget all faults."""
+        with self.lock:
+            self._planned.clear()
+
+    def fault_for(self, path: str) -> Fault | None:
+        """The fault that happens to a request now."""
+        with self.lock:
+            for planned in self._planned:
+                if planned.times != 0 and fnmatch.fnmatchcase(path, planned.pattern):
+                    planned.times = None if planned.times is None else planned.times - 1
+                    return planned.fault
+        return None
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._listener.listen(128)
+        self._http = _Http(self, self._listener)
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self, *, keep_port: bool = False) -> None:
+        """Close every connection and refuse new ones; the port can be kept from others for a later start."""
+        if self._http is not None:
+            self._http.end()
+            self._http = None
+        self._listener.close()
+        if keep_port:  # bound and not listening: connections are refused, and nobody else gets the port
+            self._listener = socket.socket()
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.bind((_HOST, self.port))
+
+
+class _Http(ThreadingHTTPServer):
+    """One thread for each connection."""
+
+    def __init__(self, owner: Server, listener: socket.socket) -> None:
+        super().__init__((_HOST, owner.port), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.owner = owner
+        self.stopped = threading.Event()
+        self.open: set[socket.socket] = set()
+
+    def end(self) -> None:
+        """Stop, also what hangs or is slow on purpose."""
+        self.stopped.set()
+        self.shutdown()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep what went wrong here; that a client went away is none of it."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, ConnectionError | TimeoutError):
+            self.owner.errors.append(error)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"  # connections are kept
+    disable_nagle_algorithm = True  # header and content go in two writes; the second must not wait
+    server: _Http
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.open.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.open.discard(self.connection)
+        with contextlib.suppress(OSError):
+            super().finish()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        """Nothing: requests are kept in a list."""
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        owner = self.server.owner
+        path = unquote(urlsplit(self.path).path)
+        # Noted before the answer: a test may look as soon as its client has the last byte.
+        self.noted = Request(method=self.command, path=path, range=self.headers.get("Range"))
+        with owner.lock:
+            owner.requests.append(self.noted)
+        fault = owner.fault_for(path)
+        if fault and fault.do in {"hang", "drop"}:
+            if fault.do == "hang":
+                self.server.stopped.wait()
+            self.close_connection = True
+        elif fault and fault.do == "status":
+            self._answer(HTTPStatus(fault.number), {}, b"")
+        else:
+            self._give(owner.find(path, self.headers.get("Accept", "")), fault)
+
+    def _give(self, resource: Resource | None, fault: Fault | None) -> None:
+        if resource is None:
+            self._answer(HTTPStatus.NOT_FOUND, {}, b"")
+        elif resource.location is not None:
+            self._answer(HTTPStatus.MOVED_PERMANENTLY, {"Location": resource.location}, b"")
+        elif self.headers.get("If-None-Match") == resource.etag:
+            self._answer(HTTPStatus.NOT_MODIFIED, {"ETag": resource.etag}, b"")
+        else:
+            headers = {"ETag": resource.etag, "Content-Type": resource.content_type}
+            headers |= {"Accept-Ranges": "bytes"} if resource.ranges else {}
+            wanted = _range(self._wanted_range(resource), len(resource.content))
+            if wanted is None:
+                self._answer(HTTPStatus.OK, headers, resource.content, fault)
+            elif wanted.start >= wanted.stop:
+                self._answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {}, b"")
+            else:
+                headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{len(resource.content)}"
+                self._answer(HTTPStatus.PARTIAL_CONTENT, headers, resource.content[wanted], fault)
+
+    def _wanted_range(self, resource: Resource) -> str:
+        """The range that was asked for, unless none may be given."""
+        condition = self.headers.get("If-Range")
+        may = resource.ranges and condition in {None, resource.etag}
+        return self.headers.get("Range", "") if may else ""
+
+    def _answer(self, status: HTTPStatus, headers: dict[str, str], content: bytes, fault: Fault | None = None) -> None:
+        self.noted.status = int(status)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self._send(content, fault)
+
+    def _send(self, content: bytes, fault: Fault | None) -> None:
+        cut = fault.number if fault and fault.do == "cut" else len(content)
+        pace = max(1, int(fault.number * _BEAT)) if fault and fault.do == "slow" else None
+        for start in range(0, min(cut, len(content)), pace or _CHUNK):
+            piece = content[start : min(cut, start + (pace or _CHUNK))]
+            self.noted.sent += len(piece)
+            self.wfile.write(piece)
+            if pace and self.server.stopped.wait(_BEAT):
+                self.close_connection = True
+                return
+        if cut < len(content):
+            self.close_connection = True
+
+
+def _range(text: str, size: int) -> slice | None:
+    """A header's range of bytes (RFC 9110), empty where it lies outside; None for none, or more than one."""
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", text)
+    if not match or not any(match.groups()):
+        return None
+    first, last = match.groups()
+    if not first:
+        return slice(max(0, size - int(last)), size)
+    return slice(int(first), min(int(last), size - 1) + 1 if last else size)
