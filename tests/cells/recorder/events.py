@@ -1,4 +1,21 @@
-"""The events file: lines of JSON, each on disk before the next thing is done."""
+"""The events file: lines of JSON, each on disk before the next thing is done.
+
+========================  =====================================================================================
+``started``               torch is imported: ``python``, ``pytest``, ``torch``, ``gpu``, ``warnings``, ``seconds``
+``import-failed``         it can't be: ``python``, ``pytest``, what was raised, ``seconds``. Nothing else follows
+``collection-failed``     a file of probes can't be read: ``test`` is the file; ``message``
+``collected``             ``tests``: the node ids that will be run
+``test-started``          ``test``
+``observing``             ``test``, ``name``: an observation begins
+``observed``              ``test``, ``name``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *returned*, *raised*
+                          (what was raised), *blocked* (``blocked_by``) or *skipped* (``why``)
+``test-finished``         ``test``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *passed*, *failed* or *error*
+                          (what was raised), or *skipped* (``message``), which a whole file can be, too
+``finished``              ``exit``: pytest's exit code. Without it the process ended early, and tests are left over
+========================  =====================================================================================
+
+What was raised: ``exception``, ``bases``, ``message``, ``frames``, ``traceback``. Every line has ``event`` and ``pid``.
+"""
 
 from __future__ import annotations
 
