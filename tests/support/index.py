@@ -144,12 +144,13 @@ class LocalIndex:
         return None
 
     def _file(self, path: str, listed: list[Listed], channel: Channel) -> Resource | None:
+        settings: dict[str, Any] = {"ranges": channel.ranges, "max_age": channel.max_age}
         for one in listed:
             place = one.path(channel)
             if path == place:
-                return Resource(content=one.wheel.content, ranges=channel.ranges)
+                return Resource(content=one.wheel.content, **settings)
             if path == f"{place}.metadata" and channel.metadata:
-                return Resource(content=one.wheel.metadata.encode(), ranges=channel.ranges)
+                return Resource(content=one.wheel.metadata.encode(), **settings)
         return None
 
     def _page(self, path: str, accept: str, listed: list[Listed], channel: Channel) -> Resource | None:

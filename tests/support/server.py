@@ -32,6 +32,7 @@ class Resource:
     content: bytes = b""
     content_type: str = "application/octet-stream"
     ranges: bool = True
+    max_age: int | None = None
     location: str | None = None
 
     @property
@@ -127,7 +128,7 @@ class Server:
         """Answer from now on."""
         self._listener.listen(128)
         self._http = _Http(self, self._listener)
-        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), name="index", daemon=True).start()
 
     def stop(self, *, keep_port: bool = False) -> None:
         """Close every connection and refuse new ones; the port can be kept from others for a later start."""
@@ -217,6 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             headers = {"ETag": resource.etag, "Content-Type": resource.content_type}
             headers |= {"Accept-Ranges": "bytes"} if resource.ranges else {}
+            headers |= {"Cache-Control": f"max-age={resource.max_age}"} if resource.max_age else {}
             wanted = _range(self._wanted_range(resource), len(resource.content))
             if wanted is None:
                 self._answer(HTTPStatus.OK, headers, resource.content, fault)

@@ -190,9 +190,9 @@ def truncated(wheel: Wheel) -> Wheel:
     return dataclasses.replace(wheel, content=wheel.content[: len(wheel.content) // 2])
 
 
-def with_wrong_list(wheel: Wheel) -> Wheel:
-    """A wheel whose RECORD tells another hash than the file ``__init__.py`` has."""
+def tampered(wheel: Wheel, changes: Mapping[str, bytes | None]) -> Wheel:
+    """A wheel with files changed, added or, for None, taken out, of which its RECORD knows nothing."""
     with zipfile.ZipFile(io.BytesIO(wheel.content)) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    changed = next(name for name in contents if name.endswith("__init__.py"))
-    return dataclasses.replace(wheel, content=_archive({**contents, changed: contents[changed] + b"\n# changed\n"}))
+    changed = {name: content for name, content in {**contents, **changes}.items() if content is not None}
+    return dataclasses.replace(wheel, content=_archive(changed))
