@@ -9,6 +9,8 @@
 #   "rich>=13.9",
 #   "jinja2>=3.1",
 #   "httpx>=0.27",
+#   "pypi-simple>=1.7",
+#   "remotezip>=0.12.3",
 #   "tenacity>=9",
 #   "filelock>=3.16",
 #   "psutil>=6",
@@ -69,7 +71,7 @@ def selection_session(name: str, description: str) -> None:
         engine(session, "run", f"--selection={name}", *jobs(session))
 
     run.__doc__ = f"{description}."
-    nox.session(run, name=name, venv_backend="none", default=False)
+    nox.session(name=name, venv_backend="none", default=False)(run)
 
 
 for selection_name, selection in MATRIX.selections.items():
@@ -97,7 +99,7 @@ def command_session(name: str, summary: str) -> None:
         engine(session, name)
 
     run.__doc__ = summary[0].upper() + summary[1:] + "."
-    nox.session(run, name=name, venv_backend="none", default=False)
+    nox.session(name=name, venv_backend="none", default=False)(run)
 
 
 for command_name, command_summary in cli.COMMANDS.items():
@@ -120,7 +122,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    session.run("mypy", "--python-version=3.9", "--config-file=tests/cells/mypy.ini", "tests/cells")
+    probes = {"MYPYPATH": "tests/cells"}
+    session.run("mypy", "--python-version=3.10", "--explicit-package-bases", "tests/cells", env=probes)
     session.run("python", "-m", "scripts.schemas", "--check")
 
 

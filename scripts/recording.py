@@ -41,10 +41,12 @@ def recorded(cell: Cell, platform: str, lock: Lock, seen: Seen, run: Run) -> Fre
         raise CellError("import", "wrong version", f"the wheel of {cell.torch} says it is {torch['version']}")
     key = CellKey(torch=cell.torch, build=tested_build(torch), python=cell.python, platform=platform)
     tests, observations = _tests(seen), _observations(seen)
+    # A file that couldn't be collected is a test in error; a cell of nothing else has probed nothing.
+    probed = bool(observations) or any(test.outcome != "error" for test in tests.values())
     return FreshRecord(
         cell=key,
-        status="recorded" if tests else _status(seen.lost),
-        reason=None if tests else _reason(seen),
+        status="recorded" if probed else _status(seen.lost),
+        reason=None if probed else _reason(seen),
         wheel=_wheel(lock),
         torch=Torch(version=torch["version"], git_version=torch.get("git_version"), cuda=torch.get("cuda")),
         packages={name: version for name, version in sorted(lock.versions.items()) if name != "torch"},
@@ -60,7 +62,7 @@ def tested_build(torch: Mapping[str, Any]) -> str:
     if label and re.fullmatch(r"(cpu|xpu|cu\d+|rocm[\d.]+).*", label):
         return label.split(".")[0] if not label.startswith("rocm") else label
     if torch.get("cuda"):
-        return "cu" + torch["cuda"].replace(".", "")
+        return f"cu{torch['cuda'].replace('.', '')}"
     return f"rocm{torch['hip']}" if torch.get("hip") else "cpu"
 
 

@@ -94,7 +94,7 @@ def test_the_project_s_own_file_is_sound() -> None:
         None if isinstance(value, list) or value is None else str(value[1] if isinstance(value, tuple) else value)[:40]
     ),
 )
-def test_each_mistake_is_named_by_its_key(change: tuple[str, str] | str, words: list[str] | None) -> None:
+def test_each_mistake_is_named_by_its_key(change: tuple[str, str], words: list[str] | None) -> None:
     if words is None:
         config.parse(GOOD)
         return
