@@ -61,6 +61,7 @@ class Probes(Table):
 
     path: str = Field("tests/cells", description="Folder of the tests, from the project's root.")
     require: tuple[Require, ...] = Field((), description="What the tests themselves need, in every cell.")
+    order: tuple[str, ...] = Field((), description="Files in the order in which reports show them; others follow.")
 
 
 class Limits(Table):

@@ -130,7 +130,12 @@ def _observations(seen: Seen) -> dict[str, Observation]:
             observations[loss.observation] = Observation.model_validate(
                 {"outcome": loss.outcome, "test": loss.test, "message": loss.message}
             )
-    return dict(sorted(observations.items()))
+    return {name: observations[name] for name in dict.fromkeys(_begun(seen)) if name in observations}
+
+
+def _begun(seen: Seen) -> list[str]:
+    """Names of observations in the order in which they were begun, which a crash between them doesn't change."""
+    return [event["name"] for event in seen.events if event["event"] in {"observing", "observed"}]
 
 
 def _raised(event: Event) -> dict[str, Any]:

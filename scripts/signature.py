@@ -101,29 +101,67 @@ def first_line(text: str) -> str:
     return text.strip().partition("\n")[0].rstrip(" :")
 
 
-def describe(signature: Signature) -> str:
-    """A signature in a few words: ``UnsupportedNodeError 'GeneratorExp aren't supported' when compiling``."""
+def gist(text: str) -> str:
+    """The first sentence of a message, and at most some 120 characters of it; an ellipsis tells of more."""
+    line = first_line(text)
+    found = re.match(r".{20,}?[.!?](?= )", line)
+    start = found[0] if found else line
+    if len(start) > _LONGEST:
+        start = start[:_LONGEST].rpartition(" ")[0] or start[:_LONGEST]
+    return start if start.rstrip(":") == text.strip().rstrip(" :") else f"{start.rstrip('.')}…"
+
+
+_LONGEST: Final = 120
+
+
+def describe(signature: Signature, *, whole: bool = False) -> str:
+    """A signature in a few words: ``UnsupportedNodeError 'GeneratorExp aren't supported' when compiling``.
+
+    ``whole`` gives messages in full, on one line.
+    """
+    text = _describe_outcome(signature, whole=whole)
+    return f"{text}, with {describe_warnings(signature, whole=whole)}" if signature.warnings else text
+
+
+def _describe_outcome(signature: Signature, *, whole: bool) -> str:
+    said = _said(signature.message or "", whole=whole)
     match signature.outcome:
         case "raised" | "failed" | "error" if signature.exception or signature.message:
             what = short(signature.exception or signature.outcome)
-            text = f"{what} '{first_line(signature.message or '')}'" if signature.message else what
+            text = f"{what} '{said}'" if said else what
         case "blocked":
-            text = f"blocked {signature.message}"
+            return f"blocked {signature.message}"
         case "skipped" if signature.message:
-            text = f"skipped: {first_line(signature.message)}"
+            return f"skipped: {said}"
         case outcome:
             text = outcome
-    if signature.phase and signature.outcome in {"raised", "failed", "crashed", "timed-out"}:
-        text += f" when {signature.phase}"
-    if signature.warnings:
-        text += f", with {describe_warnings(signature)}"
-    return text
+    return f"{text} when {signature.phase}" if signature.phase and not signature.good else text
 
 
-def describe_warnings(signature: Signature) -> str:
+def describe_warnings(signature: Signature, *, whole: bool = False) -> str:
     """The warnings of a signature in a few words, or ``no warning``."""
-    said = [f"{short(category)} '{first_line(text)}'" for category, text in signature.warnings]
+    said = [f"{short(category)} '{_said(text, whole=whole)}'" for category, text in signature.warnings]
     return " and ".join(said) if said else "no warning"
+
+
+def _said(text: str, *, whole: bool) -> str:
+    return " ".join(text.split()) if whole else gist(text)
+
+
+def describe_change(old: Signature, new: Signature) -> str:
+    """What became what, in a few words, without what stayed the same; two different sides never read alike."""
+    only_warnings = differences(old, new) == ("warnings",)
+    same_warnings = old.warnings == new.warnings
+    for whole in (False, True):
+        if only_warnings:
+            sides = [describe_warnings(side, whole=whole) for side in (old, new)]
+        elif same_warnings:
+            sides = [_describe_outcome(side, whole=whole) for side in (old, new)]
+        else:
+            sides = [describe(side, whole=whole) for side in (old, new)]
+        if sides[0] != sides[1]:
+            return " → ".join(sides)
+    return f"{old.exception} ({', '.join(old.bases)}) → {new.exception} ({', '.join(new.bases)})"
 
 
 def failure(seen: Raised) -> str:

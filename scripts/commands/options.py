@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from rich.console import Console
 
 from scripts import cells, consistency
 from scripts.cells import Cell
@@ -21,6 +22,11 @@ def add_selecting(parser: argparse.ArgumentParser) -> None:
         "--build", metavar="BUILD", help="only this build, such as cpu; a pattern such as 'cu12*' is one"
     )
     group.add_argument("--python", metavar="X.Y", help="only this Python")
+
+
+def console() -> Console:
+    """Where reports for people are printed: stdout, in colour where it is wanted and as wide as it is."""
+    return Console(highlight=False, emoji=False, markup=False)
 
 
 def add_cells(parser: argparse.ArgumentParser) -> None:

@@ -7,15 +7,17 @@ cell could be recorded.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts import config, paths, runner
+from scripts import config, drift, report_files, runner
 from scripts.cells import Cell
-from scripts.commands.options import add_cells, add_selecting, chosen
+from scripts.commands.options import add_cells, add_selecting, chosen, console
+from scripts.config import Matrix
 from scripts.errors import Exit
 from scripts.progress import Display
-from scripts.records import FreshRecord, Record, Store
+from scripts.records import FreshRecord
+from scripts.views import terminal
 from scripts.workshop import Options
 
 
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> Exit:
     cells = chosen(matrix, options)
     with Display(len(cells)) as display:
         records = runner.run(matrix, cells, run_options(options), display)
-    return tell(records)
+    return tell(matrix, records)
 
 
 def run_options(options: argparse.Namespace) -> Options:
@@ -58,13 +60,21 @@ def run_options(options: argparse.Namespace) -> Options:
     )
 
 
-def tell(records: Mapping[Cell, FreshRecord]) -> Exit:
+def tell(matrix: Matrix, records: Mapping[Cell, FreshRecord]) -> Exit:
     """Show the table and the drift of a run; the exit code says whether anything is unexpected."""
-    for cell, record in records.items():
-        print(cell, record.status, record.reason, {n: o.outcome for n, o in record.observations.items()})
-    accepted = Store(paths.RESULTS).read(Record)
-    del accepted
-    return Exit.OK
+    told = list(records.values())
+    compared = drift.compare(told, report_files.accepted())
+    terminal.show(report_files.report(matrix, report_files.distinct(told), compared), console())
+    return verdict(told, compared)
+
+
+def verdict(records: Sequence[FreshRecord], compared: drift.Compared) -> Exit:
+    """The exit code of a run; what is worse comes first."""
+    if compared.drift:
+        return Exit.UNEXPECTED
+    if any(not record.tells and record.status != "unavailable" for record in records):
+        return Exit.MACHINERY
+    return Exit.OK if any(record.usable for record in records) else Exit.INCONCLUSIVE
 
 
 def _positive(text: str) -> int:

@@ -1,0 +1,100 @@
+"""Timelines and change points, from the accepted results and what was recorded on this machine since.
+
+Formats: terminal, markdown (GitHub's), html (one self-contained page), svg (a picture), json (the whole model, see
+scripts/schemas/report.schema.json) and junit (one suite a cell).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from scripts import cells, config, consistency, drift, paths, report_files
+from scripts.commands.options import add_selecting, console, narrow
+from scripts.config import Matrix
+from scripts.errors import Exit, UsageError
+from scripts.records import Record, Store, dump, write_atomically
+from scripts.report import Report
+from scripts.views import html, junit, markdown, svg, terminal
+
+FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
+    "html": html.render,
+    "svg": svg.render,
+    "json": dump,
+    "junit": junit.render,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to show, and how."""
+    parser.add_argument("--format", choices=["terminal", "markdown", *FORMATS], default="terminal")
+    parser.add_argument("--output", type=Path, metavar="PATH", help="write to this file (default: stdout)")
+    parser.add_argument("--only-changes", action="store_true", help="only what differs from the release before")
+    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two releases side by side (terminal, markdown)")
+    parser.add_argument("--timings", action="store_true", help="what each stage took, of cells run here (terminal)")
+    parser.add_argument("--results", type=Path, action="append", metavar="DIR", help="only the records of this folder")
+    parser.add_argument("--accepted", action="store_true", help="only the accepted results, no fresh records")
+    add_selecting(parser)
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Show the report."""
+    matrix = config.load()
+    report = _report(matrix, options)
+    text = _text(report, options)
+    if options.output:
+        write_atomically(options.output.resolve(), text)
+        print(f"written: {options.output}", file=sys.stderr)
+    else:
+        sys.stdout.write(text)
+    return Exit.OK
+
+
+def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
+    """The report of the records that the options choose."""
+    fresh = [] if options.accepted or options.results else report_files.fresh(matrix)
+    folders = options.results or [paths.RESULTS]
+    accepted = [record for folder in folders for record in Store(folder).read(Record)]
+    compared = drift.compare(fresh, accepted) if fresh else None
+    records = report_files.merged(accepted, fresh)
+    wanted = set(narrow(matrix, [record.cell.cell for record in records], options))
+    chosen = [record for record in records if record.cell.cell in wanted]
+    if not chosen:
+        raise UsageError("there is no record to report; `nox -s matrix` makes some")
+    return report_files.report(matrix, chosen, compared)
+
+
+def _text(report: Report, options: argparse.Namespace) -> str:
+    """The report in the format that is asked for."""
+    if options.compare:
+        _check_compared(report, options)
+    if options.format in FORMATS:
+        return FORMATS[options.format](report)
+    if options.format == "markdown":
+        if options.compare:
+            return markdown.comparison(report, *options.compare, only_changes=options.only_changes)
+        return markdown.summary(report, only_changes=options.only_changes)
+    screen = console() if options.output is None else Console(width=120, no_color=True)
+    with screen.capture() as captured:
+        if options.timings:
+            terminal.show_timings(report, screen)
+        elif options.compare:
+            terminal.show_comparison(report, options.compare, screen, only_changes=options.only_changes)
+        else:
+            terminal.show(report, screen, only_changes=options.only_changes)
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _check_compared(report: Report, options: argparse.Namespace) -> None:
+    """Refuse what can't be compared, and formats that compare by themselves or not at all."""
+    if options.format in FORMATS:
+        raise UsageError(f"--compare: {options.format} has no comparison; use --format terminal or markdown")
+    for release in options.compare:
+        if release not in report.releases:
+            near = consistency.nearest(release, sorted(report.releases, key=cells.version))
+            raise UsageError(f"--compare: no record of {release}{near}")

@@ -1,0 +1,79 @@
+"""Where reports come from and go to: results and fresh records on disk, and the rendered files beside them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from scripts import accepting, cells, drift, paths, reporting
+from scripts.cells import Cell
+from scripts.config import Matrix
+from scripts.errors import SchemaError
+from scripts.records import FreshRecord, Record, Store, write_atomically
+from scripts.report import Report
+from scripts.views import markdown
+from scripts.workshop import Options, Workshop
+
+
+def accepted() -> list[Record]:
+    """The accepted results. Raises `SchemaError` for a file that this version can't read."""
+    return Store(paths.RESULTS).read(Record)
+
+
+def fresh(matrix: Matrix) -> list[FreshRecord]:
+    """The fresh records of this machine that are up to date, and those of cells that couldn't be had."""
+    work = Workshop(matrix, Options(), lambda _: None)
+    found = []
+    for path in work.store.paths():
+        try:
+            record = work.store.at(path, FreshRecord)
+        except SchemaError:
+            continue  # written by another version; the cell is run again when it is wanted
+        if record is not None and _of_now(work, record):
+            found.append(record)
+    return found
+
+
+def _of_now(work: Workshop, record: FreshRecord) -> bool:
+    """Whether a record was made from what matrix.toml and the probes say now."""
+    cell = Cell.parse(record.run.asked)
+    return cell.build in work.matrix.builds and record.run.inputs == work.inputs(cell)
+
+
+def distinct(fresh: Iterable[FreshRecord]) -> list[Record]:
+    """One record a cell that was really tested, and those of cells that couldn't be had."""
+    fresh = list(fresh)
+    told: list[Record] = list(accepting.latest(record for record in fresh if record.tells))
+    return told + [record for record in fresh if not record.tells]
+
+
+def merged(results: Iterable[Record], fresh: Iterable[FreshRecord]) -> list[Record]:
+    """One record a cell: the fresh one before the accepted, but never one that couldn't be had before one that was."""
+    records: dict[tuple[str, str], Record] = {(record.cell.platform, record.cell.id): record for record in results}
+    for record in distinct(fresh):
+        key = record.cell.platform, record.cell.id
+        if record.tells or key not in records:
+            records[key] = record
+    return list(records.values())
+
+
+def report(matrix: Matrix, records: Sequence[Record], compared: drift.Compared | None = None) -> Report:
+    """The report of some records, with what matrix.toml knows of releases, builds and probes."""
+    return reporting.report(
+        records,
+        known=matrix.releases,
+        order=matrix.probes.order,
+        exists=functools.partial(cells.exists, matrix),
+        compared=compared,
+    )
+
+
+def write_results_page(matrix: Matrix) -> list[Path]:
+    """Render the accepted results beside them; returns the files that changed."""
+    shown = report(matrix, accepted())
+    texts = {paths.RESULTS / "README.md": markdown.results_page(shown)}
+    changed = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in changed:
+        write_atomically(path, texts[path])
+    return changed

@@ -1,0 +1,74 @@
+"""The report as JUnit's XML, for CI systems: one suite a cell, one case an observation or test.
+
+A case fails where the accepted results say otherwise (drift), or where a test fails in a cell that has no accepted
+result yet. A failure that is accepted is *skipped*, as pytest writes an expected one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from scripts.report import CellView, Name, Report, Shown
+
+#: What XML 1.0 can't hold, not even escaped.
+_FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(report: Report) -> str:
+    """The report as one XML document."""
+    root = ET.Element("testsuites", name="torch matrix")
+    for cell in report.cells:
+        root.append(_suite(report, cell))
+    for count in ("tests", "failures", "errors", "skipped"):
+        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(report: Report, cell: CellView) -> ET.Element:
+    suite = ET.Element("testsuite", name=f"{cell.platform}/{cell.id}")
+    if cell.status == "recorded":
+        suite.extend(_case(report, cell, name) for name in report.names if name.name in cell.seen)
+    else:
+        suite.append(_lost(cell))
+    for count, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(count, str(len(suite.findall(f"testcase/{tag}"))))
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    return suite
+
+
+def _case(report: Report, cell: CellView, name: Name) -> ET.Element:
+    shown = report.signatures[cell.seen[name.name]]
+    case = ET.Element("testcase", classname=cell.id, name=name.label)
+    drifted = [one for one in report.drift if (one.cell, one.platform, one.name) == (cell.id, cell.platform, name.name)]
+    if drifted:
+        _outcome(case, "failure", "drift", f"{drifted[0].kind}: {drifted[0].accepted} → {drifted[0].fresh}")
+    elif name.kind == "test" and not shown.signature.good:
+        known = f"{cell.platform}/{cell.id}" not in report.new
+        _outcome(case, "skipped" if known else "failure", "accepted" if known else shown.outcome, shown.text)
+    ET.SubElement(case, "system-out").text = _clean(_everything(shown))
+    return case
+
+
+def _lost(cell: CellView) -> ET.Element:
+    """The one case of a cell that has no observations."""
+    case = ET.Element("testcase", classname=cell.id, name="cell")
+    reason = f"{cell.reason.kind} ({cell.reason.stage}): {cell.reason.message}" if cell.reason else ""
+    _outcome(case, "skipped" if cell.status == "unavailable" else "error", cell.status, reason)
+    return case
+
+
+def _outcome(case: ET.Element, tag: str, kind: str, message: str) -> None:
+    ET.SubElement(case, tag, type=kind, message=_clean(message))
+
+
+def _everything(shown: Shown) -> str:
+    """A signature in full."""
+    warned = [f"{category}: {text}" for category, text in shown.warnings]
+    return "\n".join(filter(None, [shown.text, shown.message, *warned]))
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

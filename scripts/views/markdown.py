@@ -1,0 +1,34 @@
+"""The report as GitHub's Markdown: for job summaries, and for the page that lies beside the results."""
+
+from __future__ import annotations
+
+from scripts.report import Report
+from scripts.views import grouping, templates
+from scripts.views.grouping import bands
+
+
+def summary(report: Report, *, only_changes: bool = False) -> str:
+    """The table, the legend, the change points, and what was lost or drifted."""
+    return _render("report.md", report, only_changes=only_changes)
+
+
+def results_page(report: Report) -> str:
+    """``results/README.md``."""
+    return _render("results.md", report, only_changes=False)
+
+
+def comparison(report: Report, before: str, after: str, *, only_changes: bool = False) -> str:
+    """Two releases side by side."""
+    found = [d for d in grouping.compare(report, before, after) if not only_changes or d.before != d.after]
+    return templates.render("compare.md", report=report, before=before, after=after, differences=found)
+
+
+def _render(name: str, report: Report, *, only_changes: bool) -> str:
+    return templates.render(
+        name,
+        report=report,
+        rows=grouping.rows(report, only_changes=only_changes),
+        steps=grouping.steps(report),
+        bands={platform: bands(report, platform) for platform in report.platforms},
+        label=lambda one: grouping.label(report, one),
+    )

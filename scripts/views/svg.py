@@ -1,0 +1,7 @@
+"""Placeholder."""
+
+from scripts.report import Report
+
+
+def render(report: Report) -> str:
+    return ""

@@ -1,0 +1,194 @@
+"""The report for a terminal: a table that fits its width, then what changed, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from scripts.footprint import human
+from scripts.marks import ASCII
+from scripts.report import CellView, Report
+from scripts.views import grouping
+from scripts.views.grouping import Row
+
+_STYLES: Final = {"✓": "green", "✗": "red", "!": "bold red", "·": "dim", "?": "yellow", "-": "dim"}
+
+_ENDLESS: Final = 10_000
+
+
+def show(report: Report, console: Console, *, only_changes: bool = False) -> None:
+    """Print the table, the legend, and everything that a reader should know besides."""
+    parts = [
+        table(report, console, only_changes=only_changes),
+        legend(report),
+        changes(report),
+        disagreements(report),
+        lost(report),
+        drift(report),
+    ]
+    _print(console, [part for part in parts if part is not None])
+
+
+def show_timings(report: Report, console: Console) -> None:
+    """Print what each cell's stages took, of the cells that were run on this machine."""
+    grid = Table(box=box.SIMPLE_HEAD, title="Seconds by stage", title_justify="left", pad_edge=False)
+    for heading in ("cell", "wheels", "resolve", "install", "import", "probes", "total"):
+        grid.add_column(heading, justify="left" if heading == "cell" else "right")
+    sums = [0.0] * 5
+    for cell in report.cells:
+        if cell.timings is None:
+            continue
+        taken = [cell.timings.resolve, cell.timings.install, cell.timings.import_, cell.timings.probes]
+        stages = [*taken, cell.timings.total]
+        sums = [total + (stage or 0) for total, stage in zip(sums, stages, strict=True)]
+        size = human(cell.bytes) if cell.bytes else ""
+        grid.add_row(cell.asked or cell.id, size, *("" if s is None else f"{s:.1f}" for s in stages))
+    if not grid.row_count:
+        console.print("No cell was run on this machine; `nox -s matrix` runs some.")
+        return
+    grid.add_section()
+    grid.add_row("all", "", *(f"{total:.1f}" for total in sums))
+    _print(console, [grid])
+
+
+def show_comparison(report: Report, pair: Sequence[str], console: Console, *, only_changes: bool = False) -> None:
+    """Print two releases side by side."""
+    before, after = pair
+    differences = grouping.compare(report, before, after)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", before, "", after):
+        grid.add_column(heading, overflow="fold")
+    axes = None
+    for one in differences:
+        if only_changes and one.before == one.after:
+            continue
+        if one.axes != axes:
+            grid.add_section()
+            grid.add_row(Text(one.axes, style="bold"))
+            axes = one.axes
+        texts = [report.signatures[side].text if side else "not known" for side in (one.before, one.after)]
+        grid.add_row(one.name.label, texts[0], "≠" if one.before != one.after else "=", texts[1])
+    if not grid.row_count:
+        console.print(f"{before} and {after} behave alike.")
+    else:
+        _print(console, [grid])
+
+
+def _print(console: Console, parts: Sequence[RenderableType]) -> None:
+    """Print parts with a line between them, in ASCII where the terminal's encoding has no more."""
+    for number, part in enumerate(parts):
+        if number:
+            console.print()
+        if console.encoding.lower().startswith("utf"):
+            console.print(part)
+        else:
+            with console.capture() as captured:
+                console.print(part)
+            plain = captured.get().translate(ASCII).replace("→", "->").replace("–", "-")
+            console.out(plain.encode("ascii", "replace").decode(), end="", highlight=False)
+
+
+def table(report: Report, console: Console, *, only_changes: bool) -> RenderableType:
+    """Cells by observations; where the width has no room for the columns' names, with numbers for them."""
+    labels = [name.label for name in report.names]
+    rows = grouping.rows(report, only_changes=only_changes)
+    named = _grid(report, rows, [_heading(label) for label in labels])
+    if console.measure(named, options=console.options.update(width=_ENDLESS)).maximum <= console.width:
+        return named
+    numbered = _grid(report, rows, [Text(str(number)) for number, _ in enumerate(labels, 1)])
+    return Group(numbered, Text(), *(Text(f"{number:>2} {label}") for number, label in enumerate(labels, 1)))
+
+
+def _grid(report: Report, rows: Sequence[Row], headings: Sequence[Text]) -> Table:
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for place in ("release", "build", "Python", *(["platform"] if len(report.platforms) > 1 else [])):
+        grid.add_column(place, no_wrap=True)
+    for heading in headings:
+        grid.add_column(heading, no_wrap=True)
+    for row in rows:
+        grid.add_row(*_place(report, row), *(_styled(mark) for mark in row.marks))
+    return grid
+
+
+def _heading(label: str) -> Text:
+    """A name broken at its joints, so that its column is narrow."""
+    return Text(label.replace("-", "-\n").replace("_", "_\n"), justify="left")
+
+
+def _place(report: Report, row: Row) -> list[str]:
+    """What a row is about: releases, builds, Pythons, and platforms where there are several."""
+    place = [row.releases, row.builds, row.pythons]
+    return [*place, row.platforms] if len(report.platforms) > 1 else place
+
+
+def _styled(mark: str) -> Text:
+    return Text(mark, style=_STYLES.get(mark[0], ""))
+
+
+def legend(report: Report) -> RenderableType:
+    """What the marks mean."""
+    grid = Table.grid(padding=(0, 2))
+    for entry in report.legend:
+        grid.add_row(_styled(entry.mark), Text(entry.text))
+    return grid
+
+
+def changes(report: Report) -> RenderableType:
+    """The change points, a paragraph for each pair of releases."""
+    steps = grouping.steps(report)
+    if not steps:
+        return Text("No change between any two releases.")
+    parts: list[RenderableType] = [Text("Change points", style="bold")]
+    for step in steps:
+        parts.append(Text(step.title, style="bold"))
+        parts += [_item(one.sentence) for one in step.told]
+    return Group(*parts)
+
+
+def _item(text: str) -> RenderableType:
+    """A sentence, hanging."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row("  •", Text(text))
+    return grid
+
+
+def disagreements(report: Report) -> RenderableType | None:
+    """Releases that behave differently on different builds, Pythons or platforms."""
+    if not report.disagreements:
+        return None
+    heading = Text("Builds or Pythons that disagree", style="bold")
+    return Group(heading, *(_item(one.sentence) for one in report.disagreements))
+
+
+def lost(report: Report) -> RenderableType | None:
+    """The cells without observations, and why."""
+    if not report.lost:
+        return None
+    parts: list[RenderableType] = [Text("Cells without a record of their behaviour", style="bold")]
+    return Group(*parts, *(_item(_why(cell)) for cell in report.lost))
+
+
+def _why(cell: CellView) -> str:
+    reason = f": {cell.reason.kind} ({cell.reason.stage}): {cell.reason.message}" if cell.reason else ""
+    return f"{cell.asked or cell.id} {cell.status}{reason}"
+
+
+def drift(report: Report) -> RenderableType | None:
+    """What differs from the accepted results."""
+    if not report.drift and not report.new:
+        return None
+    parts: list[RenderableType] = []
+    if report.drift:
+        parts.append(Text("Drift against results/", style="bold"))
+        for one in report.drift:
+            what = f"{one.cell} {grouping.label(report, one.name)}" if one.name else one.cell
+            parts.append(_item(f"{what}: {one.kind}: {one.accepted} → {one.fresh}"))
+    if report.new:
+        parts.append(Text(f"{len(report.new)} cells are new: results/ lacks them. `nox -s accept` accepts them."))
+    return Padding(Group(*parts), 0)
