@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 from rich.table import Table
 
-from scripts import config, indexes, interpreters, machine, paths
+from scripts import config, indexes, interpreters, machine, paths, simple_index
 from scripts.cells import Cell, exists
 from scripts.commands.options import add_cells, add_selecting, chosen
 from scripts.config import Matrix
@@ -71,7 +71,9 @@ def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell], checks: i
     with ThreadPoolExecutor(8) as pool:
         pool.map(checks, [url for url in urls.values() if url])
     own = indexes.default_index()
-    console.print(f"[bold]indexes[/]     default: {own or 'as uv knows it'}{_reach(checks(own)) if own else ''}")
+    reach = checks(own or simple_index.default_index())
+    name = own or "the one that pip and uv know"
+    console.print(f"[bold]indexes[/]     default: {name}{_reach(reach)}", soft_wrap=True)
     if further := indexes.further_sources():
         console.print(f"             further: {', '.join(further)}", soft_wrap=True)
     for name, url in urls.items():
