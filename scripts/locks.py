@@ -179,8 +179,11 @@ def load(path: Path, source: Source) -> Lock:
 
 
 def hashed_requirements(lock: Lock) -> str:
-    """The lock as requirement lines with hashes, for ``uv pip install --require-hashes``."""
-    return "".join(f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in lock.wheels)
+    """The lock as requirement lines with hashes, for ``uv pip install --require-hashes``.
+
+    With ``===``, since ``==`` lets a wheel with a local label from a further source take the place of the locked one.
+    """
+    return "".join(f"{w.name}==={w.version} --hash=sha256:{w.sha256}\n" for w in lock.wheels)
 
 
 def public(text: str) -> str:
