@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -93,6 +93,7 @@ class Frame(Part):
 class Raised(Part):
     """What an observation or a test raised and warned; every text normalised."""
 
+    outcome: str  # first, for people who read records; what it can be stands below
     phase: str | None = None
     exception: str | None = None
     bases: tuple[str, ...] = ()
@@ -241,15 +242,14 @@ class Store:
 def write_atomically(path: Path, text: str) -> None:
     """Write to a temporary name beside ``path`` and rename: a reader sees the old text or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=".", delete=False
-    ) as file:
-        temporary = Path(file.name)
-        try:
+    # Not `tempfile`: its files are for their owner's eyes only, and stay so when they are renamed.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink()
-            raise
-    temporary.replace(path)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
