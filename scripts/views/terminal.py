@@ -139,9 +139,11 @@ def legend(report: Report) -> RenderableType:
     return grid
 
 
-def changes(report: Report) -> RenderableType:
+def changes(report: Report) -> RenderableType | None:
     """The change points, a paragraph for each pair of releases."""
     steps = grouping.steps(report)
+    if len(report.releases) < 2:  # noqa: PLR2004 - one release has no other to differ from
+        return None
     if not steps:
         return Text("No change between any two releases.")
     parts: list[RenderableType] = [Text("Change points", style="bold")]
