@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from packaging.version import Version
+
 from scripts import environments, failures, indexes, interpreters, locks, machine, paths, probes, recording
 from scripts.cells import Cell
 from scripts.failures import CellError
@@ -22,7 +24,9 @@ class CellRun:
     def __init__(self, work: Workshop, cell: Cell) -> None:
         self.work, self.cell = work, cell
         self.limits = work.matrix.limits
-        self.log = paths.LOGS / f"{cell.id}.log"
+        # The log of what is recorded stays until this run has a record to put in its place.
+        self.log = paths.LOGS / f"{cell.id}.attempt.log"
+        self.log_of_record = paths.LOGS / f"{cell.id}.log"
         self.folder = paths.LOCKS / cell.id
         self.environment = paths.ENVIRONMENTS / cell.slug
         self.started = time.monotonic()
@@ -31,47 +35,60 @@ class CellRun:
 
     def record(self) -> FreshRecord:
         """Run the cell and keep its record, which also tells why there was nothing to run."""
-        with alone(self.cell):
-            self.started = time.monotonic()
-            self.log.parent.mkdir(parents=True, exist_ok=True)
-            self.log.unlink(missing_ok=True)
-            record = self._whatever_happens()
-        self.work.queue.leave(self.cell)
+        try:
+            with alone(self.cell):
+                self.started = time.monotonic()
+                self.log.parent.mkdir(parents=True, exist_ok=True)
+                self.log.unlink(missing_ok=True)
+                record = self._whatever_happens()
+        finally:
+            self.work.queue.leave(self.cell)
         self._tell("done", record=record)
         return record
 
     def _whatever_happens(self) -> FreshRecord:
         try:
-            lock = self._resolved(self._interpreter())
-            with self.work.alone(lock):
-                return self._kept(self._reused(lock) or self._recorded(lock))
+            return self._tested(self._resolved(self._interpreter()))
         except (CellError, OSError) as problem:
             error = problem if isinstance(problem, CellError) else failures.of_system(problem)
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"{error.reason.kind} ({error.reason.stage}): {error.reason.message}\n")
             return self._kept(recording.unavailable(self.cell, self.work.platform, error, self._run(), self.lock))
 
-    def _reused(self, lock: locks.Lock) -> FreshRecord | None:
-        """The record of another cell that holds the very same wheels, as this cell's own."""
-        same = None if self.work.options.fresh else self.work.same_wheels(lock)
-        if same is None:
-            return None
-        return same.model_copy(update={"run": self._run().model_copy(update={"tracebacks": same.run.tracebacks})})
-
-    def _recorded(self, lock: locks.Lock) -> FreshRecord:
+    def _tested(self, lock: locks.Lock) -> FreshRecord:
+        """What the wheels of a lock do: as another cell with the very same has seen it, or as the probes see it."""
         with contextlib.ExitStack() as held:
             self._tell("wait", size=self.work.footprint.missing(lock))
             with self.work.queue.turn(self.cell):
+                # Not before the turn: whoever comes later would hold these wheels and wait for who wants them.
+                held.enter_context(self.work.alone(lock))
+                if (same := self._reused(lock)) is not None:
+                    return same
                 held.enter_context(self.work.footprint.reserved(self.cell.id, lock))
                 self.work.installing.acquire()
-            held.callback(self._remove)
+            return self._kept(self._recorded(lock))
+
+    def _reused(self, lock: locks.Lock) -> FreshRecord | None:
+        """The record of the very same wheels: this cell's own as it is, or another's in this one's name."""
+        same = None if self.work.options.fresh else self.work.same_wheels(self.cell, lock)
+        if same is None:
+            return None
+        self.log.unlink(missing_ok=True)
+        if same.run.asked == self.cell.id:
+            return same
+        run = self._run().model_copy(update={"log": same.run.log, "tracebacks": same.run.tracebacks})
+        return self._put(same.model_copy(update={"run": run}))
+
+    def _recorded(self, lock: locks.Lock) -> FreshRecord:
+        try:
             try:
                 self._install(lock)
             finally:
                 self.work.installing.release()
             return self._probed(lock)
-
-    def _remove(self) -> None:
-        if not self.work.options.keep:
-            environments.remove(self.environment)
+        finally:
+            if not self.work.options.keep:
+                environments.remove(self.environment)
 
     def _interpreter(self) -> Path:
         python, problem = interpreters.find_or_download(self.cell.python)
@@ -94,10 +111,15 @@ class CellRun:
                 folder=self.folder,
                 cache=paths.CACHE,
                 log=self.log,
-                timeout=self.limits.resolve,
+                timeout=self._time_to_resolve(),
             )
         self.work.footprint.expect(self.cell.id, self.lock)
         return self.lock
+
+    def _time_to_resolve(self) -> float:
+        # The index of the nightlies tells no hashes, so that uv has to download a wheel to lock it.
+        nightly = Version(self.cell.torch).is_devrelease
+        return self.limits.resolve + (self.limits.install if nightly else 0)
 
     def _install(self, lock: locks.Lock) -> None:
         self._tell("install", size=self.work.footprint.missing(lock))
@@ -129,7 +151,7 @@ class CellRun:
             lock=self.lock.digest if self.lock else None,
             recorded_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             machine=f"{platform.platform()}, {machine.cores()} cores",
-            log=self.log.relative_to(paths.ROOT).as_posix(),
+            log=_named(self.log),
             bytes=self.lock.bytes if self.lock else None,
         )
         total = round(time.monotonic() - self.started, 3)
@@ -137,10 +159,15 @@ class CellRun:
 
     def _kept(self, record: FreshRecord) -> FreshRecord:
         """Keep the record; one that tells only what couldn't be had never takes the place of one that saw torch."""
-        record = record.model_copy(update={"run": self._run(record.run)})
+        run = self._run(record.run)
         before = self.work.stored(self.cell)
-        if record.tells or before is None or not before.tells:
-            self.work.store.put(record, self.work.path(self.cell))
+        if before is not None and before.tells and not record.tells:
+            return record.model_copy(update={"run": run})
+        self.log.replace(self.log_of_record)
+        return self._put(record.model_copy(update={"run": run.model_copy(update={"log": _named(self.log_of_record)})}))
+
+    def _put(self, record: FreshRecord) -> FreshRecord:
+        self.work.store.put(record, self.work.path(self.cell))
         return record
 
     @contextlib.contextmanager
@@ -153,3 +180,8 @@ class CellRun:
 
     def _tell(self, stage: str, *, size: int = 0, record: FreshRecord | None = None) -> None:
         self.work.listen(Progress(cell=self.cell, stage=stage, size=size, record=record))
+
+
+def _named(log: Path) -> str:
+    """A log as records name it."""
+    return log.relative_to(paths.ROOT).as_posix()

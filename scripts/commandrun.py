@@ -59,7 +59,7 @@ class CommandRun(CellRun):
         return FreshRecord(
             cell=CellKey(**vars(self.cell), platform=self.work.platform),
             status="recorded",
-            wheel=Wheel(filename=wheel.filename, sha256=wheel.sha256 or "", index=index),
+            wheel=Wheel(filename=wheel.filename, sha256=wheel.sha256, index=index),
             run=self._run(),
         )
 

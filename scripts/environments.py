@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts import downloads, failures, indexes, process
+from scripts import failures, indexes, process
 from scripts.interpreters import uv_bin
 from scripts.locks import Lock, hashed_requirements
 
@@ -54,7 +54,6 @@ def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float)
     Raises:
         CellError: a download broke off, a hash is wrong, the disk is full, …
     """
-    lock = downloads.with_hashes(lock, cache.parent / "downloads", timeout=timeout)
     listed = lock.path.with_name("requirements.txt")
     listed.write_text(hashed_requirements(lock), encoding="utf-8")
     command: list[str | Path] = [
@@ -62,7 +61,6 @@ def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float)
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-progress", "--color", "never", "--quiet"),
         *("--cache-dir", cache),
         *(("--index", lock.source.index) if lock.source.index else ()),
-        *(("--find-links", cache.parent / "downloads") if any(w.sha256 is None for w in lock.wheels) else ()),
     ]
     env = process.clean_environment(**indexes.uv_settings())
     done = process.run(command, log=log, env=env, timeout=timeout)

@@ -14,6 +14,7 @@ UNAVAILABLE: Final = frozenset(
         "no interpreter",
         "no wheel",
         "no such release",
+        "no such requirement",
         "index out of reach",
         "download broken off",
         "disk full",
@@ -50,8 +51,10 @@ _RESOLVING = (
         "no wheel",
     ),
     (r"does not satisfy Python|requires-python|requires Python", "no wheel"),
-    (r"there (?:is|are) no versions? of torch\S*|torch was not found|no torch\S* matching", "no such release"),
-    (r"not found in the package registry|torch.*(?:404|Not Found)", "no such release"),
+    (r"there (?:is|are) no versions? of torch\b|no torch\S* matching", "no such release"),
+    # Whatever serves torch has a page of it, if of no release that fits: this is another address, or a broken one.
+    (r"\btorch was not found in", "index out of reach"),
+    (r"there (?:is|are) no versions? of|was not found in", "no such requirement"),
     (r"has no wheels? with a matching|no usable wheels", "no wheel"),
     (r"No solution found", "conflict among pins"),
     (

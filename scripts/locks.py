@@ -25,12 +25,15 @@ from scripts.records import write_atomically
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LockedWheel:
-    """One wheel of a lock. ``size`` in bytes, where the index tells it; ``sha256`` likewise."""
+    """One wheel of a lock. ``size`` in bytes, where the index tells it.
+
+    The hash is always there: what an index tells none for, as that of the nightlies does, uv downloads to lock it.
+    """
 
     name: str
     version: str
     url: str
-    sha256: str | None
+    sha256: str
     size: int | None
 
     @property
@@ -169,7 +172,7 @@ def load(path: Path, source: Source) -> Lock:
             name=package["name"],
             version=package["version"],
             url=wheel["url"] if "url" in wheel else Path(wheel["path"]).resolve().as_uri(),
-            sha256=wheel.get("hashes", {}).get("sha256"),
+            sha256=wheel["hashes"]["sha256"],
             size=wheel.get("size"),
         )
         for package in packages

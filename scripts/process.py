@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
+
+from scripts import guardian
 
 #: Seconds that a process gets to say goodbye before it is killed.
 _GRACE = 3.0
@@ -54,10 +57,10 @@ class Finished:
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
-    """This process's environment without what would leak another Python into a child, plus ``changes``."""
+    """The environment of a child: this process's without what would leak another Python into it, plus ``changes``."""
     leaks = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTEST_ADDOPTS", "UV_PYTHON")
     kept = {name: value for name, value in os.environ.items() if name not in leaks}
-    return {**kept, **changes}
+    return {**kept, guardian.VARIABLE: guardian.MARK, **changes}
 
 
 def run(
@@ -107,6 +110,7 @@ def _started(
     with _live_lock:
         if _stopping.is_set():
             raise Stopped
+        _guard()
         child = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
@@ -123,6 +127,10 @@ def _started(
         end_tree(child)
         with _live_lock:
             _live.discard(child)
+
+
+#: Started with the first child, and kept until this process ends.
+_guard = functools.cache(guardian.start)
 
 
 def _wait(child: subprocess.Popen[bytes], limit: Callable[[], float]) -> bool:

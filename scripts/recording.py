@@ -166,6 +166,6 @@ def _wheel(lock: Lock) -> Wheel:
     wheel: LockedWheel = lock.torch
     return Wheel(
         filename=wheel.filename,
-        sha256=wheel.sha256 or "",
+        sha256=wheel.sha256,
         index=lock.source.build if lock.source.index else "default",
     )

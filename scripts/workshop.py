@@ -62,7 +62,7 @@ class Queue:
     def turn(self, cell: Cell) -> Iterator[None]:
         """Wait for all cells before this one to have had their turn, or to have left."""
         with self._moved:
-            self._moved.wait_for(lambda: self._waiting[0] == cell)
+            self._moved.wait_for(lambda: cell not in self._waiting or self._waiting[0] == cell)
         try:
             yield
         finally:
@@ -123,22 +123,15 @@ class Workshop:
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
-    def same_wheels(self, lock: locks.Lock) -> FreshRecord | None:
-        """An up-to-date record of another cell that came out with the same lock, as two builds' fallbacks do."""
-        for path in self.store.paths():
-            with contextlib.suppress(SchemaError):
-                record = self.store.at(path, FreshRecord)
-                if record and record.tells and record.run.lock == lock.digest and record.run.asked in self._known():
-                    cell = Cell.parse(record.run.asked)
-                    if record.run.inputs == self.inputs(cell) and self._gpu(cell) == lock.source.gpu:
-                        return record
-        return None
+    def same_wheels(self, cell: Cell, lock: locks.Lock) -> FreshRecord | None:
+        """An up-to-date record that came out with the same lock: the cell's own, or one of another build.
 
-    def _known(self) -> set[str]:
-        return {path.stem for path in self.store.paths()}
-
-    def _gpu(self, cell: Cell) -> bool:
-        return self.matrix.builds[cell.build].gpu
+        Two builds have the same wheels where both fall back on the default index.
+        """
+        gpu = lock.source.gpu
+        builds = [cell.build, *(name for name, build in self.matrix.builds.items() if build.gpu == gpu)]
+        found = (self.current(dataclasses.replace(cell, build=build)) for build in dict.fromkeys(builds))
+        return next((record for record in found if record and record.run.lock == lock.digest), None)
 
     @contextlib.contextmanager
     def alone(self, lock: locks.Lock) -> Iterator[None]:

@@ -13,16 +13,16 @@ from tests.support.wheels import Wheel, installed
 
 
 @pytest.fixture(scope="session")
-def pytest_wheels() -> list[Wheel]:
+def real_pytest() -> list[Wheel]:
     """The real pytest and what it needs, packed from the tests' own environment."""
     return installed("pytest")
 
 
 @pytest.fixture
-def index(pytest_wheels: list[Wheel]) -> Iterator[LocalIndex]:
+def index(real_pytest: list[Wheel]) -> Iterator[LocalIndex]:
     """A local index whose default channel has the real pytest."""
     with LocalIndex() as index:
-        index.add(*pytest_wheels)
+        index.add(*real_pytest)
         yield index
 
 

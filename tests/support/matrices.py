@@ -13,6 +13,11 @@ from tests.support.index import LocalIndex
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
+def cell(torch: str, build: str = "cpu", python: str = PYTHON) -> str:
+    """The id of a cell, on the Python that runs the tests."""
+    return f"{torch}-{build}-py{python}"
+
+
 def matrix_text(
     index: LocalIndex,
     releases: Sequence[str],

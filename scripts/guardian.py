@@ -1,0 +1,64 @@
+"""Ends what a run leaves behind when it is killed, and can no longer do so itself.
+
+A process beside the run, which waits for it to be gone. Whatever still has the run's mark in its environment then
+is ended, in whichever session it is and whoever its parent is by now.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+#: The variable that all processes of a run have, and its value in this one's.
+VARIABLE: Final = "MATRIX_RUN"
+MARK: Final = uuid.uuid4().hex
+
+#: Seconds between two looks: long enough for a child that was just made to have its environment.
+_AGAIN: Final = 0.1
+
+
+def start() -> subprocess.Popen[bytes]:
+    """Start to watch over this process, which has to keep what is returned: its end closes the pipe to it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "scripts.guardian", MARK],
+        cwd=Path(__file__).resolve().parents[1],
+        env={name: value for name, value in os.environ.items() if name != VARIABLE},  # it has no mark itself
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # out of Ctrl-C's reach
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
+    )
+
+
+def end(mark: str) -> None:
+    """End every process with a mark, until two looks in a row find none."""
+    looks = 0
+    while looks < 2:  # noqa: PLR2004
+        found = [process for process in psutil.process_iter() if _marked(process, mark)]
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(found, timeout=1)
+        looks = 0 if found else looks + 1
+        time.sleep(_AGAIN)
+
+
+def _marked(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get(VARIABLE) == mark
+    except (psutil.Error, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    sys.stdin.buffer.read()  # comes back when the run has ended, however it did
+    end(sys.argv[1])

@@ -1,0 +1,133 @@
+"""Where a cell's torch comes from, and that the record tells what was really tested."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.conftest import MakeProject
+from tests.support.index import Fault, LocalIndex
+from tests.support.matrices import cell
+from tests.support.torches import build_nightlies, build_torch
+
+
+def test_each_build_comes_from_its_own_index_with_its_label(index: LocalIndex, project: MakeProject) -> None:
+    cpu, cuda = build_torch("2.5.1"), build_torch("2.5.1", label="cu124")
+    index.add(cpu, channel="cpu")
+    index.add(cuda, channel="cu124")
+    index.add(build_torch("2.5.1", label=None))
+    copy = project("2.5.1", builds={"cpu": "default", "cu124": "default"}, cells=[cell("2.5.1", "cu124")])
+    assert copy.nox("-s", "matrix").code == 0
+    for wheel, build, said in ((cpu, "cpu", None), (cuda, "cu124", "12.4")):
+        record = copy.records()[cell("2.5.1", build)]
+        assert record["cell"]["build"] == build
+        assert record["wheel"] == {"filename": wheel.filename, "sha256": wheel.sha256, "index": build}
+        assert record["torch"]["version"] == f"2.5.1+{build}"
+        assert record["torch"].get("cuda") == said
+
+
+def test_the_default_build_is_named_by_what_it_is(index: LocalIndex, project: MakeProject) -> None:
+    index.add(build_torch("2.5.1", label=None, cuda="12.4"))
+    copy = project("2.5.1", builds={})
+    assert copy.nox("-s", "matrix").code == 0
+    record = copy.records()[cell("2.5.1", "default")]
+    assert (record["cell"]["build"], record["wheel"]["index"]) == ("cu124", "default")
+    assert record["torch"]["version"] == "2.5.1+cu124"
+    assert "fallback" not in record["run"]
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.status(404), Fault.status(503), Fault.drop()], ids=lambda f: f"{f.do}{f.number}"
+)
+def test_the_fallback_takes_over_when_an_index_is_down(index: LocalIndex, project: MakeProject, fault: Fault) -> None:
+    for release in ("2.4.1", "2.5.1"):
+        index.add(build_torch(release), channel="cpu")
+        index.add(build_torch(release, label=None, cuda="12.4"))
+    index.fail("cpu", fault)
+    copy = project("2.4.1", "2.5.1")
+    done = copy.nox("-s", "matrix")
+    assert done.code == 0, done.output
+    assert done.stderr.count("the index of cpu is out of reach") == 1
+    assert len(index.asked("/whl/cpu/*")) == 1
+    for record in copy.records().values():
+        assert record["status"] == "recorded"
+        assert (record["cell"]["build"], record["wheel"]["index"]) == ("cu124", "default")
+        assert "out of reach" in record["run"]["fallback"]
+        assert "so default was taken" in record["run"]["fallback"]
+
+
+def test_two_builds_with_one_fallback_are_probed_once(index: LocalIndex, project: MakeProject) -> None:
+    index.add(build_torch("2.5.1", label=None))
+    builds = {"cpu": "default", "cu124": "default"}
+    copy = project("2.5.1", builds=builds, cells=[cell("2.5.1", "cu124")])
+    assert copy.nox("-s", "matrix", "--", "--jobs=2").code == 0
+    first, second = (copy.records()[cell("2.5.1", build)] for build in builds)
+    assert first["observations"] == second["observations"] != {}
+    assert first["run"]["log"] == second["run"]["log"]
+    assert (copy.root / first["run"]["log"]).read_text().count("-m pytest") == 1
+    assert len(index.downloads("*torch*")) == 1
+
+
+def test_a_refused_connection_is_an_index_out_of_reach(index: LocalIndex, project: MakeProject) -> None:
+    index.add(build_torch("2.5.1"), channel="cpu")
+    copy = project("2.5.1", builds={"cpu": None})
+    with index.down():
+        copy.nox("-s", "matrix")
+    record = copy.records()[cell("2.5.1")]
+    assert (record["status"], record["reason"]["kind"]) == ("unavailable", "index out of reach")
+    assert "has no fallback" in record["reason"]["message"]
+
+
+@pytest.mark.parametrize("fault", [None, Fault.status(404), Fault.status(503)])
+def test_the_default_index_out_of_reach(index: LocalIndex, project: MakeProject, fault: Fault | None) -> None:
+    index.add(build_torch("2.5.1", label=None))
+    copy = project("2.5.1", builds={})
+    if fault is None:
+        with index.down():
+            copy.nox("-s", "matrix")
+    else:
+        index.fail("default", fault)
+        copy.nox("-s", "matrix")
+    reason = copy.records()[cell("2.5.1", "default")]["reason"]
+    assert (reason["stage"], reason["kind"]) == ("resolve", "index out of reach")
+
+
+def test_pips_index_is_honoured(index: LocalIndex, project: MakeProject) -> None:
+    index.add(build_torch("2.5.1", label=None))
+    copy = project("2.5.1", builds={})
+    done = copy.nox("-s", "matrix", env={"UV_DEFAULT_INDEX": None, "PIP_INDEX_URL": index.url()})
+    assert done.code == 0, done.output
+    assert copy.records()[cell("2.5.1", "default")]["status"] == "recorded"
+
+
+def test_a_pip_conf_is_honoured(index: LocalIndex, project: MakeProject) -> None:
+    index.add(build_torch("2.5.1", label=None))
+    copy = project("2.5.1", builds={})
+    settings = copy.root.parent / "pip.conf"
+    settings.write_text(f"[global]\nindex-url = {index.url()}\n")
+    pips = {"UV_DEFAULT_INDEX": None, "PIP_INDEX_URL": None, "PIP_CONFIG_FILE": str(settings)}
+    assert copy.nox("-s", "matrix", env=pips).code == 0
+    assert copy.records()[cell("2.5.1", "default")]["status"] == "recorded"
+
+
+def test_a_folder_of_wheels_can_have_the_build_that_was_asked_for(index: LocalIndex, project: MakeProject) -> None:
+    index.add(build_torch("2.5.1", label=None, cuda="12.4"))
+    copy = project("2.5.1")
+    folder = copy.root.parent / "wheels"
+    wheel = build_torch("2.5.1")
+    wheel.write(folder)
+    assert copy.nox("-s", "matrix", env={"PIP_FIND_LINKS": str(folder)}).code == 0
+    record = copy.records()[cell("2.5.1")]
+    assert (record["cell"]["build"], record["wheel"]["sha256"]) == ("cpu", wheel.sha256)
+
+
+def test_a_nightly_is_known_by_its_hash_though_its_index_tells_none(index: LocalIndex, project: MakeProject) -> None:
+    (nightly,) = build_nightlies(1)
+    index.add(nightly, channel="nightly/cpu")
+    copy = project("2.15.0", builds={"cpu": None})
+    matrix = (copy.root / "matrix.toml").read_text()
+    copy.write_matrix(matrix.replace(index.url("cpu"), index.url("nightly/cpu")))
+    done = copy.nox("-s", "matrix", "--", cell(nightly.version.removesuffix("+cpu")))
+    assert done.code == 0, done.output
+    (record,) = copy.records().values()
+    assert record["status"] == "recorded"
+    assert record["wheel"]["sha256"] == nightly.sha256
