@@ -140,12 +140,11 @@ def _wait(child: subprocess.Popen[bytes], limit: Callable[[], float]) -> bool:
         if remaining <= 0:
             _ask_for_stacks(child)
             return False
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(min(remaining, 0.2))
-        except subprocess.TimeoutExpired:
-            if _stopping.is_set():
-                raise Stopped from None
-        else:
+        if _stopping.is_set():  # also where it has ended: by the interruption, which is no result
+            raise Stopped
+        if child.returncode is not None:
             return True
 
 

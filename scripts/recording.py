@@ -92,7 +92,13 @@ def _reason(seen: Seen) -> Reason:
 
 
 def _tail(output: str) -> str:
-    return signature.normalise("\n".join(output.strip().splitlines()[-3:]))
+    """What a process said last; of Python's report of a crash, what crashed and the innermost frame."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    fatal = max((number for number, line in enumerate(lines) if line.startswith("Fatal Python error")), default=None)
+    if fatal is not None:
+        frames = [line for line in lines[fatal:] if line.startswith("  File ")]
+        lines = [*lines[max(0, fatal - 2) : fatal + 1], *frames[:1]]
+    return signature.normalise("\n".join(lines[-4:]))
 
 
 def _tests(seen: Seen) -> dict[str, Test]:

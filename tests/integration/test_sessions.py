@@ -1,0 +1,132 @@
+"""What nox shows of the cells, and how it selects them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.integration.conftest import MakeProject
+from tests.support.index import LocalIndex
+from tests.support.matrices import PYTHON, cell
+from tests.support.project import Project
+from tests.support.torches import build_torch
+
+OLD, NEW = cell("1.12.1"), cell("2.5.1")
+
+OTHER = """
+[selections.new]
+description = "The newer one"
+releases = ">=2"
+"""
+
+
+@pytest.fixture
+def copy(index: LocalIndex, project: MakeProject) -> Project:
+    """A project of two cells, one of which has a selection of its own."""
+    index.add(build_torch("1.12.1"), build_torch("2.5.1"), channel="cpu")
+    return project("1.12.1", "2.5.1", extra=OTHER)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-s", f"cell({NEW})"], [NEW]),
+        (["-s", "cell"], [OLD, NEW]),
+        (["-k", "cell and new"], [NEW]),
+        (["-t", "new"], [NEW]),
+        (["-s", "cell", "-p", PYTHON], [OLD, NEW]),
+        (["-s", "new"], [NEW]),
+        (["-s", "matrix", "--", "--torch", "<2"], [OLD]),
+        (["-s", "matrix", "--", OLD], [OLD]),
+        ([], [OLD, NEW]),
+    ],
+    ids=" ".join,
+)
+def test_what_is_selected_is_run(copy: Project, arguments: list[str], expected: list[str]) -> None:
+    done = copy.nox(*arguments)
+    assert done.code == 0, done.output
+    assert list(copy.records()) == expected
+
+
+def test_a_python_without_cells_selects_none(copy: Project) -> None:
+    assert copy.nox("-s", "cell", "-p", "3.99").code != 0
+    assert copy.records() == {}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-j2", "-s", "matrix"], ["-s", "matrix", "--", "--jobs", "2"], ["-j2", "-s", "cell"]]
+)
+def test_many_at_once(index: LocalIndex, project: MakeProject, arguments: list[str]) -> None:
+    releases = ["1.12.1", "1.13.1", "2.4.1", "2.5.1"]
+    index.add(*(build_torch(release) for release in releases), channel="cpu")
+    copy = project(*releases)
+    done = copy.nox(*arguments)
+    assert done.code == 0, done.output
+    assert {id: record["status"] for id, record in copy.records().items()} == {  # noqa: A001
+        cell(release): "recorded" for release in releases
+    }
+
+
+def test_the_list_for_machines(copy: Project) -> None:
+    assert [session["session"] for session in json.loads(copy.nox("-l", "--json").stdout)] == ["matrix"]
+    done = copy.nox("-l", "--json", "-s", "cell", "plan", "doctor", "accept", "report", "tests", "lint", "new")
+    assert done.code == 0, done.output
+    sessions = {session["session"]: session for session in json.loads(done.stdout)}
+    assert sessions[f"cell({NEW})"]["python"] == PYTHON
+    assert sessions[f"cell({NEW})"]["tags"] == ["matrix", "new"]
+    assert sessions["new"]["description"] == "The newer one."
+    assert {"accept", "report", "plan", "doctor", "tests", "lint"} <= sessions.keys()
+
+
+def test_the_list_for_people_says_what_each_session_does(copy: Project) -> None:
+    said = copy.nox("-l").stdout
+    assert "- new -> The newer one." in said
+    assert f"- cell({OLD}) [matrix] -> One cell" in said
+    assert "* matrix -> The default selection" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("[limits]", "[limit]"), "limit: unknown key 'limit'; did you mean 'limits'?"),
+        (('">=0"', '">>0"'), "'>>0' is no PEP 440 specifier"),
+        (('"cpu"]', '"cup"]'), "selections.matrix.builds: unknown build 'cup'; did you mean 'cpu'?"),
+        (("schema = 1", "schema = "), "not TOML"),
+    ],
+    ids=["key", "specifier", "build", "TOML"],
+)
+def test_a_bad_matrix_is_told_by_every_session(copy: Project, change: tuple[str, str], said: str) -> None:
+    copy.write_matrix((copy.root / "matrix.toml").read_text().replace(*change))
+    for arguments in (["-l"], ["-s", "matrix"]):
+        done = copy.nox(*arguments)
+        assert done.code == 1
+        assert "matrix.toml: " in done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--selection", "matrx"], "unknown selection 'matrx'; did you mean 'matrix'?"),
+        (["2.5.1-cup-py3.11"], "unknown build 'cup'; did you mean 'cpu'?"),
+        (["2.5.1"], "is not a cell id; one looks like"),
+        (["--jobs", "0"], "'0' is no positive number"),
+        (["--torch", "2.5"], "'2.5' is no PEP 440 specifier; write one like"),
+        (["--torch", ">9"], "these options choose no cell; `nox -s plan` lists what there is"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_bad_usage_is_told_with_the_remedy(copy: Project, arguments: list[str], said: str) -> None:
+    done = copy.scripts("run", *arguments)
+    assert done.code == 2
+    assert said in done.stderr
+    assert copy.nox("-s", "matrix", "--", *arguments).code == 1
+
+
+def test_each_session_has_help(copy: Project) -> None:
+    for session in ("matrix", "new", f"cell({NEW})", "plan"):
+        done = copy.nox("-s", session, "--", "--help")
+        assert done.code == 0, done.output
+        assert "usage: nox -s" in done.stdout
