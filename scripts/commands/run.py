@@ -72,9 +72,15 @@ def verdict(records: Sequence[FreshRecord], compared: drift.Compared) -> Exit:
     """The exit code of a run; what is worse comes first."""
     if compared.drift:
         return Exit.UNEXPECTED
-    if any(not record.tells and record.status != "unavailable" for record in records):
+    if any(_failed(record) for record in records):
         return Exit.MACHINERY
     return Exit.OK if any(record.usable for record in records) else Exit.INCONCLUSIVE
+
+
+def _failed(record: FreshRecord) -> bool:
+    """Whether a cell failed for other reasons than torch: before torch was tried, or since no probe can be read."""
+    unreadable = record.status == "error" and record.reason is not None and record.reason.stage == "run"
+    return unreadable or (not record.tells and record.status != "unavailable")
 
 
 def _positive(text: str) -> int:

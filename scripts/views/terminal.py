@@ -192,5 +192,6 @@ def drift(report: Report) -> RenderableType | None:
             what = f"{one.cell} {grouping.label(report, one.name)}" if one.name else one.cell
             parts.append(_item(f"{what}: {one.kind}: {one.accepted} → {one.fresh}"))
     if report.new:
-        parts.append(Text(f"{len(report.new)} cells are new: results/ lacks them. `nox -s accept` accepts them."))
+        count = "1 cell is" if len(report.new) == 1 else f"{len(report.new)} cells are"
+        parts.append(Text(f"{count} new, which results/ lacks. `nox -s accept` makes them accepted results."))
     return Padding(Group(*parts), 0)
