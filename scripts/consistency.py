@@ -55,8 +55,20 @@ def _bad_builds(matrix: Matrix) -> Iterator[Problem]:
             )
         if build.fallback == name:
             yield f"builds.{name}.fallback", "a build can't be its own fallback"
+        elif name in (behind := _fallbacks(matrix, name)):
+            yield f"builds.{name}.fallback", f"leads back to itself: {' → '.join([name, *behind])}"
         if build.index is None and name != cells.DEFAULT_BUILD:
             yield f"builds.{name}.index", f"only the build {cells.DEFAULT_BUILD!r} goes without an index of its own"
+
+
+def _fallbacks(matrix: Matrix, name: str) -> list[str]:
+    """The builds that stand behind one, in their order, up to the first that comes again."""
+    found: list[str] = []
+    build = matrix.builds[name]
+    while build.fallback in matrix.builds and build.fallback not in found:
+        found.append(build.fallback)
+        build = matrix.builds[build.fallback]
+    return found
 
 
 def _bad_releases(matrix: Matrix) -> Iterator[Problem]:

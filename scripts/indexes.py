@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import os
 import re
+import ssl
 import sys
 import threading
 import time
@@ -106,6 +107,12 @@ def further_sources(environ: Mapping[str, str] = os.environ) -> list[str]:
     return [source for value in named for source in re.split(r"[\s,]+", value) if source]
 
 
+def certificates(environ: Mapping[str, str] = os.environ) -> ssl.SSLContext | bool:
+    """The certificates that pip and uv are told to trust, or the usual ones."""
+    file = uv_settings(environ).get("SSL_CERT_FILE")
+    return ssl.create_default_context(cafile=file) if file and Path(file).is_file() else True
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reach:
     """What one look at an index found."""
@@ -123,7 +130,7 @@ def check(url: str, project: str = "torch") -> Reach:
         return Reach(ok=found, seconds=0.0, problem=None if found else f"{page} is no folder")
     started = time.monotonic()
     try:
-        with httpx.stream("GET", page, timeout=_TIMEOUT, follow_redirects=True) as response:
+        with httpx.stream("GET", page, timeout=_TIMEOUT, follow_redirects=True, verify=certificates()) as response:
             problem = None if response.is_success else f"{page} answers {response.status_code}"
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         problem = f"{page}: {str(error) or type(error).__name__}"

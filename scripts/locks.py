@@ -7,15 +7,16 @@ import hashlib
 import json
 import posixpath
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scripts import failures, indexes, process
+from scripts import failures, indexes, process, sizes
 from scripts.cells import Cell
 from scripts.config import Matrix
 from scripts.indexes import Source
@@ -25,7 +26,7 @@ from scripts.records import write_atomically
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LockedWheel:
-    """One wheel of a lock. ``size`` in bytes, where the index tells it.
+    """One wheel of a lock. ``size`` in bytes, where the index or the file's server tells it.
 
     The hash is always there: what an index tells none for, as that of the nightlies does, uv downloads to lock it.
     """
@@ -131,7 +132,7 @@ def resolve(
         env = process.clean_environment(**indexes.uv_settings())
         done = process.run(command, log=log, env=env, timeout=timeout)
         if done.ok:
-            return load(folder / "pylock.toml", source)
+            return _with_sizes(load(folder / "pylock.toml", source))
         if done.timed_out:
             raise failures.CellError("resolve", "timed out", f"resolving took longer than {timeout:g} s")
         error = failures.of_resolving(done.output)
@@ -167,18 +168,45 @@ def load(path: Path, source: Source) -> Lock:
     """Read a lock that was resolved before."""
     text = path.read_bytes()
     packages = tomllib.loads(text.decode())["packages"]
-    wheels = tuple(
-        LockedWheel(
-            name=package["name"],
-            version=package["version"],
-            url=wheel["url"] if "url" in wheel else Path(wheel["path"]).resolve().as_uri(),
-            sha256=wheel["hashes"]["sha256"],
-            size=wheel.get("size"),
-        )
-        for package in packages
-        for wheel in package.get("wheels", ())[:1]
+    asked = _asked_sizes(path)
+    wheels = [_wheel(package, wheel) for package in packages for wheel in package.get("wheels", ())[:1]]
+    return Lock(
+        path=path,
+        digest=hashlib.sha256(text).hexdigest(),
+        wheels=tuple(dataclasses.replace(w, size=asked.get(w.url)) if w.size is None else w for w in wheels),
+        source=source,
     )
-    return Lock(path=path, digest=hashlib.sha256(text).hexdigest(), wheels=wheels, source=source)
+
+
+def _wheel(package: Mapping[str, Any], wheel: Mapping[str, Any]) -> LockedWheel:
+    return LockedWheel(
+        name=package["name"],
+        version=package["version"],
+        url=wheel["url"] if "url" in wheel else Path(wheel["path"]).resolve().as_uri(),
+        sha256=wheel["hashes"]["sha256"],
+        size=wheel.get("size"),
+    )
+
+
+def _with_sizes(lock: Lock) -> Lock:
+    """The lock with sizes that had to be asked for; they are kept beside it, for the plan."""
+    unknown = [wheel.url for wheel in lock.wheels if wheel.size is None]
+    if not unknown:
+        return lock
+    write_atomically(_sizes_file(lock.path), json.dumps(sizes.ask(unknown), indent=0))
+    return load(lock.path, lock.source)
+
+
+def _asked_sizes(path: Path) -> dict[str, int]:
+    try:
+        asked: dict[str, int] = json.loads(_sizes_file(path).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return asked
+
+
+def _sizes_file(path: Path) -> Path:
+    return path.with_name("sizes.json")
 
 
 def hashed_requirements(lock: Lock) -> str:

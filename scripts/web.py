@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +56,7 @@ class Web:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         self._client = httpx.Client(
-            follow_redirects=True, timeout=_TIMEOUT, limits=limits, verify=_certificates(), transport=transport
+            follow_redirects=True, timeout=_TIMEOUT, limits=limits, verify=indexes.certificates(), transport=transport
         )
         self._lock = threading.Lock()
         self.requests = 0
@@ -152,9 +151,3 @@ def _told(url: str) -> Iterator[None]:
         raise WebError(f"{shown(url)}: the server answers {error.response.status_code}") from error
     except (httpx.HTTPError, httpx.InvalidURL, _PassingError) as error:
         raise WebError(f"{shown(url)}: {str(error) or type(error).__name__}") from error
-
-
-def _certificates() -> ssl.SSLContext | bool:
-    """The certificates that pip and uv are told to trust, or the usual ones."""
-    file = indexes.uv_settings().get("SSL_CERT_FILE")
-    return ssl.create_default_context(cafile=file) if file and Path(file).is_file() else True

@@ -149,17 +149,23 @@ def test_a_wheel_that_is_no_zip(index: LocalIndex, project: MakeProject) -> None
     assert (stage, kind) == ("download", "broken wheel")
 
 
-def test_too_small_a_budget_costs_only_the_cells_that_do_not_fit(index: LocalIndex, project: MakeProject) -> None:
-    index.add(*(build_torch(r, label=None, size=s) for r, s in (("2.4.1", 0), ("2.5.0", 4_000_000), ("2.5.1", 0))))
-    copy = project("2.4.1", "2.5.0", "2.5.1", builds={}, extra='[budget]\ndisk = "8 MB"\njobs = 2\n')
-    stage, kind, message = reason(copy, cell("2.5.0", "default"))
+@pytest.mark.parametrize("build", ["default", "cpu"])  # whose index tells no sizes
+def test_too_small_a_budget_costs_only_the_cells_that_do_not_fit(
+    index: LocalIndex, project: MakeProject, build: str
+) -> None:
+    sizes = {"2.4.1": 0, "2.5.0": 4_000_000, "2.5.1": 0}
+    index.add(*(build_torch(release, label=None, size=size) for release, size in sizes.items()))
+    index.add(*(build_torch(release, size=size) for release, size in sizes.items()), channel="cpu")
+    builds = {} if build == "default" else {"cpu": None}
+    copy = project(*sizes, builds=builds, extra='[budget]\ndisk = "8 MB"\njobs = 2\n')
+    stage, kind, message = reason(copy, cell("2.5.0", build))
     assert (stage, kind) == ("install", "over the disk budget")
     need, free = message.removeprefix("needs ").removesuffix(" free").split(", ")
     assert need == "8.8MB"
     assert free.endswith("MB")
     assert not index.downloads("*torch-2.5.0*")
     for release in ("2.4.1", "2.5.1"):
-        assert copy.records()[cell(release, "default")]["status"] == "recorded"
+        assert copy.records()[cell(release, build)]["status"] == "recorded"
 
 
 def test_what_could_not_be_had_does_not_replace_what_was_seen(index: LocalIndex, project: MakeProject) -> None:
