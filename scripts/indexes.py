@@ -125,7 +125,7 @@ class Reach:
 def check(url: str, project: str = "torch") -> Reach:
     """Ask an index for a project's page, once. Never raises: what goes wrong is in the answer."""
     page = f"{url.rstrip('/')}/{project}/"
-    if urlsplit(page).scheme == "file":
+    if page.startswith("file:"):
         found = Path(urlsplit(page).path).is_dir()
         return Reach(ok=found, seconds=0.0, problem=None if found else f"{page} is no folder")
     started = time.monotonic()

@@ -32,7 +32,7 @@ def ask(urls: Iterable[str]) -> dict[str, int]:
 
 def _size(client: httpx.Client, url: str) -> int | None:
     try:
-        if urlsplit(url).scheme == "file":
+        if url.startswith("file:"):
             return Path(url2pathname(urlsplit(url).path)).stat().st_size
         told = client.head(url, headers={"Accept-Encoding": "identity"})
     except (httpx.HTTPError, httpx.InvalidURL, OSError):

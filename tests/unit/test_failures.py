@@ -1,0 +1,84 @@
+"""What uv says, as a stage and a kind."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from scripts import failures
+
+
+@pytest.mark.parametrize(
+    ("output", "kind"),
+    [
+        ("Because there is no version of torch==2.99 and cell depends on torch==2.99, …", "no such release"),
+        ("Because there are no versions of torch==2.5.1+cu124 and …", "no such release"),
+        ("Because torch==2.5.1 has no wheels with a matching Python ABI tag (e.g., `cp314`) and …", "no wheel"),
+        (
+            "Because torch==1.9.1+cpu has no wheels with a matching platform tag and there is no version of …",
+            "no wheel",
+        ),
+        ("Because the current Python version (3.8.18) does not satisfy Python>=3.9 and torch==2.5.1 …", "no wheel"),
+        ("Because numpy==1.26.4 has no wheels with a matching Python ABI tag (e.g., `cp314`) …", "no wheel"),
+        ("Because torch was not found in the package registry and cell depends on …", "index out of reach"),
+        ("Because nmupy was not found in the package registry and cell depends on …", "no such requirement"),
+        ("Because there are no versions of torchvision and cell depends on …", "no such requirement"),
+        (
+            "No solution found when resolving dependencies:\n  Because cell depends on\n numpy<2 and numpy>=2",
+            "conflict among pins",
+        ),
+        ("Failed to fetch: `https://x/` Caused by: error sending request for url", "index out of reach"),
+        ("Failed to fetch … HTTP status server error (503 Service Unavailable)", "index out of reach"),
+        ("Failed to write to cache: No space left on device (os error 28)", "disk full"),
+        ("error: something that nobody has seen before", "resolving failed"),
+    ],
+)
+def test_failures_of_resolving(output: str, kind: str) -> None:
+    reason = failures.of_resolving(output).reason
+    assert (reason.stage, reason.kind) == ("resolve", kind)
+
+
+@pytest.mark.parametrize(
+    ("output", "stage", "kind"),
+    [
+        (
+            "Failed to download `torch==2.5.1`\n Caused by: Hash mismatch for `torch==2.5.1`",
+            "download",
+            "hash mismatch",
+        ),
+        ("Failed to download … error decoding response body", "download", "download broken off"),
+        ("Failed to fetch … connection closed before message completed", "download", "download broken off"),
+        ("Failed to extract archive … invalid Zip archive", "download", "broken wheel"),
+        ("failed to write … No space left on device (os error 28)", "install", "disk full"),
+        ("error: something that nobody has seen before", "install", "installing failed"),
+    ],
+)
+def test_failures_of_installing(output: str, stage: str, kind: str) -> None:
+    reason = failures.of_installing(output).reason
+    assert (reason.stage, reason.kind) == (stage, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        *((kind, "unavailable") for kind in sorted(failures.UNAVAILABLE)),
+        ("timed out", "timed-out"),
+        ("crashed by SIGSEGV", "crashed"),
+        ("conflict among pins", "error"),
+        ("hash mismatch", "error"),
+    ],
+)
+def test_the_status_that_a_kind_means(kind: str, status: str) -> None:
+    assert failures.CellError("install", kind, "…").status == status
+
+
+def test_failures_of_the_system() -> None:
+    assert failures.of_system(OSError(errno.ENOSPC, "No space left on device")).reason.kind == "disk full"
+    assert failures.of_system(PermissionError(errno.EACCES, "no")).reason.kind == "system error"
+
+
+def test_messages_are_one_line_without_colour_and_advice() -> None:
+    output = "\x1b[1merror\x1b[0m: No solution\n  found\n\n  hint: try something else" + "x" * 2000
+    assert failures.of_resolving(output).reason.message == "No solution found"
+    assert len(failures.of_resolving("x" * 5000).reason.message) == 600
