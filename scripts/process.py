@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -138,7 +138,9 @@ def _wait(child: subprocess.Popen[bytes], limit: Callable[[], float]) -> bool:
     while True:
         remaining = limit() - time.monotonic()
         if remaining <= 0:
+            tree = _descendants(child)  # as long as it is there; afterwards nobody knows whose they are
             _ask_for_stacks(child)
+            _kill(tree)
             return False
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(min(remaining, 0.2))
@@ -157,21 +159,29 @@ def _ask_for_stacks(child: subprocess.Popen[bytes]) -> None:
 
 
 def end_tree(child: subprocess.Popen[bytes]) -> None:
-    """End a process and everything it started, also what moved to a session of its own."""
-    try:
-        tree = psutil.Process(child.pid).children(recursive=True)
-    except psutil.Error:
-        tree = []
+    """End a process and everything it started, also what moved to a session of its own while it was there."""
+    tree = _descendants(child)
     if child.poll() is None:
         child.kill()
     if sys.platform != "win32":
         # The group reaches orphans whose parent has gone; the session's id is the child's.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
-    for process in tree:
+    _kill(tree)
+    child.wait()
+
+
+def _descendants(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        return psutil.Process(child.pid).children(recursive=True) if child.poll() is None else []
+    except psutil.Error:
+        return []
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    child.wait()
 
 
 def stop_all() -> None:

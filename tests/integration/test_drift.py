@@ -18,7 +18,7 @@ OLD, NEW = cell("1.12.1"), cell("2.5.1")
 def copy(index: LocalIndex, project: MakeProject) -> Project:
     """A project whose two cells are recorded and accepted."""
     index.add(build_torch("1.12.1"), build_torch("2.5.1"), channel="cpu")
-    copy = project("1.12.1", "2.5.1", limits={"probe": 2})
+    copy = project("1.12.1", "2.5.1")
     assert copy.scripts("run").code == 0
     assert copy.scripts("accept").code == 0
     return copy
@@ -91,6 +91,7 @@ def test_every_kind_of_drift_is_exit_code_1(
     index: LocalIndex, copy: Project, name: Observation, act: Act, said: str
 ) -> None:
     serve(index, Behaviour(observations={name: act}))
+    copy.write_matrix((copy.root / "matrix.toml").read_text().replace("[limits]", "[limits]\nprobe = 5"))
     done = copy.scripts("run", "--fresh", NEW)
     assert done.code == 1
     told = done.stdout.partition("Drift against results/")[2]

@@ -74,7 +74,7 @@ def test_a_crash_costs_only_the_probe_that_crashed(
 
 def test_a_hang_costs_only_the_probe_that_hung(index: LocalIndex, project: MakeProject) -> None:
     act = Behaviour(observations={"traced-call": hangs()})
-    record, copy = run(index, project, act, limits={"probe": 2})
+    record, copy = run(index, project, act, limits={"probe": 5})
     seen = record["observations"]
     assert record["status"] == "recorded"
     assert seen["traced-call"]["outcome"] == "timed-out"
@@ -97,7 +97,7 @@ def test_a_torch_that_can_not_be_imported(
     index: LocalIndex, project: MakeProject, act: Act, expected: tuple[str, str, str]
 ) -> None:
     status, kind, message = expected
-    record, _ = run(index, project, Behaviour(on_import=act), limits={"startup": 3})
+    record, _ = run(index, project, Behaviour(on_import=act), limits={"startup": 5} if act == hangs() else {})
     assert (record["status"], record["reason"]["stage"], record["reason"]["kind"]) == (status, "import", kind)
     assert message in record["reason"]["message"]
     assert record["observations"] == record["tests"] == {}

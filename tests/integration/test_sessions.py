@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.integration.conftest import MakeProject
-from tests.support.index import LocalIndex
+from tests.support.index import Fault, LocalIndex
 from tests.support.matrices import PYTHON, cell
 from tests.support.project import Project
 from tests.support.torches import build_torch
@@ -130,3 +130,31 @@ def test_each_session_has_help(copy: Project) -> None:
         done = copy.nox("-s", session, "--", "--help")
         assert done.code == 0, done.output
         assert "usage: nox -s" in done.stdout
+
+
+def test_the_plan_tells_what_is_current_and_what_would_come(index: LocalIndex, copy: Project) -> None:
+    def planned() -> dict[str, dict[str, object]]:
+        done = copy.scripts("plan", "--format", "json")
+        assert done.code == 0, done.output
+        return {item["id"]: item for item in json.loads(done.stdout)["cells"]}
+
+    assert {(item["current"], item["wheels"]) for item in planned().values()} == {(False, None)}
+    assert copy.scripts("run", NEW).code == 0
+    assert planned()[NEW]["current"] is True
+    assert planned()[NEW]["to_come"] == 0
+    assert planned()[OLD]["current"] is False
+    torch = len(build_torch("2.5.1").content)
+    wheels = planned()[NEW]["wheels"]
+    assert isinstance(wheels, int)
+    assert wheels > torch  # the index of torch tells no sizes
+
+
+def test_the_doctor_tells_what_can_be_had_before_anything_is_downloaded(index: LocalIndex, copy: Project) -> None:
+    done = copy.scripts("doctor")
+    assert done.code == 0, done.output
+    assert "2 of 2 can be had here" in done.stdout
+    assert index.url("cpu") in done.stdout
+    index.fail("cpu", Fault.status(503))
+    assert "out of reach; its fallback is default" in copy.scripts("doctor").stdout.replace(")", "")
+    assert index.downloads() == []
+    assert not (copy.root / ".matrix" / "records").exists()

@@ -56,6 +56,13 @@ def test_the_project_s_own_file_is_sound() -> None:
         ),
         (('fallback = "default"', 'fallback = "defualt"'), ["builds.cpu.fallback", "did you mean 'default'"]),
         (('fallback = "default"', 'fallback = "cpu"'), ["builds.cpu.fallback", "its own fallback"]),
+        (
+            (
+                'fallback = "default"',
+                'fallback = "other"\n[builds.other]\nreleases = ">=1"\nindex = "https://example.org"\nfallback = "cpu"',
+            ),
+            ["builds.cpu.fallback", "leads back to itself: cpu → other → cpu"],
+        ),
         (('index = "https://example.org/cpu"\n', ""), ["builds.cpu.index", "index of its own"]),
         (('index = "https://example.org/cpu"', 'index = "example.org"'), ["builds.cpu.index", "pattern"]),
         (('require = "numpy<2"', 'require = "numpy<<2"'), ["pins.0.require", "PEP 508"]),
