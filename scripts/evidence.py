@@ -7,7 +7,6 @@ no traceback names; then the changed files of ``torch/jit`` and ``torch/nn`` are
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import difflib
 import re
@@ -17,50 +16,61 @@ from typing import Final, Literal
 from scripts import torchinfo
 from scripts.records import Raised, Torch
 from scripts.scan import Text
+from scripts.source_search import function_lines, literal_lines
 from scripts.torchinfo import VERSION_FILE
 from scripts.wheelfiles import WheelFile
 from scripts.wheels import Member, Reader
 
-#: What this project is about: looked at in any case, since TorchScript's errors come without a Python traceback.
-ALWAYS: Final = ("torch/nn/utils/parametrize.py",)
+#: What this project is about: looked at in any case, since TorchScript's errors and warnings come without a traceback.
+ALWAYS: Final = ("torch/nn/utils/parametrize.py", "torch/jit/_trace.py", "torch/jit/_script.py")
 #: Where else a cause may lie.
 NEARBY: Final = ("torch/jit/", "torch/nn/")
-
-#: What a text in the source needs to be taken for a message's origin: this share of it, or this many characters.
-_SHARE: Final = 0.4
-_LONG: Final = 32
-#: Where a text of the source is filled in at run time: ``{}`` of `str.format`, ``%s``.
-_FILLED: Final = re.compile(r"\{[^{}]*\}|%[srdi]")
 
 _CONTEXT: Final = 3
 #: Lines of a hunk around the one that tells most; a rewritten file is one hunk of hundreds.
 _AROUND: Final = 8
 
-Why = Literal["message", "line", "function"]
-_RANK: Final[Mapping[Why, int]] = {"message": 0, "line": 1, "function": 2}
+Why = Literal["message", "category", "line", "function"]
+_RANK: Final[Mapping[Why, int]] = {"message": 0, "category": 1, "line": 2, "function": 3}
+#: Evidence that leaves no doubt: the message itself, or the category of the warning.
+_TELLING: Final = frozenset[Why]({"message", "category"})
+_MEANING: Final[Mapping[Why, str]] = {
+    "line": "it changed around the line that raised",
+    "function": "it changed in a function that the traceback names",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Needles:
-    """What was seen on one side of a change."""
+    """What was seen on one side of a change, and there alone."""
 
     messages: tuple[str, ...] = ()
+    categories: frozenset[str] = frozenset()  # of warnings, without their module
     lines: frozenset[tuple[str, int]] = frozenset()  # file and line of the frames that raised
     functions: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, observation: Raised | None) -> Needles:
-        """What an observation names: its message, its warnings, and the frames within torch."""
-        if observation is None:
+    def of(cls, seen: Raised | None, other: Raised | None = None) -> Needles:
+        """What an observation names: its message, its warnings, and the frames within torch.
+
+        What the ``other`` side shows as well explains no change: of that, only the files count.
+        """
+        if seen is None:
             return cls()
-        frames = [frame for frame in observation.frames if frame.file.startswith("torch/")]
-        said = [observation.message, *(warning.message for warning in observation.warnings)]
+        frames = [frame for frame in seen.frames if frame.file.startswith("torch/")]
+        files = tuple(dict.fromkeys(frame.file for frame in reversed(frames)))
+        warned = [warning for warning in seen.warnings if other is None or warning not in other.warnings]
+        categories = frozenset(warning.category.rpartition(".")[2] for warning in warned)
+        texts = [warning.message for warning in warned]
+        if other is not None and (seen.exception, seen.message) == (other.exception, other.message):
+            return cls(messages=tuple(texts), categories=categories, files=files)
         return cls(
-            messages=tuple(text for text in said if text),
+            messages=tuple(text for text in [seen.message, *texts] if text),
+            categories=categories,
             lines=frozenset((frame.file, frame.line) for frame in frames),
             functions=frozenset(frame.function for frame in frames),
-            files=tuple(dict.fromkeys(frame.file for frame in reversed(frames))),
+            files=files,
         )
 
 
@@ -86,23 +96,32 @@ class Evidence:
     looked_at: tuple[str, ...]
     differing: tuple[str, ...]  # of these files, those that differ
     hunks: tuple[Hunk, ...]  # the most telling first
-    elsewhere: tuple[str, ...]  # changed files of torch/jit and torch/nn, where none of these files differs
+    elsewhere: tuple[str, ...]  # other changed files of torch/jit and torch/nn, where the hunks leave doubt
 
     @property
     def summary(self) -> str:
         """The evidence as a sentence."""
-        if self.hunks and self.hunks[0].why == "message":
+        if self.hunks:
             first = self.hunks[0]
-            where = f"{first.file}:{first.line}" + ("" if first.side == "after" else " (before)")
-            return f"{where}: {first.text}"
+            doubt = f" ({_MEANING[first.why]})" if first.why in _MEANING else ""
+            return f"{self._where(first)}: {first.text}{doubt}"
+        number = len(self.elsewhere)
+        other = f" or in {number} other changed file{'s' * (number != 1)} of torch/jit and torch/nn" if number else ""
         if self.differing:
-            return f"changed in {', '.join(self.differing)}; no changed line holds the message"
-        if self.elsewhere:
-            return (
-                f"none of {len(self.looked_at)} files looked at differs: the cause lies elsewhere, in compiled code or "
-                f"one of {len(self.elsewhere)} changed files of torch/jit and torch/nn"
-            )
-        return "no Python file of torch/jit and torch/nn differs: the cause lies elsewhere, perhaps in compiled code"
+            what = f"{', '.join(self.differing)} changed, but no changed line holds what was seen"
+            return f"{what}: the cause may be there, in compiled code{other}"
+        return f"none of {', '.join(self.looked_at)} differs: the cause lies elsewhere, in compiled code{other}"
+
+    @property
+    def shown(self) -> tuple[Hunk, ...]:
+        """The hunks that people want to see: those that leave no doubt, if there are any."""
+        return tuple(hunk for hunk in self.hunks if hunk.why in _TELLING) or self.hunks
+
+    def _where(self, first: Hunk) -> str:
+        """The lines of a file where the same stands as in its first hunk."""
+        same = (first.file, first.side, first.text)
+        lines = [str(hunk.line) for hunk in self.hunks if (hunk.file, hunk.side, hunk.text) == same]
+        return f"{first.file}:{','.join(lines)}" + ("" if first.side == "after" else " (before)")
 
 
 def evidence(
@@ -130,14 +149,14 @@ def evidence(
         compare=torchinfo.compare_link(*torches),
         looked_at=files,
         differing=differing,
-        hunks=tuple(sorted(hunks, key=lambda hunk: _RANK[hunk.why])),
-        elsewhere=() if differing else changed_nearby(*tables),
+        hunks=tuple(sorted(hunks, key=lambda hunk: (_RANK[hunk.why], hunk.side != "after"))),
+        elsewhere=() if any(hunk.why in _TELLING for hunk in hunks) else _nearby(*tables, without=differing),
     )
 
 
-def changed_nearby(before: Mapping[str, Member], after: Mapping[str, Member]) -> tuple[str, ...]:
-    """Python files near the cause that came, went or differ, by size and CRC from the tables of contents."""
-    names = sorted({*before, *after})
+def _nearby(before: Mapping[str, Member], after: Mapping[str, Member], *, without: Collection[str]) -> tuple[str, ...]:
+    """Other Python files near the cause that came, went or differ, by size and CRC from the tables of contents."""
+    names = sorted({*before, *after} - {*without})
     nearby = [name for name in names if name.startswith(NEARBY) and name.endswith(".py")]
     return tuple(name for name in nearby if before.get(name) != after.get(name))
 
@@ -183,13 +202,21 @@ class _Side:
         shown = range(self._start(group[0]) + 1, self._stop(group[-1]) + 1)
         tests: list[tuple[Why, Iterable[int], Collection[int]]] = [
             ("message", literal_lines(self.text.content, self.seen.messages), changed),
+            ("category", self._naming(self.seen.categories), changed),
             ("line", sorted(line for file, line in self.seen.lines if file == self.file), shown),
-            ("function", sorted(_function_lines(self.text.content, self.seen.functions)), changed),
+            ("function", sorted(function_lines(self.text.content, self.seen.functions)), changed),
         ]
         for why, wanted, lines in tests:
             if (hit := next((line for line in wanted if line in lines), None)) is not None:
                 return why, self, hit
         return None
+
+    def _naming(self, categories: Collection[str]) -> list[int]:
+        """The lines on which a category of warnings is named."""
+        if not categories:
+            return []
+        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, categories))})\b")
+        return [number for number, line in enumerate(self.text.lines, 1) if pattern.search(line)]
 
     def _changed(self, group: Sequence[Opcode]) -> list[int]:
         """The lines, from 1, that only this side has."""
@@ -200,67 +227,6 @@ class _Side:
 
     def _stop(self, code: Opcode) -> int:
         return code[4] if self.name == "after" else code[2]
-
-
-def literal_lines(source: bytes, messages: Sequence[str]) -> list[int]:
-    """The lines on which texts stand that a message is made of, the most telling first.
-
-    A message of the source can be split over lines, and filled in at run time: then all its pieces must be in
-    what was seen. Docstrings don't count: they speak of messages and raise none.
-    """
-    said = [" ".join(message.split()) for message in messages]
-    found: dict[int, float] = {}
-    for node, text in _strings(source):
-        weight = max((_weight(text, message) for message in said), default=0)
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1) if weight else ():
-            found[line] = max(weight, found.get(line, 0))
-    return sorted(found, key=lambda line: (-found[line], line))
-
-
-def _weight(text: str, message: str) -> float:
-    """The characters of a message that a text of the source explains; 0 where that is too little to tell."""
-    pieces = [piece for raw in _FILLED.split(text) if (piece := " ".join(raw.split()))]
-    length = sum(map(len, pieces))
-    if not pieces or not all(piece in message for piece in pieces):
-        return 0
-    return length if length >= _LONG or length >= _SHARE * len(message) else 0
-
-
-def _strings(source: bytes) -> list[tuple[ast.expr, str]]:
-    """Every text of a file but docstrings; of an f-string the whole, with ``{}`` where it is filled in."""
-    tree = _tree(source)
-    inner = {
-        id(child) for node in ast.walk(tree) if isinstance(node, ast.Expr | ast.JoinedStr) for child in _parts(node)
-    }
-    found: list[tuple[ast.expr, str]] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
-            found.append((node, node.value))
-        elif isinstance(node, ast.JoinedStr):
-            found.append((node, "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values)))
-    return found
-
-
-def _parts(node: ast.Expr | ast.JoinedStr) -> list[ast.expr]:
-    return node.values if isinstance(node, ast.JoinedStr) else [node.value]
-
-
-def _function_lines(source: bytes, functions: frozenset[str]) -> set[int]:
-    """The lines of all functions of these names."""
-    return {
-        line
-        for node in ast.walk(_tree(source))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in functions
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    }
-
-
-def _tree(source: bytes) -> ast.Module:
-    """The syntax of a file; of one that this Python can't read, nothing."""
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return ast.Module(body=[], type_ignores=[])
 
 
 def _unified(old: Sequence[str], new: Sequence[str], group: Sequence[Opcode], side: str, line: int) -> str:

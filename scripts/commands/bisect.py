@@ -19,17 +19,16 @@ import argparse
 import json
 import logging
 import re
+import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import bisect_state, bisect_views, bisection, candidates, config, judging, machine
-from scripts.bisect_evidence import Explained, Explainer
+from scripts import bisect_json, bisect_log, bisect_state, bisect_views, candidates, config, machine
 from scripts.bisect_run import Bench
 from scripts.bisect_state import Question, State
 from scripts.bisection import Outcome
 from scripts.errors import Exit, UsageError
-from scripts.search import Answer, Ask
+from scripts.search import Answer
 from scripts.web import Web
 
 #: With --all, the longest behaviour that may be missed between two candidates that are alike has one fewer.
@@ -105,10 +104,10 @@ def run(options: argparse.Namespace) -> Exit:
         bench = Bench(web=web, matrix=matrix, options=options)
         state = _begun(bench, options)
         if options.log:
-            return _show_log(state)
+            print("\n".join(bisect_log.log(state)))
+            return Exit.OK
         outcome = bench.run(state)
-        explained = _explained(web, bench, outcome, options)
-    _show(options.format, outcome, explained)
+    _show(options.format, outcome)
     return _exit(outcome)
 
 
@@ -122,6 +121,8 @@ def _begun(bench: Bench, options: argparse.Namespace) -> State:
         raise UsageError("--good and --bad are needed, unless --resume, --log or --replay names a bisection")
     question = _question(options)
     path = bisect_state.path_of(question)
+    if options.log and not path.exists():
+        raise UsageError("--log: this was never asked; without --log it is, and --log alone shows the last bisection")
     if options.log or (options.resume and path.exists()):
         return bisect_state.load(path)
     return bench.begin(question)
@@ -156,45 +157,20 @@ def _question(options: argparse.Namespace) -> Question:
     )
 
 
-def _explained(web: Web, bench: Bench, outcome: Outcome, options: argparse.Namespace) -> list[Explained]:
-    """Every finding with its evidence, unless none is wanted."""
-    if options.no_evidence:
-        return [Explained(finding=finding) for finding in outcome.findings]
-    explain = Explainer(web, bench.matrix.builds, download=options.download)
-    return [explain(finding) for finding in outcome.findings]
-
-
-def _show(how: str, outcome: Outcome, explained: Sequence[Explained]) -> None:
+def _show(how: str, outcome: Outcome) -> None:
     match how:
         case "json":
-            print(json.dumps(bisect_views.as_json(outcome, explained), indent=2))
+            print(json.dumps(bisect_json.as_json(outcome), indent=2))
         case "markdown":
-            print(bisect_views.markdown(outcome, explained), end="")
+            print(bisect_views.markdown(outcome), end="")
         case _:
-            print(bisect_views.text(outcome, explained), end="")
-
-
-def _show_log(state: State) -> Exit:
-    """The steps so far, in the order they were taken."""
-    question = state.question
-    what = ", ".join(question.observations) or question.command or "everything"
-    print(f"# {what}: good {question.good}, bad {question.bad}")
-    for step in state.steps:
-        names = question.observations or (None,)
-        said = "; ".join(judging.describe(step, name) for name in names)
-        print(f"{state.candidates[step.place].cell.id}  {step.origin}  {' '.join(said.split())}")
-    now = bisection.step(state, 1)
-    if isinstance(now, Ask):
-        print(f"# next: {', '.join(state.candidates[place].cell.id for place in now.candidates)}")
-    else:
-        print("# finished")
-    return Exit.OK
+            print(bisect_views.text(outcome, shutil.get_terminal_size().columns), end="")
 
 
 def _exit(outcome: Outcome) -> Exit:
     if (ends := outcome.wrong_ends) is not None:
         return Exit.INCONCLUSIVE if Answer.SKIP in {ends.first, ends.last} else Exit.UNEXPECTED
-    return Exit.OK if outcome.certain else Exit.INCONCLUSIVE
+    return Exit.OK if outcome.certain and outcome.told else Exit.INCONCLUSIVE
 
 
 def _positive(text: str) -> int:

@@ -1,0 +1,52 @@
+"""How evidence is shown, wherever it is: rows of text, the hunks of its diffs, JSON. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from scripts.evidence import Evidence
+from scripts.explaining import Unexplained
+
+#: Hunks and files shown to people; the JSON has all.
+_MOST_HUNKS: Final = 3
+_MOST_FILES: Final = 10
+
+Answer = Evidence | Unexplained | None
+
+
+def rows(found: Answer) -> list[tuple[str, str]]:
+    """The evidence in a sentence, or why there is none; nothing where none was looked for."""
+    match found:
+        case None:
+            return []
+        case Unexplained():
+            return [("evidence", f"none: {found.why}")]
+        case Evidence(elsewhere=()):
+            return [("evidence", found.summary)]
+        case Evidence():
+            more = f" and {len(found.elsewhere) - _MOST_FILES} more" if len(found.elsewhere) > _MOST_FILES else ""
+            return [("evidence", found.summary), ("changed", ", ".join(found.elsewhere[:_MOST_FILES]) + more)]
+
+
+def diffs(found: Answer) -> list[str]:
+    """The most telling hunks, each file's together below its name."""
+    if not isinstance(found, Evidence):
+        return []
+    by_file: dict[str, list[str]] = {}
+    for hunk in found.shown[:_MOST_HUNKS]:
+        by_file.setdefault(hunk.file, []).append(hunk.diff)
+    return [f"--- a/{file}\n+++ b/{file}\n{''.join(hunks)}".rstrip("\n") for file, hunks in by_file.items()]
+
+
+def as_json(found: Answer) -> dict[str, Any] | None:
+    """The evidence for machines; a ``problem`` where there is none, null where none was looked for."""
+    match found:
+        case None:
+            return None
+        case Unexplained():
+            return {"problem": found.why}
+        case Evidence():
+            plain = {"summary": found.summary, "compare": found.compare}
+            files = {"looked_at": found.looked_at, "differing": found.differing, "elsewhere": found.elsewhere}
+            return {**plain, **files, "hunks": [dataclasses.asdict(hunk) for hunk in found.hunks]}
