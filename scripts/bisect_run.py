@@ -54,21 +54,22 @@ class Bench:
             near = consistency.nearest(question.build, list(self.matrix.builds))
             raise UsageError(f"--build: unknown build {question.build!r}{near}")
         found = candidates.between(self.matrix, self._offers(question), question)
-        if self.options.recorded:
-            found = self._recorded(question, found)
-        return State(question=question, candidates=found)
+        return State(question=question, candidates=self._recorded(found, question) if question.recorded else found)
 
     def _offers(self, question: Question) -> list[Offer]:
         """What the indexes offer, or, where nothing is to be run, what matrix.toml names."""
-        if self.options.recorded and not (question.nightly or question.pre):
+        if question.recorded and not (question.nightly or question.pre):
             return candidates.known_offers(self.matrix, question)
         return candidates.offers(self.web, self.matrix, question)
 
-    def _recorded(self, question: Question, found: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        """The candidates that have a record, and the ends in any case."""
+    def _recorded(self, found: tuple[Candidate, ...], question: Question) -> tuple[Candidate, ...]:
+        """The candidates, of which those without a record can't be had."""
         recorded = probing.Recorded(self.matrix, question.platform)
-        ends = found[0], found[-1]
-        return tuple(candidate for candidate in found if candidate in ends or recorded(candidate.cell))
+        missing = {"problem": "no record"}
+        return tuple(
+            candidate if candidate.problem or recorded(candidate.cell) else candidate.model_copy(update=missing)
+            for candidate in found
+        )
 
     def run(self, state: State) -> Outcome:
         """Go on until the end, build the bridges that are needed, and look for evidence."""
@@ -134,7 +135,7 @@ class Bench:
             run=probing.running(self.matrix, self._display),
             command=functools.partial(self._command, question.command or ""),
             options=options,
-            only_recorded=self.options.recorded,
+            only_recorded=question.recorded,
             commit=self._commit if question.nightly else lambda _: None,
             tell=_tell,
         )

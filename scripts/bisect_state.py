@@ -38,6 +38,7 @@ class Question(Part):
     every_change: bool = False
     grain: int | None = None
     repeat: int = 1
+    recorded: bool = Field(False, description="Whether only what is recorded counts.")
 
     @property
     def name(self) -> str:

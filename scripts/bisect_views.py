@@ -106,18 +106,17 @@ def _many(outcome: Outcome, change: Change, findings: Sequence[Finding]) -> Part
     rows = [(str(f.observation), f"{_says(f.before, f)} → {_says(f.after, f)}") for f in findings]
     evidence: dict[tuple[str, str], list[str]] = {}
     for finding in findings:
-        for row in evidence_views.rows(finding.evidence):
+        for row in evidence_views.rows(finding.evidence)[:1]:
             evidence.setdefault(row, []).append(str(finding.observation))
     told = [
         (label, value if len(names) == len(findings) else f"{value} [{', '.join(names)}]")
         for (label, value), names in evidence.items()
     ]
     doubts = dict.fromkeys(row for finding in findings for row in _doubts(outcome, finding))
-    diffs = dict.fromkeys(diff for finding in findings for diff in evidence_views.diffs(finding.evidence))
     return Part(
         heading=f"{_torch(state, change.before)} → {_torch(state, change.after)}",
         rows=[*rows, *doubts, *_commits(first), *told, ("reproduce", reproducing.command(state, first))],
-        diffs=list(diffs),
+        diffs=evidence_views.diffs(*(finding.evidence for finding in findings)),
     )
 
 

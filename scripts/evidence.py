@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from scripts import torchinfo
 from scripts.records import Raised, Torch
 from scripts.scan import Text
-from scripts.source_search import function_lines, literal_lines
+from scripts.source_search import function_lines, literal_lines, name_lines
 from scripts.torchinfo import VERSION_FILE
 from scripts.wheelfiles import WheelFile
 from scripts.wheels import Member, Reader
@@ -35,8 +35,8 @@ _RANK: Final[Mapping[Why, int]] = {"message": 0, "category": 1, "line": 2, "func
 #: Evidence that leaves no doubt: the message itself, or the category of the warning.
 _TELLING: Final = frozenset[Why]({"message", "category"})
 _MEANING: Final[Mapping[Why, str]] = {
-    "line": "it changed around the line that raised",
-    "function": "it changed in a function that the traceback names",
+    "line": "changed beside the line that raised",
+    "function": "changed in the function that raised",
 }
 
 
@@ -46,8 +46,8 @@ class Needles:
 
     messages: tuple[str, ...] = ()
     categories: frozenset[str] = frozenset()  # of warnings, without their module
-    lines: frozenset[tuple[str, int]] = frozenset()  # file and line of the frames that raised
-    functions: frozenset[str] = frozenset()
+    lines: frozenset[tuple[str, int]] = frozenset()  # file and line of the frame that raised
+    functions: frozenset[str] = frozenset()  # the one that raised
     files: tuple[str, ...] = ()
 
     @classmethod
@@ -68,8 +68,9 @@ class Needles:
         return cls(
             messages=tuple(text for text in [seen.message, *texts] if text),
             categories=categories,
-            lines=frozenset((frame.file, frame.line) for frame in frames),
-            functions=frozenset(frame.function for frame in frames),
+            # Only the innermost frame: what its callers look like changes all the time.
+            lines=frozenset((frame.file, frame.line) for frame in frames[-1:]),
+            functions=frozenset(frame.function for frame in frames[-1:]),
             files=files,
         )
 
@@ -114,8 +115,8 @@ class Evidence:
 
     @property
     def shown(self) -> tuple[Hunk, ...]:
-        """The hunks that people want to see: those that leave no doubt, if there are any."""
-        return tuple(hunk for hunk in self.hunks if hunk.why in _TELLING) or self.hunks
+        """The hunks that people want to see: those that tell as much as the first."""
+        return tuple(hunk for hunk in self.hunks if hunk.why == self.hunks[0].why)
 
     def _where(self, first: Hunk) -> str:
         """The lines of a file where the same stands as in its first hunk."""
@@ -167,19 +168,15 @@ def hunks_of(file: str, before: bytes, after: bytes, *, seen_before: Needles, se
     A change can take away what raised before as well as bring what raises after, so both sides are looked at,
     each with what was seen there.
     """
-    old, new = Text.of(before), Text.of(after)
-    sides: tuple[_Side, ...] = (
-        _Side(name="after", file=file, text=new, seen=seen_after),
-        _Side(name="before", file=file, text=old, seen=seen_before),
-    )
-    matcher = difflib.SequenceMatcher(None, old.lines, new.lines, autojunk=False)
+    old, new = Text.of(before).lines, Text.of(after).lines
+    sides = (_Side.of("after", file, after, seen_after), _Side.of("before", file, before, seen_before))
     found = []
-    for group in matcher.get_grouped_opcodes(_CONTEXT):
-        best = min((m for side in sides if (m := side.match(group))), key=lambda m: _RANK[m[0]], default=None)
-        if best is not None:
-            why, side, line = best
-            text = side.text.lines[line - 1].strip()
-            diff = _unified(old.lines, new.lines, group, side.name, line)
+    for group in _groups(before, after):
+        matches = [(why, side, line) for side in sides for why, line in side.match(group)]
+        if matches:
+            why, side, line = min(matches, key=lambda match: _RANK[match[0]])
+            text = (new if side.name == "after" else old)[line - 1].strip()
+            diff = _unified(old, new, group, side.name, line)
             found.append(Hunk(file=file, why=why, side=side.name, line=line, text=text, diff=diff))
     return found
 
@@ -187,40 +184,54 @@ def hunks_of(file: str, before: bytes, after: bytes, *, seen_before: Needles, se
 Opcode = tuple[str, int, int, int, int]
 
 
+@functools.lru_cache(maxsize=16)  # the same two files explain several observations
+def _groups(before: bytes, after: bytes) -> list[list[Opcode]]:
+    """The hunks of a diff."""
+    matcher = difflib.SequenceMatcher(None, Text.of(before).lines, Text.of(after).lines)
+    return [list(group) for group in matcher.get_grouped_opcodes(_CONTEXT)]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One side of a diff, with what was seen there."""
+    """One side of a diff, with the lines, from 1, on which stands what was seen there; the most telling first."""
 
     name: Literal["before", "after"]
-    file: str
-    text: Text
-    seen: Needles
+    messages: Sequence[int]
+    categories: Sequence[int]
+    raising: Sequence[int]
+    functions: Sequence[int]
 
-    def match(self, group: Sequence[Opcode]) -> tuple[Why, _Side, int] | None:
+    @classmethod
+    def of(cls, name: Literal["before", "after"], file: str, content: bytes, seen: Needles) -> _Side:
+        return cls(
+            name=name,
+            messages=literal_lines(content, seen.messages),
+            categories=name_lines(content, seen.categories),
+            raising=[line for path, line in seen.lines if path == file],
+            functions=function_lines(content, seen.functions),
+        )
+
+    def match(self, group: Sequence[Opcode]) -> Iterator[tuple[Why, int]]:
         """Why a hunk tells something about this side, and at which line."""
         changed = self._changed(group)
         shown = range(self._start(group[0]) + 1, self._stop(group[-1]) + 1)
-        tests: list[tuple[Why, Iterable[int], Collection[int]]] = [
-            ("message", literal_lines(self.text.content, self.seen.messages), changed),
-            ("category", self._naming(self.seen.categories), changed),
-            ("line", sorted(line for file, line in self.seen.lines if file == self.file), shown),
-            ("function", sorted(function_lines(self.text.content, self.seen.functions)), changed),
+        # The name of a category says something only beside the warning's text, which needn't have changed.
+        named = self.categories if any(line in shown for line in self.messages) else ()
+        tests: list[tuple[Why, Sequence[int], Collection[int]]] = [
+            ("message", self.messages, changed),
+            ("category", named, changed),
+            ("line", self.raising, shown),
+            ("function", self.functions, changed),
         ]
         for why, wanted, lines in tests:
             if (hit := next((line for line in wanted if line in lines), None)) is not None:
-                return why, self, hit
-        return None
+                yield why, hit
 
-    def _naming(self, categories: Collection[str]) -> list[int]:
-        """The lines on which a category of warnings is named."""
-        if not categories:
-            return []
-        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, categories))})\b")
-        return [number for number, line in enumerate(self.text.lines, 1) if pattern.search(line)]
-
-    def _changed(self, group: Sequence[Opcode]) -> list[int]:
+    def _changed(self, group: Sequence[Opcode]) -> frozenset[int]:
         """The lines, from 1, that only this side has."""
-        return [line + 1 for code in group if code[0] != "equal" for line in range(self._start(code), self._stop(code))]
+        return frozenset(
+            line + 1 for code in group if code[0] != "equal" for line in range(self._start(code), self._stop(code))
+        )
 
     def _start(self, code: Opcode) -> int:
         return code[3] if self.name == "after" else code[1]

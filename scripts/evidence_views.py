@@ -16,7 +16,7 @@ Answer = Evidence | Unexplained | None
 
 
 def rows(found: Answer) -> list[tuple[str, str]]:
-    """The evidence in a sentence, or why there is none; nothing where none was looked for."""
+    """The evidence in a sentence, or why there is none, and other files that changed; nothing for no answer."""
     match found:
         case None:
             return []
@@ -29,14 +29,13 @@ def rows(found: Answer) -> list[tuple[str, str]]:
             return [("evidence", found.summary), ("changed", ", ".join(found.elsewhere[:_MOST_FILES]) + more)]
 
 
-def diffs(found: Answer) -> list[str]:
-    """The most telling hunks, each file's together below its name."""
-    if not isinstance(found, Evidence):
-        return []
+def diffs(*found: Answer) -> list[str]:
+    """The most telling hunks, each file's together below its name, and each once."""
+    hunks = [hunk for one in found if isinstance(one, Evidence) for hunk in one.shown[:_MOST_HUNKS]]
     by_file: dict[str, list[str]] = {}
-    for hunk in found.shown[:_MOST_HUNKS]:
-        by_file.setdefault(hunk.file, []).append(hunk.diff)
-    return [f"--- a/{file}\n+++ b/{file}\n{''.join(hunks)}".rstrip("\n") for file, hunks in by_file.items()]
+    for file, diff in dict.fromkeys((hunk.file, hunk.diff) for hunk in hunks):
+        by_file.setdefault(file, []).append(diff)
+    return [f"--- a/{file}\n+++ b/{file}\n{''.join(texts)}".rstrip("\n") for file, texts in by_file.items()]
 
 
 def as_json(found: Answer) -> dict[str, Any] | None:

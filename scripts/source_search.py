@@ -6,8 +6,9 @@ The file is parsed and never run; of one that this Python can't parse, nothing i
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 #: What a text in the source needs to be taken for a message's origin: this share of it, or this many characters.
@@ -24,10 +25,12 @@ def literal_lines(source: bytes, messages: Sequence[str]) -> list[int]:
     what was seen. Docstrings don't count: they speak of messages and raise none.
     """
     said = [" ".join(message.split()) for message in messages]
+    if not said:
+        return []
     found: dict[int, float] = {}
     for node, text in _strings(source):
         weight = max((_weight(text, message) for message in said), default=0)
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1) if weight else ():
+        for line in _lines(node) if weight else ():
             found[line] = max(weight, found.get(line, 0))
     return sorted(found, key=lambda line: (-found[line], line))
 
@@ -60,16 +63,31 @@ def _parts(node: ast.Expr | ast.JoinedStr) -> list[ast.expr]:
     return node.values if isinstance(node, ast.JoinedStr) else [node.value]
 
 
-def function_lines(source: bytes, functions: frozenset[str]) -> set[int]:
-    """The lines of all functions of these names."""
-    return {
-        line
+def function_lines(source: bytes, functions: Collection[str]) -> list[int]:
+    """The lines of all functions of these names, without their docstrings."""
+    if not functions:
+        return []
+    found = [
+        node
         for node in ast.walk(_tree(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in functions
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    }
+    ]
+    lines = {line for node in found for line in _lines(node)}
+    return sorted(lines - {line for node in found if ast.get_docstring(node) for line in _lines(node.body[0])})
 
 
+def name_lines(source: bytes, names: Collection[str]) -> list[int]:
+    """The lines of code on which any of these names stands."""
+    if not names:
+        return []
+    return sorted({node.lineno for node in ast.walk(_tree(source)) if isinstance(node, ast.Name) and node.id in names})
+
+
+def _lines(node: ast.stmt | ast.expr) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+@functools.lru_cache(maxsize=32)
 def _tree(source: bytes) -> ast.Module:
     """The syntax of a file; of one that this Python can't read, nothing."""
     try:

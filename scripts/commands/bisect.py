@@ -154,6 +154,7 @@ def _question(options: argparse.Namespace) -> Question:
         every_change=options.all,
         grain=(options.grain or _GRAIN) if options.all else None,
         repeat=options.repeat,
+        recorded=options.recorded,
     )
 
 
