@@ -53,23 +53,19 @@ class Bench:
         if question.build not in self.matrix.builds:
             near = consistency.nearest(question.build, list(self.matrix.builds))
             raise UsageError(f"--build: unknown build {question.build!r}{near}")
+        recorded = probing.Recorded(self.matrix, question.platform)
         found = candidates.between(self.matrix, self._offers(question), question)
-        return State(question=question, candidates=self._recorded(found, question) if question.recorded else found)
+        if not (question.python or question.command or self.options.fresh):
+            found = tuple(candidates.where_recorded(self.matrix, one, recorded) for one in found)
+        if question.recorded:
+            found = tuple(candidates.only_recorded(one, recorded) for one in found)
+        return State(question=question, candidates=found)
 
     def _offers(self, question: Question) -> list[Offer]:
         """What the indexes offer, or, where nothing is to be run, what matrix.toml names."""
         if question.recorded and not (question.nightly or question.pre):
             return candidates.known_offers(self.matrix, question)
         return candidates.offers(self.web, self.matrix, question)
-
-    def _recorded(self, found: tuple[Candidate, ...], question: Question) -> tuple[Candidate, ...]:
-        """The candidates, of which those without a record can't be had."""
-        recorded = probing.Recorded(self.matrix, question.platform)
-        missing = {"problem": "no record"}
-        return tuple(
-            candidate if candidate.problem or recorded(candidate.cell) else candidate.model_copy(update=missing)
-            for candidate in found
-        )
 
     def run(self, state: State) -> Outcome:
         """Go on until the end, build the bridges that are needed, and look for evidence."""

@@ -106,7 +106,8 @@ def _many(outcome: Outcome, change: Change, findings: Sequence[Finding]) -> Part
     rows = [(str(f.observation), f"{_says(f.before, f)} → {_says(f.after, f)}") for f in findings]
     evidence: dict[tuple[str, str], list[str]] = {}
     for finding in findings:
-        for row in evidence_views.rows(finding.evidence)[:1]:
+        # Other files that changed are about the same for all; the JSON has them.
+        for row in (row for row in evidence_views.rows(finding.evidence) if row[0] != "changed"):
             evidence.setdefault(row, []).append(str(finding.observation))
     told = [
         (label, value if len(names) == len(findings) else f"{value} [{', '.join(names)}]")

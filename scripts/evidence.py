@@ -98,6 +98,7 @@ class Evidence:
     differing: tuple[str, ...]  # of these files, those that differ
     hunks: tuple[Hunk, ...]  # the most telling first
     elsewhere: tuple[str, ...]  # other changed files of torch/jit and torch/nn, where the hunks leave doubt
+    note: str | None = None  # what else must be known, such as that another wheel stood in
 
     @property
     def summary(self) -> str:

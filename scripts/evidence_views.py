@@ -22,11 +22,10 @@ def rows(found: Answer) -> list[tuple[str, str]]:
             return []
         case Unexplained():
             return [("evidence", f"none: {found.why}")]
-        case Evidence(elsewhere=()):
-            return [("evidence", found.summary)]
         case Evidence():
             more = f" and {len(found.elsewhere) - _MOST_FILES} more" if len(found.elsewhere) > _MOST_FILES else ""
-            return [("evidence", found.summary), ("changed", ", ".join(found.elsewhere[:_MOST_FILES]) + more)]
+            told = {"changed": ", ".join(found.elsewhere[:_MOST_FILES]) + more, "note": found.note or ""}
+            return [("evidence", found.summary), *((label, value) for label, value in told.items() if value)]
 
 
 def diffs(*found: Answer) -> list[str]:
@@ -46,6 +45,6 @@ def as_json(found: Answer) -> dict[str, Any] | None:
         case Unexplained():
             return {"problem": found.why}
         case Evidence():
-            plain = {"summary": found.summary, "compare": found.compare}
+            plain = {"summary": found.summary, "note": found.note, "compare": found.compare}
             files = {"looked_at": found.looked_at, "differing": found.differing, "elsewhere": found.elsewhere}
             return {**plain, **files, "hunks": [dataclasses.asdict(hunk) for hunk in found.hunks]}

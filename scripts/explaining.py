@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from scripts import cells, evidence, judging, simple_index
+from scripts import cells, evidence, judging, simple_index, wheelfiles
 from scripts.cells import DEFAULT_BUILD
 from scripts.config import Build
 from scripts.evidence import Evidence, Needles
 from scripts.records import Observation, Raised, Record
 from scripts.web import Web, WebError
 from scripts.wheelfiles import WheelFile
-from scripts.wheels import NotKeptError, Reader
+from scripts.wheels import Member, NotKeptError, Reader
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Explainer:
 
     def __init__(self, web: Web, builds: Mapping[str, Build], *, download: bool = False) -> None:
         self._web, self._builds = web, builds
-        self._reader = Reader(web, download=download)
+        self._reader = _Remembering(web, download=download)
         self._pages: dict[str, list[WheelFile] | WebError] = {}
         self._compared: dict[tuple[object, ...], Evidence] = {}
 
@@ -56,16 +56,25 @@ class Explainer:
             return evidence.evidence(self._reader, *sides, seen_before=before, seen_after=after)
         except NotKeptError:
             sides = self._listed(old), self._listed(new)
-            return evidence.evidence(self._reader, *sides, seen_before=before, seen_after=after)
+            found = evidence.evidence(self._reader, *sides, seen_before=before, seen_after=after)
+            return dataclasses.replace(found, note=_note((old, new), sides))
 
     def _listed(self, record: Record) -> WheelFile:
-        """The wheel that a record tested, on its index. Raises `WebError` where that no longer has it."""
-        kept = _kept(record)
-        index = record.wheel.index if record.wheel else DEFAULT_BUILD
-        for wheel in self._page(index):
+        """The wheel that a record tested, on its index, or one of the same release that stands in for it.
+
+        Raises:
+            WebError: the index has none of that release.
+        """
+        kept, cell = _kept(record), record.cell
+        page = self._page(record.wheel.index if record.wheel else DEFAULT_BUILD)
+        for wheel in page:
             if wheel.filename == kept.filename and wheel.sha256 in {None, kept.sha256}:
                 return dataclasses.replace(wheel, sha256=kept.sha256)
-        raise WebError(f"{record.cell.id}: its index no longer has {kept.filename}")
+        # It came from a folder of somebody's, say. Files of pure Python are the same in all wheels of a release.
+        other = wheelfiles.one_a_release(page, cell.platform).get(cell.torch)
+        if other is None:
+            raise WebError(f"{cell.id}: its index no longer has {kept.filename}")
+        return other
 
     def _page(self, name: str) -> list[WheelFile]:
         """The wheels of a build's index, asked for once. Raises `WebError`, each time the same."""
@@ -82,12 +91,32 @@ class Explainer:
         return page
 
 
+class _Remembering(Reader):
+    """Keeps tables of contents in memory, too: many changes are between the same few wheels."""
+
+    def __init__(self, web: Web, *, download: bool) -> None:
+        super().__init__(web, download=download)
+        self._tables: dict[str, Mapping[str, Member]] = {}
+
+    def contents(self, wheel: WheelFile) -> Mapping[str, Member]:
+        if wheel.filename not in self._tables:
+            self._tables[wheel.filename] = super().contents(wheel)
+        return self._tables[wheel.filename]
+
+
 def _seen(record: Record, name: str | None) -> Raised | None:
     """What a record has under a name; of what was blocked, that which blocked it."""
     what = judging.seen(record, name) if name else None
     if isinstance(what, Observation) and what.blocked_by:
         return judging.seen(record, what.blocked_by)
     return what
+
+
+def _note(records: Sequence[Record], wheels: Sequence[WheelFile]) -> str | None:
+    """Which wheels stood in for those that were tested."""
+    pairs = [(_kept(record).filename, wheel.filename) for record, wheel in zip(records, wheels, strict=True)]
+    said = [f"{tested} is on no index, so {read} was read" for tested, read in pairs if tested != read]
+    return "; ".join(said) or None
 
 
 def _kept(record: Record) -> WheelFile:

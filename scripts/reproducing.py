@@ -13,12 +13,13 @@ from scripts.cells import DEFAULT_BUILD
 def command(state: State, finding: Finding) -> str:
     """The command that runs both sides of a change anew."""
     question = state.question
-    before, after = (state.candidates[place].torch for place in (finding.change.before, finding.change.after))
+    before, after = (state.candidates[place] for place in (finding.change.before, finding.change.after))
     words = ["nox", "-s", "bisect", "--", *(["--all"] if question.every_change else [])]
     for name in question.observations:
         words += ["--observation", name]
-    words += ["--good", before, "--bad", after, "--build", _build(question, finding)]
-    words += [*_predicate(question), *_candidates(question)]
+    words += ["--good", before.torch, "--bad", after.torch, "--build", _build(question, finding)]
+    words += ["--python", before.python] if before.python == after.python else []
+    words += [*_predicate(question), *(f"--{flag}" for flag in ("pre", "nightly") if getattr(question, flag))]
     return shlex.join([*words, "--fresh"])
 
 
@@ -39,8 +40,3 @@ def _predicate(question: Question) -> Iterable[str]:
     }
     # One word, for a value may begin with a dash.
     return [f"{option}={value}" for option, value in told.items() if value]
-
-
-def _candidates(question: Question) -> Iterable[str]:
-    python = ["--python", question.python] if question.python else []
-    return [*python, *(f"--{flag}" for flag in ("pre", "nightly") if getattr(question, flag))]

@@ -277,6 +277,17 @@ def test_the_interpreter_follows_the_release() -> None:
     assert [c.problem is None for c in fixed] == [True, True, False, True]
 
 
+def test_a_candidate_takes_the_python_on_which_it_is_recorded() -> None:
+    known = {"2.0.0-cpu-py3.9", "2.1.0-cpu-py3.11", "2.1.0-cpu-py3.9"}
+    tested = [
+        candidates.where_recorded(MATRIX, Candidate(torch=torch, build="cpu", python="3.11"), lambda c: c.id in known)
+        for torch in ("2.0.0", "2.1.0", "2.2.0")
+    ]
+    assert [candidate.python for candidate in tested] == ["3.9", "3.11", "3.11"]
+    only = [candidates.only_recorded(candidate, lambda c: c.id in known).problem for candidate in tested]
+    assert only == [None, None, "no record"]
+
+
 def test_channels_are_builds_beside_those_with_an_index() -> None:
     builds = candidates.with_channels(MATRIX).builds
     assert builds["nightly.cpu"].index == "https://download.pytorch.org/whl/nightly/cpu"
@@ -422,7 +433,7 @@ def test_the_end_is_shown_to_people_and_machines() -> None:
     assert rows["message"] == [OLD, NEW]
     assert rows["evidence"] == ["none: no network"]
     assert "/compare/2.6.00000000...2.7.00000000" in shown
-    assert "nox -s bisect -- --observation trace --good 2.6.0 --bad 2.7.0 --build cpu --fresh" in shown
+    assert "nox -s bisect -- --observation trace --good 2.6.0 --bad 2.7.0 --build cpu --python 3.11 --fresh" in shown
     said = json.loads(json.dumps(bisect_json.as_json(outcome)))
     assert (said["schema"], said["certain"], said["wrong_ends"]) == (1, True, None)
     assert said["findings"][0]["before"]["cell"] == "2.6.0-cpu-py3.11"
@@ -452,7 +463,7 @@ def test_every_change_is_shown_by_place() -> None:
     outcome, _ = run(said, question(observations=(), every_change=True))
     shown = text(outcome)
     assert shown.startswith("2 changes, at 2 places\n\n2.6.0 → 2.7.0\n\ntrace ")
-    assert "nox -s bisect -- --all --good 2.9.0 --bad 2.10.0 --build cpu --fresh" in shown
+    assert "nox -s bisect -- --all --good 2.9.0 --bad 2.10.0 --build cpu --python 3.11 --fresh" in shown
     assert "#### torch 2.9.0 → 2.10.0" in bisect_views.markdown(outcome)
 
 

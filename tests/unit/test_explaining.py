@@ -157,7 +157,6 @@ def test_an_index_out_of_reach_is_asked_once_however_many_changes_there_are() ->
     [
         (record("1.9.1", wheel=False), "names no wheel"),
         (record("1.9.0"), "no longer has torch-1.9.0"),
-        (record("1.9.1", sha256="f" * 64), "no longer has torch-1.9.1"),
     ],
 )
 def test_wheels_that_can_not_be_had_are_said(before: Record, said: str) -> None:
@@ -165,6 +164,19 @@ def test_wheels_that_can_not_be_had_are_said(before: Record, said: str) -> None:
         found = Explainer(web, BUILDS).evidence_of(before, AFTER, "trace")
     assert isinstance(found, Unexplained)
     assert said in found.why
+
+
+def test_another_wheel_of_the_release_stands_in_and_that_is_said() -> None:
+    elsewhere = record("1.9.1", sha256="f" * 64)
+    named = elsewhere.model_copy(
+        update={"wheel": Wheel(filename="torch-1.9.1+cpu-cp39-cp39-linux_x86_64.whl", sha256="f" * 64, index="cpu")}
+    )
+    with Index(WHEELS).web() as web:
+        found = Explainer(web, BUILDS).evidence_of(named, AFTER, "trace")
+    assert isinstance(found, Evidence)
+    assert MESSAGE in found.summary
+    assert found.note == f"torch-1.9.1+cpu-cp39-cp39-linux_x86_64.whl is on no index, so {filename('1.9.1')} was read"
+    assert ("note", found.note) in evidence_views.rows(found)
 
 
 @pytest.mark.parametrize("page", [b"\0\0", b"{}", b"<html>please log in</html>"])

@@ -301,7 +301,8 @@ def test_needles_are_what_an_observation_names_within_torch() -> None:
     needles = Needles.of(Observation(outcome="raised", message=MESSAGE, frames=frames, warnings=warned))
     assert needles.files == (PATH, "torch/jit/_trace.py")
     assert needles.messages == (MESSAGE, "deprecated")
-    assert (needles.functions, needles.lines) == ({"get"}, {(PATH, 3)})
+    assert needles.functions == {"get"}
+    assert needles.lines == {(PATH, 3)}
     assert Needles.of(None) == Needles()
 
 
