@@ -28,9 +28,9 @@ def literal_lines(source: bytes, messages: Sequence[str]) -> list[int]:
     if not said:
         return []
     found: dict[int, float] = {}
-    for node, text in _strings(source):
+    for lines, text in _strings(source):
         weight = max((_weight(text, message) for message in said), default=0)
-        for line in _lines(node) if weight else ():
+        for line in lines if weight else ():
             found[line] = max(weight, found.get(line, 0))
     return sorted(found, key=lambda line: (-found[line], line))
 
@@ -44,18 +44,18 @@ def _weight(text: str, message: str) -> float:
     return length if length >= _LONG or length >= _SHARE * len(message) else 0
 
 
-def _strings(source: bytes) -> list[tuple[ast.expr, str]]:
-    """Every text of a file but docstrings; of an f-string the whole, with ``{}`` where it is filled in."""
-    tree = _tree(source)
-    inner = {
-        id(child) for node in ast.walk(tree) if isinstance(node, ast.Expr | ast.JoinedStr) for child in _parts(node)
-    }
-    found: list[tuple[ast.expr, str]] = []
-    for node in ast.walk(tree):
+@functools.lru_cache(maxsize=32)  # the same files explain several observations
+def _strings(source: bytes) -> list[tuple[range, str]]:
+    """Every text of a file but docstrings, with its lines; of an f-string the whole, with ``{}`` where it is filled."""
+    nodes = list(ast.walk(_tree(source)))
+    inner = {id(child) for node in nodes if isinstance(node, ast.Expr | ast.JoinedStr) for child in _parts(node)}
+    found: list[tuple[range, str]] = []
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
-            found.append((node, node.value))
+            found.append((_lines(node), node.value))
         elif isinstance(node, ast.JoinedStr):
-            found.append((node, "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values)))
+            texts = (str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+            found.append((_lines(node), "".join(texts)))
     return found
 
 
