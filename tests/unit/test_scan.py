@@ -138,6 +138,16 @@ def test_the_table_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monke
     assert "compare/0123456789ab...0123456789ab" in shown
 
 
+def test_markdown_is_a_table_whatever_is_sought() -> None:
+    shown = scan_views.markdown(scanned(WHEELS), [PATH], "`two` |", platform="linux-x86_64")
+    lines = shown.splitlines()
+    assert lines[0] == f"#### `{PATH}`, lines with `'two' |`"
+    table = [line for line in lines if line.startswith("|")]
+    assert {line.count("|") for line in table} == {8}
+    assert "| 1.11.0 | 0123456789ab | - | " in shown
+    assert "- not read: `1.10.0: broken off`" in lines
+
+
 # --- torch/version.py --------------------------------------------------------------------------------------------
 
 
