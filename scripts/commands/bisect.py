@@ -2,13 +2,17 @@
 
 The good end and the bad end are run first, then what lies between, halving it each time; what is recorded costs
 nothing. By default a cell is good if it shows what the good end shows, and bad if it shows what the bad end shows;
---expect, --message and --exception tell instead what one of the ends shows and the other doesn't, and --command
-decides by its exit code: 0 good, 125 skip, 1 to 127 bad, more stops.
+warnings count only where the ends differ in nothing else. --expect, --message and --exception tell instead what one
+of the ends shows and the other doesn't, and --command decides by its exit code: 0 good, 125 skip, 1 to 127 bad, more
+stops. What is neither good nor bad counts as --third says.
 
   nox -s bisect -- --observation scripted-call --good 1.9.1 --bad 2.15.0
   nox -s bisect -- --observation trace --good 2026-10-01 --bad 2026-11-20 --nightly --build cpu
   nox -s bisect -- --all --good 1.9.0 --bad 2.15.0
   nox -s bisect -- --good 2.0.0 --bad 2.5.1 --command '{python} check.py'
+
+What is found comes with the commits between and the lines of the wheels' files that explain it, as text, Markdown to
+paste into an issue, or JSON. An interrupted bisection is in .matrix/bisect: --resume goes on with it.
 
 Exit code 0: found. 1: the ends are alike or wrong. 4: what remains can't be decided.
 """
@@ -90,7 +94,11 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
 
 def _add_candidates(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--build", default="cpu", metavar="BUILD", help="the build to run (default: %(default)s)")
-    group.add_argument("--python", metavar="X.Y", help="only this Python (default: as the default selection has it)")
+    group.add_argument(
+        "--python",
+        metavar="X.Y",
+        help="only this Python (default: as the default selection has it, or where it is recorded)",
+    )
     channel = group.add_mutually_exclusive_group()
     channel.add_argument("--pre", action="store_true", help="also what the test channel has")
     channel.add_argument("--nightly", action="store_true", help="nightlies, by version or date")
