@@ -13,6 +13,7 @@ from scripts.bisect_sides import sides
 from scripts.bisect_state import Question, State, Step
 from scripts.bisection import Bridge, Finding, Outcome
 from scripts.search import Answer, Change
+from scripts.signature import Signature, describe_change
 from scripts.text_layout import Rows, code, fenced, indented, labelled
 
 #: Columns of text within Markdown, which GitHub shows without scrolling.
@@ -103,7 +104,7 @@ def _one(outcome: Outcome, finding: Finding, width: int) -> Part:
 def _many(outcome: Outcome, change: Change, findings: Sequence[Finding]) -> Part:
     """All observations that changed at one place."""
     first, state = findings[0], outcome.state
-    rows = [(str(f.observation), f"{_says(f.before, f)} → {_says(f.after, f)}") for f in findings]
+    rows = [(str(finding.observation), _became(finding)) for finding in findings]
     evidence: dict[tuple[str, str], list[str]] = {}
     for finding in findings:
         # Other files that changed are about the same for all; the JSON has them.
@@ -121,8 +122,13 @@ def _many(outcome: Outcome, change: Change, findings: Sequence[Finding]) -> Part
     )
 
 
-def _says(step: Step, finding: Finding) -> str:
-    return judging.in_words(step, finding.observation)
+def _became(finding: Finding) -> str:
+    """What an observation was, and what it became."""
+    name = finding.observation or ""
+    old, new = (judging.shown(step, name) for step in (finding.before, finding.after))
+    if isinstance(old, Signature) and isinstance(new, Signature):
+        return describe_change(old, new)
+    return f"{judging.in_words(finding.before, name)} → {judging.in_words(finding.after, name)}"
 
 
 def _doubts(outcome: Outcome, finding: Finding) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ import argparse
 import json
 import logging
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -76,7 +77,10 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--message", type=_pattern, metavar="REGEX", help="what the message of one of the ends holds")
     group.add_argument("--exception", metavar="TYPE", help="what one of the ends raised, or a base of it")
     group.add_argument(
-        "--command", metavar="CMD", help="run this in each cell; {python}, {torch} and {cell} are filled in"
+        "--command",
+        type=_command,
+        metavar="CMD",
+        help="run this in each cell; {python}, {torch} and {cell} are filled in",
     )
     group.add_argument(
         "--third",
@@ -193,4 +197,14 @@ def _pattern(text: str) -> str:
         re.compile(text)
     except re.error as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
+def _command(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command line: {error}") from None
+    if not words:
+        raise argparse.ArgumentTypeError("it names no program")
     return text

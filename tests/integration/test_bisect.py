@@ -155,6 +155,9 @@ def test_an_end_that_can_not_be_had_is_inconclusive(chase: Make) -> None:
         (["--good", "2.0.0", "--bad", "2.1.0"], "one --observation is needed"),
         (["--observation", "trace", "--good", "2.0.0", "--bad", "2.1.0", "--build", "cqu"], "did you mean 'cpu'"),
         (["--resume"], "there is no bisection to go on with"),
+        (["--observation", "trace", "--good", "2.0.0", "--bad", "2.1.0", "--log"], "this was never asked"),
+        (["--command", "it's", "--good", "2.0.0", "--bad", "2.1.0"], "no command line: No closing quotation"),
+        (["--observation", "trace", "--message", "(", "--good", "2.0.0", "--bad", "2.1.0"], "no regular expression"),
     ],
 )
 def test_bad_usage_names_the_remedy(chase: Make, arguments: list[str], said: str) -> None:

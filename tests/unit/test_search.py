@@ -57,6 +57,11 @@ def brute(history: Sequence[object], skip: object = SKIP) -> list[Change]:
     return [Change(before=a, after=b) for a, b in pairwise(places) if history[a] != history[b]]
 
 
+def most(count: int) -> int:
+    """Probes between the ends that one change among ``count`` candidates takes at most, without skips."""
+    return math.ceil(math.log2(count - 1))
+
+
 def read(text: str) -> list[Answer]:
     return [LETTERS[letter] for letter in text]
 
@@ -86,7 +91,7 @@ def test_one_change_is_found_as_by_looking_at_everything(history: list[Answer]) 
 @given(one_change(skips=False), st.integers(1, 8))
 def test_without_skips_probes_and_rounds_are_as_few_as_can_be(history: list[Answer], width: int) -> None:
     _, single = bisect(history)
-    assert len(single.asked) - 2 <= search.most(len(history)) == math.ceil(math.log2(len(history) - 1))
+    assert len(single.asked) - 2 <= most(len(history)) == search.rounds(len(history) - 2, 1)
     _, several = bisect(history, width=width)
     rounds_for_ends = 1 if width > 1 else 2
     assert len(several.rounds) - rounds_for_ends <= search.rounds(len(history) - 2, width)
@@ -98,7 +103,7 @@ def test_without_skips_probes_and_rounds_are_as_few_as_can_be(history: list[Answ
 def test_each_skip_costs_little_more_than_itself(history: list[Answer]) -> None:
     _, prober = bisect(history)
     met = sum(history[place] is SKIPPED for place in prober.asked)
-    assert len(prober.asked) - 2 <= search.most(len(history)) + 2 * met
+    assert len(prober.asked) - 2 <= most(len(history)) + 2 * met
 
 
 def test_thirty_eight_releases_take_the_ends_and_six_between() -> None:
@@ -193,7 +198,7 @@ def test_each_probe_halves_what_is_left_and_the_earlier_of_two_is_taken(count: i
 def test_what_is_known_never_makes_a_search_longer(history: list[Answer], data: st.DataObject) -> None:
     known = data.draw(st.sets(st.integers(0, len(history) - 1)))
     _, prober = bisect(history, {place: history[place] for place in known})
-    assert len(prober.asked) <= 2 + search.most(len(history))
+    assert len(prober.asked) <= 2 + most(len(history))
 
 
 @given(one_change(), st.data())
@@ -286,7 +291,7 @@ def test_behaviours_that_never_return_are_all_found(history: list[object], width
     changes, prober = find_all(history, width=width)
     assert changes == brute(history)
     if width == 1:
-        per_change = max(1, search.most(max(2, len(history))))
+        per_change = max(1, most(max(2, len(history))))
         assert len(prober.asked) - 2 <= max(1, len(changes)) * per_change
 
 
@@ -308,7 +313,7 @@ def test_the_probes_of_a_search_for_all_are_bounded(history: list[object], grain
     changes, prober = find_all(history, grain=grain)
     count = len(history)
     assert len(prober.asked) <= count
-    assert len(prober.asked) <= 2 + 2 * count / grain + len(changes) * max(1, search.most(max(2, count)))
+    assert len(prober.asked) <= 2 + 2 * count / grain + len(changes) * max(1, most(max(2, count)))
 
 
 def test_alike_ends_without_a_grain_cost_two_probes() -> None:
