@@ -35,6 +35,7 @@ _RANK: Final[Mapping[Why, int]] = {"message": 0, "category": 1, "line": 2, "func
 #: Evidence that leaves no doubt: the message itself, or the category of the warning.
 _TELLING: Final = frozenset[Why]({"message", "category"})
 _MEANING: Final[Mapping[Why, str]] = {
+    "category": "another category of the same warning",
     "line": "changed beside the line that raised",
     "function": "changed in the function that raised",
 }

@@ -16,6 +16,7 @@ from scripts.config import Build
 from scripts.evidence import Evidence
 from scripts.explaining import Explainer, Unexplained
 from scripts.records import CellKey, Observation, Record, Torch, Wheel
+from scripts.timeline import timelines
 from scripts.web import Web
 
 BASE = "https://index.example/whl/cpu"
@@ -119,6 +120,24 @@ def test_evidence_of_two_records_in_either_order() -> None:
         assert isinstance(found, Evidence)
         assert found.summary == f"{PATH}:2: raise RuntimeError('{MESSAGE}')"
         assert explain.evidence_of(AFTER, BEFORE, "trace") is found
+
+
+def test_every_change_point_of_a_timeline_has_its_evidence() -> None:
+    records = [AFTER, record("1.9.1", wheel=False).model_copy(update={"cell": _on("3.8")}), BEFORE]
+    changes = [change for timeline in timelines(records) for change in timeline.changes]
+    assert {change.name for change in changes} == {"trace", "traced-call"}
+    with Index(WHEELS).web() as web:
+        explain = Explainer(web, BUILDS)
+        for change in changes:
+            found = explain.evidence_for(change, records)
+            assert isinstance(found, Evidence)
+            assert MESSAGE in found.summary
+        missing = explain.evidence_for(changes[0], [AFTER])
+    assert missing == Unexplained(why="1.9.1 has no record that shows it")
+
+
+def _on(python: str) -> CellKey:
+    return BEFORE.cell.model_copy(update={"python": python})
 
 
 def test_what_was_blocked_is_explained_by_what_blocked_it() -> None:
