@@ -6,16 +6,32 @@ import argparse
 import dataclasses
 import functools
 import sys
+from collections.abc import Mapping, Sequence
 
-from scripts import bisect_state, bisection, candidates, cells, commandrun, consistency, probing, torchinfo, wheelfiles
-from scripts.bisect_state import Candidate, Question, State
-from scripts.bisection import Outcome
+from scripts import (
+    bisect_log,
+    bisect_state,
+    bisection,
+    bridging,
+    candidates,
+    cells,
+    commandrun,
+    consistency,
+    machine,
+    probing,
+    torchinfo,
+    wheelfiles,
+)
+from scripts.bisect_state import Candidate, Question, State, Step
+from scripts.bisection import Finding, Outcome
 from scripts.candidates import NIGHTLY, Offer, channel_build
 from scripts.cells import Cell
 from scripts.config import Matrix
 from scripts.errors import UsageError
+from scripts.explaining import Explainer, Unexplained
 from scripts.progress import Display
 from scripts.records import Record
+from scripts.search import Ask
 from scripts.simple_index import wheels
 from scripts.torchinfo import VERSION_FILE
 from scripts.web import Web, WebError
@@ -37,54 +53,107 @@ class Bench:
         if question.build not in self.matrix.builds:
             near = consistency.nearest(question.build, list(self.matrix.builds))
             raise UsageError(f"--build: unknown build {question.build!r}{near}")
+        recorded = probing.Recorded(self.matrix, question.platform)
         found = candidates.between(self.matrix, self._offers(question), question)
-        if self.options.recorded:
-            found = self._recorded(question, found)
+        if not (question.python or question.command or self.options.fresh):
+            found = tuple(candidates.where_recorded(self.matrix, one, recorded) for one in found)
+        if question.recorded:
+            found = tuple(candidates.only_recorded(one, recorded) for one in found)
         return State(question=question, candidates=found)
 
     def _offers(self, question: Question) -> list[Offer]:
         """What the indexes offer, or, where nothing is to be run, what matrix.toml names."""
-        if self.options.recorded and not (question.nightly or question.pre):
+        if question.recorded and not (question.nightly or question.pre):
             return candidates.known_offers(self.matrix, question)
         return candidates.offers(self.web, self.matrix, question)
 
-    def _recorded(self, question: Question, found: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        """The candidates that have a record, and the ends in any case."""
-        recorded = probing.Recorded(self.matrix, question.platform)
-        ends = found[0], found[-1]
-        return tuple(candidate for candidate in found if candidate in ends or recorded(candidate.cell))
-
     def run(self, state: State) -> Outcome:
-        """Go on until the end, and build the bridges that are needed."""
+        """Go on until the end, build the bridges that are needed, and look for evidence."""
         prober = self._prober(state.question)
         prober.note(state.steps)
         known = [step for step in prober.known(state.candidates) if step.place not in state.by_place]
         state = state.add(known)
+        if isinstance(bisection.step(state, 1), Ask):
+            self._check_platform(state.question)
+        bisect_state.save(state)
         outcome = bisection.run(state, prober, self._keep, width=self.options.jobs)
-        findings = tuple(bisection.bridged(outcome.state, one, prober, self._pythons) for one in outcome.findings)
-        return dataclasses.replace(outcome, findings=findings)
+        findings = [self._bridged(outcome.state, finding, prober) for finding in outcome.findings]
+        return dataclasses.replace(outcome, findings=tuple(map(self._explained, findings)))
+
+    def _check_platform(self, question: Question) -> None:
+        """Refuse to go on with what was begun on another platform: its cells can't be run here."""
+        here = machine.platform_name()
+        if question.platform != here:
+            raise UsageError(
+                f"this bisection was begun on {question.platform} and isn't finished, and this is {here}; "
+                "--log shows it, and it goes on there"
+            )
+
+    def _bridged(self, state: State, finding: Finding, prober: probing.Prober) -> Finding:
+        return bridging.bridged(
+            state, finding, probe=self._once(prober), known=prober.known_step, pythons=self._pythons
+        )
+
+    def _once(self, prober: probing.Prober) -> bisection.Probe:
+        """Runs the cell of a bridge once, also where several observations changed at the same place."""
+
+        def probe(wanted: Sequence[tuple[int, Candidate]]) -> list[Step]:
+            for place, candidate in wanted:
+                if candidate.cell not in self._bridges:
+                    (self._bridges[candidate.cell],) = prober([(place, candidate)])
+            return [self._bridges[candidate.cell].model_copy(update={"place": place}) for place, candidate in wanted]
+
+        return probe
+
+    @functools.cached_property
+    def _bridges(self) -> dict[Cell, Step]:
+        return {}
+
+    def _explained(self, finding: Finding) -> Finding:
+        """A finding with its evidence, unless none is wanted."""
+        if self.options.no_evidence:
+            return finding
+        before, after = finding.before.record, finding.after.record
+        if before is None or after is None:
+            return dataclasses.replace(finding, evidence=Unexplained(why="a side of the change has no record"))
+        found = self._explainer.evidence_of(before, after, finding.observation)
+        return dataclasses.replace(finding, evidence=found)
+
+    @functools.cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self.web, self.matrix.builds, download=self.options.download)
 
     def _prober(self, question: Question) -> probing.Prober:
         options = Options(fresh=self.options.fresh, jobs=self.options.jobs)
         return probing.Prober(
             question=question,
             recorded=probing.Recorded(self.matrix, question.platform),
-            run=probing.running(self.matrix, Display),
-            command=lambda cell: self._command(cell, question, options),
+            run=probing.running(self.matrix, self._display),
+            command=functools.partial(self._command, question.command or ""),
             options=options,
-            only_recorded=self.options.recorded,
+            only_recorded=question.recorded,
             commit=self._commit if question.nightly else lambda _: None,
-            tell=lambda text: print(text, file=sys.stderr),
+            tell=_tell,
         )
 
-    def _command(self, cell: Cell, question: Question, options: Options) -> tuple[Record, int | None]:
-        with Display(1) as display:
-            return commandrun.run(self.matrix, cell, question.command or "", options, display)
+    def _display(self, total: int) -> Display:
+        return Display(total, said=self._said)
 
-    def _keep(self, state: State) -> None:
+    @functools.cached_property
+    def _said(self) -> set[str]:
+        """Fallbacks that were told."""
+        return set()
+
+    def _command(
+        self, command: str, wanted: Sequence[Cell], options: Options
+    ) -> Mapping[Cell, tuple[Record, int | None]]:
+        with self._display(len(wanted)) as display:
+            return commandrun.run(self.matrix, wanted, command, options, display)
+
+    def _keep(self, state: State, new: Sequence[Step]) -> None:
         bisect_state.save(state)
-        step = state.steps[-1]
-        print(f"{len(state.steps)} steps, the last {state.candidates[step.place].cell.id}", file=sys.stderr)
+        for line in bisect_log.news(state, new):
+            _tell(line)
 
     def _pythons(self, candidate: Candidate) -> list[str]:
         """The Pythons of matrix.toml that a candidate has wheels for."""
@@ -109,3 +178,7 @@ class Bench:
         name = build.removeprefix(channel_build(NIGHTLY, ""))
         found = wheelfiles.of_build(wheels(self.web, index), name)
         return {wheel.release: wheel for wheel in found}
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -38,6 +38,7 @@ class Question(Part):
     every_change: bool = False
     grain: int | None = None
     repeat: int = 1
+    recorded: bool = Field(False, description="Whether only what is recorded counts.")
 
     @property
     def name(self) -> str:
@@ -74,7 +75,7 @@ class Step(Part):
     record: Record | None = Field(None, description="None where nothing was run.")
     origin: Literal["recorded", "run", "same commit", "unavailable"]
     of: str | None = Field(None, description="The candidate whose answer this is, which has the same commit.")
-    flaky: bool = Field(False, description="Whether repeated runs disagreed.")
+    flaky: tuple[str, ...] = Field((), description="What repeated runs disagreed on, by name.")
     exit_code: int | None = Field(None, description="That of the command.")
 
 

@@ -1,127 +1,150 @@
-"""How a bisection's end is shown: text for a terminal, Markdown for an issue, JSON for machines."""
+"""How a bisection's end is shown to people: as text for a terminal, and as Markdown to paste into an issue. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
-import shlex
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Final
 
-from scripts import judging
-from scripts.bisect_evidence import Explained
+from scripts import evidence_views, judging, reproducing
+from scripts.bisect_sides import sides
 from scripts.bisect_state import Question, State, Step
 from scripts.bisection import Bridge, Finding, Outcome
-from scripts.evidence import Evidence
-from scripts.search import Answer
+from scripts.search import Answer, Change
+from scripts.signature import Signature, describe_change
+from scripts.text_layout import Rows, code, fenced, indented, labelled
 
-SCHEMA: Final = 1
-
-#: Hunks shown to people; the JSON has all.
-_MOST_HUNKS: Final = 3
-_MOST_FILES: Final = 10
-
-Rows = list[tuple[str, str]]
+#: Columns of text within Markdown, which GitHub shows without scrolling.
+MARKDOWN_WIDTH: Final = 100
 
 
-def text(outcome: Outcome, explained: Sequence[Explained]) -> str:
-    """Everything, as aligned lines."""
-    parts = [_lines(head(outcome))]
-    for one in explained:
-        parts.append(_lines(_told(outcome, one)))
-        parts += [_indented(hunk) for hunk in _hunks(one.evidence)]
-    return "\n\n".join([*parts, _lines(tail(outcome))]) + "\n"
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Part:
+    """One place of a change: what is said of it, and the diffs that explain it."""
+
+    heading: str | None = None
+    table: str | None = None
+    rows: Rows
+    diffs: Sequence[str] = ()
 
 
-def markdown(outcome: Outcome, explained: Sequence[Explained]) -> str:
+def text(outcome: Outcome, width: int) -> str:
+    """Everything, in so many columns."""
+    blocks = [title(outcome)]
+    for part in parts(outcome, width):
+        blocks += [part.heading] if part.heading else []
+        blocks += [part.table] if part.table else []
+        blocks += [labelled(part.rows, width)] if part.rows else []
+        blocks += [indented(diff) for diff in part.diffs]
+    return "\n\n".join([*blocks, labelled(tail(outcome), width)]) + "\n"
+
+
+def markdown(outcome: Outcome) -> str:
     """Everything, to paste into an issue. What was recorded stands in code blocks, where it can't be markup."""
-    parts = [f"### {_title(outcome)}", _fenced(_lines(head(outcome)))]
-    for one in explained:
-        rows = _told(outcome, one)
-        parts.append(_fenced(_lines([row for row in rows if row[0] != "commits"])))
-        parts += [f"Commits: {link}" for name, link in rows if name == "commits" and link.startswith("https://")]
-        parts += [_fenced(hunk, "diff") for hunk in _hunks(one.evidence)]
-    return "\n\n".join([*parts, _fenced(_lines(tail(outcome)))]) + "\n"
+    blocks = [f"### {title(outcome, code)}"]
+    for part in parts(outcome, MARKDOWN_WIDTH):
+        rows = [row for row in part.rows if row[0] not in {"commits", "reproduce"}]
+        told = dict(part.rows)
+        blocks += [f"#### torch {part.heading}"] if part.heading else []
+        blocks += [fenced("\n\n".join(filter(None, [part.table, labelled(rows, MARKDOWN_WIDTH)])))]
+        blocks += [f"Commits: {link}" for link in [told.get("commits", "")] if link.startswith("https://")]
+        blocks += [fenced(diff, "diff") for diff in part.diffs]
+        blocks += [fenced(told["reproduce"], "sh")] if "reproduce" in told else []
+    return "\n\n".join([*blocks, fenced(labelled(tail(outcome), MARKDOWN_WIDTH))]) + "\n"
 
 
-def head(outcome: Outcome) -> Rows:
-    """What was asked, and what the ends are if they are not what was said."""
-    question, candidates = outcome.question, outcome.state.candidates
-    rows = [("searched", _asked(question)), ("between", f"good {question.good}, bad {question.bad}: {_where(outcome)}")]
-    if outcome.wrong_ends is None:
-        return rows
-    steps, name = outcome.state.by_place, question.observations[0] if question.observations else None
-    alike = outcome.wrong_ends.first is outcome.wrong_ends.last is Answer.GOOD
-    unknown = Answer.SKIP in {outcome.wrong_ends.first, outcome.wrong_ends.last}
-    what = "can't be told" if unknown else "are alike" if alike else "are not what was said"
-    ends = [(label, place) for label, place in (("good", 0), ("bad", len(candidates) - 1))]
-    return [
-        *rows,
-        ("result", f"the ends {what}: nothing to search between them"),
-        *((f"{label} end", f"{candidates[p].cell.id} {judging.describe(steps.get(p), name)}") for label, p in ends),
-    ]
-
-
-def tail(outcome: Outcome) -> Rows:
-    """What was met on the way, and what it took."""
+def title(outcome: Outcome, quoted: Callable[[str], str] = str) -> str:
+    """What was found, in one line."""
     question = outcome.question
-    rows: Rows = []
-    for other in outcome.others:
-        rows.append(("also", f"it changes between {_torch(other.before)} and {_torch(other.after)} too"))
-    for step in outcome.third:
-        name = question.observations[0]
-        rows.append(
-            ("third", f"{_torch(step)} is neither: {judging.describe(step, name)}; it counts as {question.third}")
-        )
-    rows += [("skipped", f"{_candidate(outcome.state, s)}: {_skipped(outcome, s)}") for s in _not_known(outcome)]
+    if outcome.wrong_ends:
+        return "Nothing to search: " + _about_ends(outcome)
     if question.every_change:
-        rows.append(("certainty", _guarantee(question)))
-    origins = Counter(step.origin for step in outcome.state.steps)
-    took = ", ".join(f"{number} {origin}" for origin, number in sorted(origins.items()))
-    return [*rows, ("probed", f"{len(outcome.state.steps)} of {len(outcome.state.candidates)}: {took}")]
+        number, places = len(outcome.findings), len({finding.change for finding in outcome.findings})
+        of = f" of {quoted(', '.join(question.observations))}" if question.observations else ""
+        return f"{_count(number, 'change')}{of}" + (f", at {_count(places, 'place')}" if number > 1 else "")
+    change = outcome.findings[0].change
+    what = quoted(question.command or question.observations[0])
+    names = _torch(outcome.state, change.before), _torch(outcome.state, change.after)
+    return f"{what} changed between torch {names[0]} and {names[1]}"
 
 
-def _told(outcome: Outcome, one: Explained) -> Rows:
-    finding = one.finding
-    labels = ("before", "after") if outcome.question.every_change else ("last good", "first bad")
-    name = finding.observation
-    rows: Rows = [("change", name)] if outcome.question.every_change and name else []
-    for label, step in zip(labels, (finding.before, finding.after), strict=True):
-        rows += [(label, _cell(step)), ("", judging.describe(step, name))]
+def parts(outcome: Outcome, width: int) -> list[Part]:
+    """What there is to say of every place of a change, or of the ends where there is none."""
+    if outcome.wrong_ends:
+        name = outcome.question.observations[0] if outcome.question.observations else None
+        ends = (0, len(outcome.state.candidates) - 1)
+        return [Part(table=sides(outcome.state, ("good end", "bad end"), ends, name, width), rows=())]
+    if outcome.question.every_change:
+        places = groupby(sorted(outcome.findings, key=_place), key=lambda finding: finding.change)
+        return [_many(outcome, change, list(findings)) for change, findings in places]
+    return [_one(outcome, finding, width) for finding in outcome.findings]
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    return finding.change.before, finding.change.after
+
+
+def _one(outcome: Outcome, finding: Finding, width: int) -> Part:
+    """The change of one observation, both sides beside each other."""
+    places = finding.change.before, finding.change.after
+    return Part(
+        table=sides(outcome.state, ("last good", "first bad"), places, finding.observation, width),
+        rows=[
+            *_doubts(outcome, finding),
+            *_commits(finding),
+            *evidence_views.rows(finding.evidence),
+            ("reproduce", reproducing.command(outcome.state, finding)),
+        ],
+        diffs=evidence_views.diffs(finding.evidence),
+    )
+
+
+def _many(outcome: Outcome, change: Change, findings: Sequence[Finding]) -> Part:
+    """All observations that changed at one place."""
+    first, state = findings[0], outcome.state
+    rows = [(str(finding.observation), _became(finding)) for finding in findings]
+    evidence: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        # Other files that changed are about the same for all; the JSON has them.
+        for row in (row for row in evidence_views.rows(finding.evidence) if row[0] != "changed"):
+            evidence.setdefault(row, []).append(str(finding.observation))
+    told = [
+        (label, value if len(names) == len(findings) else f"{value} [{', '.join(names)}]")
+        for (label, value), names in evidence.items()
+    ]
+    doubts = dict.fromkeys(row for finding in findings for row in _doubts(outcome, finding))
+    return Part(
+        heading=f"{_torch(state, change.before)} → {_torch(state, change.after)}",
+        rows=[*rows, *doubts, *_commits(first), *told, ("reproduce", reproducing.command(state, first))],
+        diffs=evidence_views.diffs(*(finding.evidence for finding in findings)),
+    )
+
+
+def _became(finding: Finding) -> str:
+    """What an observation was, and what it became."""
+    name = finding.observation or ""
+    old, new = (judging.shown(step, name) for step in (finding.before, finding.after))
+    if isinstance(old, Signature) and isinstance(new, Signature):
+        return describe_change(old, new)
+    return f"{judging.in_words(finding.before, name)} → {judging.in_words(finding.after, name)}"
+
+
+def _doubts(outcome: Outcome, finding: Finding) -> list[tuple[str, str]]:
+    """What may be the cause other than torch's commits between, and what remains undecided."""
+    rows = []
     if not finding.change.certain:
-        suspects = [outcome.state.candidates[place].torch for place in finding.change.suspects]
+        suspects = [_torch(outcome.state, place) for place in finding.change.suspects]
         rows.append(("undecided", f"all between was skipped; the first can be any of {', '.join(suspects)}"))
-    if confounded := _confounded(finding):
-        rows.append(("python", confounded))
-    if build := _builds(finding):
-        rows.append(("build", build))
-    link = finding.compare or (one.evidence.compare if one.evidence else None)
-    rows.append(("commits", link or "not told by both wheels"))
-    rows += _evidence(one)
-    rows += [("reproduce", command) for command in reproduce(outcome, finding)]
-    return rows
-
-
-def _evidence(one: Explained) -> Rows:
-    found = one.evidence
-    if found is None:
-        return [("evidence", f"none: {one.problem}")] if one.problem else []
-    rows = [("evidence", found.summary)]
-    if found.elsewhere:
-        more = f" and {len(found.elsewhere) - _MOST_FILES} more" if len(found.elsewhere) > _MOST_FILES else ""
-        rows.append(("changed", ", ".join(found.elsewhere[:_MOST_FILES]) + more))
-    return rows
-
-
-def _confounded(finding: Finding) -> str | None:
-    """What a bridge says, where both sides ran on different Pythons."""
-    pythons = [step.record.cell.python for step in (finding.before, finding.after) if step.record]
-    if len(set(pythons)) < 2:  # noqa: PLR2004 - both sides alike
-        return None
-    if finding.bridge is None:
-        return f"the sides ran on Python {' and '.join(pythons)}, and no wheel bridges them: Python may be the cause"
-    return _bridge(finding.bridge)
+    pythons = [outcome.state.candidates[place].python for place in (finding.change.before, finding.change.after)]
+    if finding.bridge is not None:
+        rows.append(("python", _bridge(finding.bridge)))
+    elif len(set(pythons)) > 1:
+        what = f"the sides ran on Python {' and '.join(pythons)}, and no wheel bridges them"
+        rows.append(("python", f"{what}: Python may be the cause"))
+    builds = [step.record.cell.build for step in (finding.before, finding.after) if step.record]
+    return [*rows, *([("build", f"the sides are {' and '.join(builds)}")] if len(set(builds)) > 1 else [])]
 
 
 def _bridge(bridge: Bridge) -> str:
@@ -131,162 +154,114 @@ def _bridge(bridge: Bridge) -> str:
     return f"{on} shows the same: the change is torch's" if bridge.proves else f"{on} differs: Python is a cause"
 
 
-def _builds(finding: Finding) -> str | None:
-    builds = [step.record.cell.build for step in (finding.before, finding.after) if step.record]
-    return f"the sides are different builds, {' and '.join(builds)}" if len(set(builds)) > 1 else None
+def _commits(finding: Finding) -> list[tuple[str, str]]:
+    return [("commits", finding.compare or "not told by both wheels")]
 
 
-def reproduce(outcome: Outcome, finding: Finding) -> list[str]:
-    """The command that runs both sides of a change anew."""
-    question = outcome.question
-    candidates = outcome.state.candidates
-    words = ["nox", "-s", "bisect", "--"]
-    for name in [finding.observation] if finding.observation else question.observations:
-        words += ["--observation", name]
-    words += ["--good", candidates[finding.change.before].torch, "--bad", candidates[finding.change.after].torch]
-    words += ["--build", question.build]
-    pairs = {"--python": question.python, "--expect": question.expect, "--message": question.message}
-    pairs |= {"--exception": question.exception, "--command": question.command}
-    for option, value in pairs.items():
-        words += [option, value] if value else []
-    words += [f"--{flag}" for flag in ("pre", "nightly") if getattr(question, flag)]
-    return [shlex.join([*words, "--fresh"])]
+def tail(outcome: Outcome) -> list[tuple[str, str]]:
+    """What was asked, what was met on the way, and what it took."""
+    question, state = outcome.question, outcome.state
+    rows = [("searched", _asked(question)), ("among", _where(outcome))]
+    rows += [("compared", compared)] if (compared := _compared(outcome)) else []
+    for other in outcome.others:
+        names = _torch(state, other.change.before), _torch(state, other.change.after)
+        rows.append(("also", f"it changes between {names[0]} and {names[1]} too; --all finds every change"))
+    name = question.observations[0] if question.observations else None
+    for steps, words in _runs(outcome.third, lambda step: judging.in_words(step, name)):
+        rows.append(("third", f"{_spanned(state, steps)} neither: {words}; counted as {question.third}"))
+    for steps, words in _runs(not_known(outcome), lambda step: _skipped(outcome, step)):
+        rows.append(("skipped", f"{_spanned(state, steps)}: {words}"))
+    rows += [("certainty", _guarantee(question))] if question.every_change else []
+    origins = Counter(step.origin for step in state.steps)
+    took = ", ".join(f"{number} {origin}" for origin, number in sorted(origins.items()))
+    return [*rows, ("probed", f"{len(state.steps)} of {len(state.candidates)} candidates: {took}")]
 
 
-def as_json(outcome: Outcome, explained: Sequence[Explained]) -> dict[str, Any]:
-    """The whole end of a bisection for machines."""
-    ends = outcome.wrong_ends
-    return {
-        "schema": SCHEMA,
-        "question": outcome.question.model_dump(mode="json", exclude_defaults=True),
-        "candidates": [candidate.torch for candidate in outcome.state.candidates],
-        "wrong_ends": {"good": ends.first.value, "bad": ends.last.value} if ends else None,
-        "certain": outcome.certain and ends is None,
-        "findings": [_finding_json(outcome, one) for one in explained],
-        "others": [[_torch(other.before), _torch(other.after)] for other in outcome.others],
-        "third": [_torch(step) for step in outcome.third],
-        "skipped": [outcome.state.candidates[step.place].torch for step in _not_known(outcome)],
-        "steps": [_step_json(outcome.state, step) for step in outcome.state.steps],
-    }
+def _runs(steps: Iterable[Step], words: Callable[[Step], str]) -> list[tuple[list[Step], str]]:
+    """Neighbours of which the same is to be said, together."""
+    return [(list(group), said) for said, group in groupby(steps, key=words)]
 
 
-def _finding_json(outcome: Outcome, one: Explained) -> dict[str, Any]:
-    finding, bridge = one.finding, one.finding.bridge
-    return {
-        "observation": finding.observation,
-        "before": _step_json(outcome.state, finding.before),
-        "after": _step_json(outcome.state, finding.after),
-        "certain": finding.change.certain,
-        "suspects": [outcome.state.candidates[place].torch for place in finding.change.suspects],
-        "bridge": {"cell": bridge.candidate.cell.id, "proves": bridge.proves} if bridge else None,
-        "compare": finding.compare or (one.evidence.compare if one.evidence else None),
-        "evidence": _evidence_json(one.evidence) if one.evidence else None,
-        "evidence_problem": one.problem,
-        "reproduce": reproduce(outcome, finding),
-    }
+def _spanned(state: State, steps: Sequence[Step]) -> str:
+    first = _torch(state, steps[0].place)
+    return first if len(steps) == 1 else f"{first} to {_torch(state, steps[-1].place)} ({len(steps)} candidates)"
 
 
-def _evidence_json(found: Evidence) -> dict[str, Any]:
-    plain = {"summary": found.summary, "looked_at": found.looked_at, "differing": found.differing}
-    hunks = [dataclasses.asdict(hunk) for hunk in found.hunks]
-    return {**plain, "hunks": hunks, "elsewhere": found.elsewhere}
-
-
-def _step_json(state: State, step: Step) -> dict[str, Any]:
-    candidate = state.candidates[step.place]
-    return {"cell": candidate.cell.id, **step.model_dump(mode="json", exclude={"place"}, exclude_none=True)}
-
-
-def _title(outcome: Outcome) -> str:
-    if outcome.wrong_ends or not outcome.findings:
-        return "No change was found"
-    first = outcome.findings[0]
-    if outcome.question.every_change:
-        return f"{len(outcome.findings)} changes"
-    return f"It changed between torch {_torch(first.before)} and {_torch(first.after)}"
+def _about_ends(outcome: Outcome) -> str:
+    """What is wrong with the ends."""
+    ends, question = outcome.wrong_ends, outcome.question
+    if ends is None or Answer.SKIP in {ends.first, ends.last}:
+        return "an end shows nothing that can be relied on"
+    if ends.first is not ends.last:
+        return "the good end is bad and the bad end good"
+    if question.command:
+        return f"the command calls both ends {ends.first.value}"
+    if question.compares:
+        return "both ends show the same"
+    name, steps = question.observations[0], outcome.state.by_place
+    fit = judging.fitting(question, steps[0], name)
+    return "both ends show what was told" if fit else "neither end shows what was told"
 
 
 def _asked(question: Question) -> str:
     what = ", ".join(question.observations) or (f"command {question.command!r}" if question.command else "everything")
-    told = [
-        f"{name} {value!r}"
-        for name in ("expect", "message", "exception")
-        if (value := getattr(question, name)) is not None
-    ]
-    return "; ".join([what, *told])
+    told = [f"{name} {value!r}" for name in ("expect", "message", "exception") if (value := getattr(question, name))]
+    repeat = [f"{question.repeat} times each"] if question.repeat > 1 else []
+    return "; ".join([what, *told, f"good {question.good}, bad {question.bad}", *repeat])
 
 
 def _where(outcome: Outcome) -> str:
     question = outcome.question
     channel = ", nightlies" if question.nightly else ", with the test channel" if question.pre else ""
-    return f"{len(outcome.state.candidates)} candidates, {question.build}, {question.platform}{channel}"
+    number = len(outcome.state.candidates)
+    return f"{number} candidates, build {question.build}, {question.platform}{channel}"
+
+
+def _compared(outcome: Outcome) -> str | None:
+    """That warnings were left out, where they were."""
+    question, steps = outcome.question, outcome.state.by_place
+    ends = [steps.get(place) for place in (0, len(outcome.state.candidates) - 1)]
+    if question.every_change or not question.compares or None in ends:
+        return None
+    one, other = (judging.shown(end, question.observations[0]) for end in ends if end)
+    return None if judging.warnings_count(one, other) else "not the warnings, since the ends differ in more; --all does"
 
 
 def _guarantee(question: Question) -> str:
     if question.grain == 1:
         return "every candidate was probed, so every change is told"
-    if question.grain is None:
-        return "what came and went between two probed candidates that are alike is not seen; --grain 1 probes all"
     return (
         f"a behaviour that lasted fewer than {question.grain} candidates, between others that are alike, may not have "
         "been seen; --grain 1 probes all"
     )
 
 
-def _not_known(outcome: Outcome) -> list[Step]:
+def not_known(outcome: Outcome) -> list[Step]:
     """Steps that say nothing, of what could have been run."""
-    names = outcome.question.observations
+    question = outcome.question
     steps = sorted(outcome.state.steps, key=lambda step: step.place)
-    if outcome.question.command:
-        return [s for s in steps if s.flaky or s.exit_code in {None, judging.SKIP_CODE}]
-    return [
-        s
-        for s in steps
-        if s.flaky or (names and all(judging.seen(s.record, name) is None for name in names)) or s.record is None
-    ]
+    if question.command:
+        return [step for step in steps if step.flaky or step.exit_code in {None, judging.SKIP_CODE}]
+    return [step for step in steps if step.flaky or not _says_something(question, step)]
+
+
+def _says_something(question: Question, step: Step) -> bool:
+    if not question.observations:
+        return step.record is not None and step.record.usable
+    return any(judging.seen(step.record, name) is not None for name in question.observations)
 
 
 def _skipped(outcome: Outcome, step: Step) -> str:
     names = outcome.question.observations
     problem = outcome.state.candidates[step.place].problem
-    return problem or judging.describe(step, names[0] if names else None)
+    if step.flaky and len(names) != 1 and not outcome.question.command:
+        return f"flaky in {', '.join(step.flaky)}"
+    return problem or judging.in_words(step, names[0] if names else None)
 
 
-def _candidate(state: State, step: Step) -> str:
-    return state.candidates[step.place].cell.id
+def _torch(state: State, place: int) -> str:
+    return state.candidates[place].torch
 
 
-def _torch(step: Step) -> str:
-    return step.record.cell.torch if step.record else "?"
-
-
-def _cell(step: Step) -> str:
-    record = step.record
-    if record is None:
-        return "not run"
-    commit = f", commit {record.torch.git_version[:12]}" if record.torch and record.torch.git_version else ""
-    return f"{record.cell.torch}  ({record.cell.build}, Python {record.cell.python}{commit}; {step.origin})"
-
-
-def _hunks(found: Evidence | None) -> list[str]:
-    return [f"{hunk.file}\n{hunk.diff}".rstrip("\n") for hunk in found.hunks[:_MOST_HUNKS]] if found else []
-
-
-def _lines(rows: Rows) -> str:
-    width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(f"{name:<{width}}  {_one_line(value)}".rstrip() for name, value in rows)
-
-
-def _one_line(value: str) -> str:
-    return " ".join(value.split()) if "\n" in value else value
-
-
-def _indented(value: str) -> str:
-    return "\n".join(f"    {line}".rstrip() for line in value.splitlines())
-
-
-def _fenced(value: str, language: str = "") -> str:
-    """A code block whose fence is longer than any run of backticks in it."""
-    longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{value}\n{fence}"
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

@@ -1,7 +1,7 @@
 """A bisection from its question to what was found. What runs cells is behind `Probe`, so all this can be tried without.
 
-The search itself is in `search`; here are its rounds, the state that is kept after each, and the bridge which
-proves that a change between two Pythons is torch's.
+The search itself is in `search`, and the bridge that proves a change to be torch's in `bridging`; here are the
+rounds, and the state that is kept after each.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from packaging.version import Version
 
 from scripts import cells, judging, search, torchinfo
 from scripts.bisect_state import Candidate, Question, State, Step
+from scripts.evidence import Evidence
+from scripts.explaining import Unexplained
 from scripts.records import Record
 from scripts.search import Answer, Ask, Change, Changes, Found, WrongEnds
 
 #: Probes candidates: what each showed, in any order.
 Probe = Callable[[Sequence[tuple[int, Candidate]]], Sequence[Step]]
 
-#: What is done after each round: keep the state, tell of it.
-Keep = Callable[[State], None]
+#: What is done after each round, with its steps: keep the state, tell of it.
+Keep = Callable[[State, Sequence[Step]], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,19 +43,21 @@ class Finding:
     before: Step
     after: Step
     bridge: Bridge | None = None
+    evidence: Evidence | Unexplained | None = None  # None: none was looked for
 
     @property
     def compare(self) -> str | None:
-        """GitHub's page of the commits between, the older first."""
+        """GitHub's page of the commits between, the older first, as the records or the wheels tell them."""
         sides = sorted([self.before, self.after], key=_age)
-        return torchinfo.compare_link(*(side.record.torch if side.record else None for side in sides))
+        told = torchinfo.compare_link(*(side.record.torch if side.record else None for side in sides))
+        return told or (self.evidence.compare if isinstance(self.evidence, Evidence) else None)
 
 
 def _age(step: Step) -> Version:
     return cells.version(step.record.cell.torch if step.record else "0")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
     """How a bisection ended."""
 
@@ -81,6 +85,11 @@ class Outcome:
         """Whether every change that was found is between neighbours."""
         return all(finding.change.certain for finding in self.findings)
 
+    @property
+    def told(self) -> bool:
+        """Whether any candidate showed anything at all; else there is no saying that nothing changed."""
+        return any(step.exit_code is not None or (step.record and step.record.usable) for step in self.state.steps)
+
 
 def run(state: State, probe: Probe, keep: Keep, *, width: int = 1) -> Outcome:
     """Go on with a bisection until it ends.
@@ -88,11 +97,12 @@ def run(state: State, probe: Probe, keep: Keep, *, width: int = 1) -> Outcome:
     Raises:
         UsageError: the observation isn't one that the ends have.
     """
-    count = len(state.candidates)
+    _check_names(state)
     while isinstance(now := step(state, width), Ask):
-        state = state.add(probe([(place, state.candidates[place]) for place in now.candidates]))
-        keep(state)
-        _check_names(state, count)
+        new = probe([(place, state.candidates[place]) for place in now.candidates])
+        state = state.add(new)
+        keep(state, new)
+        _check_names(state)
     if isinstance(now, WrongEnds):
         return Outcome(state=state, wrong_ends=now)
     steps = state.by_place
@@ -113,9 +123,9 @@ def step(state: State, width: int) -> Ask | Found | WrongEnds | dict[str, Change
     if missing := [place for place in (0, count - 1) if place not in steps]:
         return Ask(candidates=tuple(missing[:width]))
     found: dict[str, Changes] = {}
-    for name in question.observations or every_name(steps):
-        said = judging.signatures(steps, name)
-        now = search.find_all(count, said, width=width, grain=question.grain)
+    # As long as nothing is known by name, any name will do to look for a candidate that shows something.
+    for name in question.observations or every_name(steps) or [""]:
+        now = search.find_all(count, judging.all_shown(steps, name), width=width, grain=question.grain)
         if isinstance(now, Ask):
             return now
         found[name] = now
@@ -124,54 +134,22 @@ def step(state: State, width: int) -> Ask | Found | WrongEnds | dict[str, Change
 
 def every_name(steps: Mapping[int, Step]) -> list[str]:
     """Everything that any record has, in a stable order."""
-    records = [step.record for _, step in sorted(steps.items()) if step.record]
+    records = [step.record for _, step in sorted(steps.items()) if step.record and step.record.usable]
     return list(dict.fromkeys(name for record in records for name in judging.names(record)))
 
 
-def _check_names(state: State, count: int) -> None:
+def _check_names(state: State) -> None:
     """Refuse a name that neither end knows, before more cells are run for it."""
-    ends = [s.record for place, s in state.by_place.items() if place in {0, count - 1} and s.record and s.record.usable]
-    if len(ends) == 2:  # noqa: PLR2004 - both
+    ends = [state.by_place.get(place) for place in (0, len(state.candidates) - 1)]
+    records = [end.record for end in ends if end and end.record and end.record.usable]
+    if len(records) == len(ends):
         for name in state.question.observations:
-            if all(judging.seen(record, name) is None for record in ends):
-                judging.check_name(ends[0], name)
+            if all(judging.seen(record, name) is None for record in records):
+                judging.check_name(records[0], name)
 
 
 def _finding(name: str | None, change: Change, steps: Mapping[int, Step]) -> Finding:
     return Finding(observation=name, change=change, before=steps[change.before], after=steps[change.after])
-
-
-def bridged(state: State, finding: Finding, probe: Probe, pythons: Callable[[Candidate], Sequence[str]]) -> Finding:
-    """The finding with a bridge, where both sides ran on different Pythons.
-
-    The side after on the Python before, if it has wheels for that, or else the side before on the Python after.
-    ``pythons`` tells which Pythons a candidate has wheels for.
-    """
-    before, after = state.candidates[finding.change.before], state.candidates[finding.change.after]
-    if before.python == after.python:
-        return finding
-    for place, candidate, python, own in (
-        (finding.change.after, after, before.python, finding.after),
-        (finding.change.before, before, after.python, finding.before),
-    ):
-        if python in pythons(candidate):
-            moved = candidate.model_copy(update={"python": python})
-            (step,) = probe([(place, moved)])
-            bridge = Bridge(candidate=moved, step=step, proves=_same(state.question, finding, own, step))
-            finding = dataclasses.replace(finding, bridge=bridge)
-            if bridge.proves is not None:
-                break
-    return finding
-
-
-def _same(question: Question, finding: Finding, own: Step, moved: Step) -> bool | None:
-    """Whether a candidate shows the same on both Pythons; None where it can't be said."""
-    if question.command is not None:
-        codes = own.exit_code, moved.exit_code
-        return None if None in codes or judging.SKIP_CODE in codes else bool(codes[0]) == bool(codes[1])
-    name = finding.observation or ""
-    sides = judging.signature(own, name), judging.signature(moved, name)
-    return None if search.SKIP in sides else sides[0] == sides[1]
 
 
 def trimmed(record: Record) -> Record:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from packaging.version import InvalidVersion
 
 from scripts import cells, consistency, indexes, simple_index, wheelfiles
 from scripts.bisect_state import Candidate, Question
+from scripts.cells import Cell
 from scripts.config import Matrix
 from scripts.errors import UsageError
 from scripts.web import Web
@@ -160,3 +161,18 @@ def _candidate(matrix: Matrix, offer: Offer, python: str | None) -> Candidate:
 def _newest(pythons: Iterable[str] | Mapping[str, object]) -> str:
     """The newest Python that isn't free-threaded, if there is one."""
     return max(pythons, key=lambda python: (not python.endswith("t"), cells.python_key(python)))
+
+
+def where_recorded(matrix: Matrix, candidate: Candidate, recorded: Callable[[Cell], object]) -> Candidate:
+    """The candidate on a Python on which it is recorded, if it isn't on its own: that costs nothing."""
+    if recorded(candidate.cell):
+        return candidate
+    others = (candidate.model_copy(update={"python": python, "problem": None}) for python in matrix.pythons)
+    return next((other for other in others if recorded(other.cell)), candidate)
+
+
+def only_recorded(candidate: Candidate, recorded: Callable[[Cell], object]) -> Candidate:
+    """The candidate, which can't be had if it isn't recorded."""
+    if candidate.problem or recorded(candidate.cell):
+        return candidate
+    return candidate.model_copy(update={"problem": "no record"})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts import environments, locks, paths, process
+from scripts import environments, locks, paths, process, runner
 from scripts.cellrun import CellRun
 from scripts.cells import Cell
 from scripts.config import Matrix
-from scripts.errors import MatrixError
+from scripts.errors import MatrixError, UsageError
 from scripts.records import CellKey, FreshRecord, Wheel
-from scripts.workshop import Listener, Options, Workshop
+from scripts.workshop import Listener, Options, Queue, Workshop
 
 #: A command that takes too long can't be said to be good or bad.
 _SKIP = 125
@@ -44,13 +45,16 @@ class CommandRun(CellRun):
         self._tell("probes")
         python = environments.python_of(self.environment)
         limit = self.limits.startup + self.limits.probe
-        done = process.run(
-            filled(self.command, python, self.cell),
-            log=self.log,
-            env=_environment(python),
-            timeout=limit,
-            cwd=paths.ROOT,
-        )
+        try:
+            done = process.run(
+                filled(self.command, python, self.cell),
+                log=self.log,
+                env=_environment(python),
+                timeout=limit,
+                cwd=paths.ROOT,
+            )
+        except OSError as error:
+            raise UsageError(f"--command: it can't be started: {error}") from error
         if not done.timed_out and not 0 <= done.returncode <= _LAST_BAD:
             raise CommandError(self.cell, done.signal_name or f"exit code {done.returncode}")
         self.exit_code = _SKIP if done.timed_out else done.returncode
@@ -80,14 +84,16 @@ def _environment(python: Path) -> dict[str, str]:
 
 
 def run(
-    matrix: Matrix, cell: Cell, command: str, options: Options, listen: Listener = lambda _: None
-) -> tuple[FreshRecord, int | None]:
-    """Run a command in a cell; its exit code is None where the cell couldn't be had.
+    matrix: Matrix, cells: Sequence[Cell], command: str, options: Options, listen: Listener = lambda _: None
+) -> Mapping[Cell, tuple[FreshRecord, int | None]]:
+    """Run a command in cells, some at once; the exit code is None where a cell couldn't be had.
 
     Raises:
         CommandError: the command's exit code is above 127, or a signal ended it.
+        UsageError: the command can't be started.
     """
-    with process.interruptible():
-        one = CommandRun(Workshop(matrix, options, listen), cell, command)
-        record = one.record()
-    return record, one.exit_code
+    work = Workshop(matrix, options, listen)
+    work.queue = Queue(list(cells))
+    runs = [CommandRun(work, cell, command) for cell in cells]
+    records = runner.run_all(work, runs)
+    return {one.cell: (records[one.cell], one.exit_code) for one in runs}

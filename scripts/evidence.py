@@ -7,60 +7,72 @@ no traceback names; then the changed files of ``torch/jit`` and ``torch/nn`` are
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import difflib
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from scripts import torchinfo
 from scripts.records import Raised, Torch
 from scripts.scan import Text
+from scripts.source_search import function_lines, literal_lines, name_lines
 from scripts.torchinfo import VERSION_FILE
 from scripts.wheelfiles import WheelFile
 from scripts.wheels import Member, Reader
 
-#: What this project is about: looked at in any case, since TorchScript's errors come without a Python traceback.
-ALWAYS: Final = ("torch/nn/utils/parametrize.py",)
+#: What this project is about: looked at in any case, since TorchScript's errors and warnings come without a traceback.
+ALWAYS: Final = ("torch/nn/utils/parametrize.py", "torch/jit/_trace.py", "torch/jit/_script.py")
 #: Where else a cause may lie.
 NEARBY: Final = ("torch/jit/", "torch/nn/")
-
-#: What a text in the source needs to be taken for a message's origin: this share of it, or this many characters.
-_SHARE: Final = 0.4
-_LONG: Final = 32
-#: Where a text of the source is filled in at run time: ``{}`` of `str.format`, ``%s``.
-_FILLED: Final = re.compile(r"\{[^{}]*\}|%[srdi]")
 
 _CONTEXT: Final = 3
 #: Lines of a hunk around the one that tells most; a rewritten file is one hunk of hundreds.
 _AROUND: Final = 8
 
-Why = Literal["message", "line", "function"]
-_RANK: Final[Mapping[Why, int]] = {"message": 0, "line": 1, "function": 2}
+Why = Literal["message", "category", "line", "function"]
+_RANK: Final[Mapping[Why, int]] = {"message": 0, "category": 1, "line": 2, "function": 3}
+#: Evidence that leaves no doubt: the message itself, or the category of the warning.
+_TELLING: Final = frozenset[Why]({"message", "category"})
+_MEANING: Final[Mapping[Why, str]] = {
+    "category": "another category of the same warning",
+    "line": "changed beside the line that raised",
+    "function": "changed in the function that raised",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Needles:
-    """What was seen on one side of a change."""
+    """What was seen on one side of a change, and there alone."""
 
     messages: tuple[str, ...] = ()
-    lines: frozenset[tuple[str, int]] = frozenset()  # file and line of the frames that raised
-    functions: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()  # of warnings, without their module
+    lines: frozenset[tuple[str, int]] = frozenset()  # file and line of the frame that raised
+    functions: frozenset[str] = frozenset()  # the one that raised
     files: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, observation: Raised | None) -> Needles:
-        """What an observation names: its message, its warnings, and the frames within torch."""
-        if observation is None:
+    def of(cls, seen: Raised | None, other: Raised | None = None) -> Needles:
+        """What an observation names: its message, its warnings, and the frames within torch.
+
+        What the ``other`` side shows as well explains no change: of that, only the files count.
+        """
+        if seen is None:
             return cls()
-        frames = [frame for frame in observation.frames if frame.file.startswith("torch/")]
-        said = [observation.message, *(warning.message for warning in observation.warnings)]
+        frames = [frame for frame in seen.frames if frame.file.startswith("torch/")]
+        files = tuple(dict.fromkeys(frame.file for frame in reversed(frames)))
+        warned = [warning for warning in seen.warnings if other is None or warning not in other.warnings]
+        categories = frozenset(warning.category.rpartition(".")[2] for warning in warned)
+        texts = [warning.message for warning in warned]
+        if other is not None and (seen.exception, seen.message) == (other.exception, other.message):
+            return cls(messages=tuple(texts), categories=categories, files=files)
         return cls(
-            messages=tuple(text for text in said if text),
-            lines=frozenset((frame.file, frame.line) for frame in frames),
-            functions=frozenset(frame.function for frame in frames),
-            files=tuple(dict.fromkeys(frame.file for frame in reversed(frames))),
+            messages=tuple(text for text in [seen.message, *texts] if text),
+            categories=categories,
+            # Only the innermost frame: what its callers look like changes all the time.
+            lines=frozenset((frame.file, frame.line) for frame in frames[-1:]),
+            functions=frozenset(frame.function for frame in frames[-1:]),
+            files=files,
         )
 
 
@@ -86,23 +98,33 @@ class Evidence:
     looked_at: tuple[str, ...]
     differing: tuple[str, ...]  # of these files, those that differ
     hunks: tuple[Hunk, ...]  # the most telling first
-    elsewhere: tuple[str, ...]  # changed files of torch/jit and torch/nn, where none of these files differs
+    elsewhere: tuple[str, ...]  # other changed files of torch/jit and torch/nn, where the hunks leave doubt
+    note: str | None = None  # what else must be known, such as that another wheel stood in
 
     @property
     def summary(self) -> str:
         """The evidence as a sentence."""
-        if self.hunks and self.hunks[0].why == "message":
+        if self.hunks:
             first = self.hunks[0]
-            where = f"{first.file}:{first.line}" + ("" if first.side == "after" else " (before)")
-            return f"{where}: {first.text}"
+            doubt = f" ({_MEANING[first.why]})" if first.why in _MEANING else ""
+            return f"{self._where(first)}: {first.text}{doubt}"
+        number = len(self.elsewhere)
+        other = f" or in {number} other changed file{'s' * (number != 1)} of torch/jit and torch/nn" if number else ""
         if self.differing:
-            return f"changed in {', '.join(self.differing)}; no changed line holds the message"
-        if self.elsewhere:
-            return (
-                f"none of {len(self.looked_at)} files looked at differs: the cause lies elsewhere, in compiled code or "
-                f"one of {len(self.elsewhere)} changed files of torch/jit and torch/nn"
-            )
-        return "no Python file of torch/jit and torch/nn differs: the cause lies elsewhere, perhaps in compiled code"
+            what = f"{', '.join(self.differing)} changed, but no changed line holds what was seen"
+            return f"{what}: the cause may be there, in compiled code{other}"
+        return f"none of {', '.join(self.looked_at)} differs: the cause lies elsewhere, in compiled code{other}"
+
+    @property
+    def shown(self) -> tuple[Hunk, ...]:
+        """The hunks that people want to see: those that tell as much as the first."""
+        return tuple(hunk for hunk in self.hunks if hunk.why == self.hunks[0].why)
+
+    def _where(self, first: Hunk) -> str:
+        """The lines of a file where the same stands as in its first hunk."""
+        same = (first.file, first.side, first.text)
+        lines = [str(hunk.line) for hunk in self.hunks if (hunk.file, hunk.side, hunk.text) == same]
+        return f"{first.file}:{','.join(lines)}" + ("" if first.side == "after" else " (before)")
 
 
 def evidence(
@@ -130,14 +152,14 @@ def evidence(
         compare=torchinfo.compare_link(*torches),
         looked_at=files,
         differing=differing,
-        hunks=tuple(sorted(hunks, key=lambda hunk: _RANK[hunk.why])),
-        elsewhere=() if differing else changed_nearby(*tables),
+        hunks=tuple(sorted(hunks, key=lambda hunk: (_RANK[hunk.why], hunk.side != "after"))),
+        elsewhere=() if any(hunk.why in _TELLING for hunk in hunks) else _nearby(*tables, without=differing),
     )
 
 
-def changed_nearby(before: Mapping[str, Member], after: Mapping[str, Member]) -> tuple[str, ...]:
-    """Python files near the cause that came, went or differ, by size and CRC from the tables of contents."""
-    names = sorted({*before, *after})
+def _nearby(before: Mapping[str, Member], after: Mapping[str, Member], *, without: Collection[str]) -> tuple[str, ...]:
+    """Other Python files near the cause that came, went or differ, by size and CRC from the tables of contents."""
+    names = sorted({*before, *after} - {*without})
     nearby = [name for name in names if name.startswith(NEARBY) and name.endswith(".py")]
     return tuple(name for name in nearby if before.get(name) != after.get(name))
 
@@ -148,19 +170,15 @@ def hunks_of(file: str, before: bytes, after: bytes, *, seen_before: Needles, se
     A change can take away what raised before as well as bring what raises after, so both sides are looked at,
     each with what was seen there.
     """
-    old, new = Text.of(before), Text.of(after)
-    sides: tuple[_Side, ...] = (
-        _Side(name="after", file=file, text=new, seen=seen_after),
-        _Side(name="before", file=file, text=old, seen=seen_before),
-    )
-    matcher = difflib.SequenceMatcher(None, old.lines, new.lines, autojunk=False)
+    old, new = Text.of(before).lines, Text.of(after).lines
+    sides = (_Side.of("after", file, after, seen_after), _Side.of("before", file, before, seen_before))
     found = []
-    for group in matcher.get_grouped_opcodes(_CONTEXT):
-        best = min((m for side in sides if (m := side.match(group))), key=lambda m: _RANK[m[0]], default=None)
-        if best is not None:
-            why, side, line = best
-            text = side.text.lines[line - 1].strip()
-            diff = _unified(old.lines, new.lines, group, side.name, line)
+    for group in _groups(before, after):
+        matches = [(why, side, line) for side in sides for why, line in side.match(group)]
+        if matches:
+            why, side, line = min(matches, key=lambda match: _RANK[match[0]])
+            text = (new if side.name == "after" else old)[line - 1].strip()
+            diff = _unified(old, new, group, side.name, line)
             found.append(Hunk(file=file, why=why, side=side.name, line=line, text=text, diff=diff))
     return found
 
@@ -168,99 +186,60 @@ def hunks_of(file: str, before: bytes, after: bytes, *, seen_before: Needles, se
 Opcode = tuple[str, int, int, int, int]
 
 
+@functools.lru_cache(maxsize=16)  # the same two files explain several observations
+def _groups(before: bytes, after: bytes) -> list[list[Opcode]]:
+    """The hunks of a diff."""
+    matcher = difflib.SequenceMatcher(None, Text.of(before).lines, Text.of(after).lines)
+    return [list(group) for group in matcher.get_grouped_opcodes(_CONTEXT)]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One side of a diff, with what was seen there."""
+    """One side of a diff, with the lines, from 1, on which stands what was seen there; the most telling first."""
 
     name: Literal["before", "after"]
-    file: str
-    text: Text
-    seen: Needles
+    messages: Sequence[int]
+    categories: Sequence[int]
+    raising: Sequence[int]
+    functions: Sequence[int]
 
-    def match(self, group: Sequence[Opcode]) -> tuple[Why, _Side, int] | None:
+    @classmethod
+    def of(cls, name: Literal["before", "after"], file: str, content: bytes, seen: Needles) -> _Side:
+        return cls(
+            name=name,
+            messages=literal_lines(content, seen.messages),
+            categories=name_lines(content, seen.categories),
+            raising=[line for path, line in seen.lines if path == file],
+            functions=function_lines(content, seen.functions),
+        )
+
+    def match(self, group: Sequence[Opcode]) -> Iterator[tuple[Why, int]]:
         """Why a hunk tells something about this side, and at which line."""
         changed = self._changed(group)
         shown = range(self._start(group[0]) + 1, self._stop(group[-1]) + 1)
-        tests: list[tuple[Why, Iterable[int], Collection[int]]] = [
-            ("message", literal_lines(self.text.content, self.seen.messages), changed),
-            ("line", sorted(line for file, line in self.seen.lines if file == self.file), shown),
-            ("function", sorted(_function_lines(self.text.content, self.seen.functions)), changed),
+        # The name of a category says something only beside the warning's text, which needn't have changed.
+        named = self.categories if any(line in shown for line in self.messages) else ()
+        tests: list[tuple[Why, Sequence[int], Collection[int]]] = [
+            ("message", self.messages, changed),
+            ("category", named, changed),
+            ("line", self.raising, shown),
+            ("function", self.functions, changed),
         ]
         for why, wanted, lines in tests:
             if (hit := next((line for line in wanted if line in lines), None)) is not None:
-                return why, self, hit
-        return None
+                yield why, hit
 
-    def _changed(self, group: Sequence[Opcode]) -> list[int]:
+    def _changed(self, group: Sequence[Opcode]) -> frozenset[int]:
         """The lines, from 1, that only this side has."""
-        return [line + 1 for code in group if code[0] != "equal" for line in range(self._start(code), self._stop(code))]
+        return frozenset(
+            line + 1 for code in group if code[0] != "equal" for line in range(self._start(code), self._stop(code))
+        )
 
     def _start(self, code: Opcode) -> int:
         return code[3] if self.name == "after" else code[1]
 
     def _stop(self, code: Opcode) -> int:
         return code[4] if self.name == "after" else code[2]
-
-
-def literal_lines(source: bytes, messages: Sequence[str]) -> list[int]:
-    """The lines on which texts stand that a message is made of, the most telling first.
-
-    A message of the source can be split over lines, and filled in at run time: then all its pieces must be in
-    what was seen. Docstrings don't count: they speak of messages and raise none.
-    """
-    said = [" ".join(message.split()) for message in messages]
-    found: dict[int, float] = {}
-    for node, text in _strings(source):
-        weight = max((_weight(text, message) for message in said), default=0)
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1) if weight else ():
-            found[line] = max(weight, found.get(line, 0))
-    return sorted(found, key=lambda line: (-found[line], line))
-
-
-def _weight(text: str, message: str) -> float:
-    """The characters of a message that a text of the source explains; 0 where that is too little to tell."""
-    pieces = [piece for raw in _FILLED.split(text) if (piece := " ".join(raw.split()))]
-    length = sum(map(len, pieces))
-    if not pieces or not all(piece in message for piece in pieces):
-        return 0
-    return length if length >= _LONG or length >= _SHARE * len(message) else 0
-
-
-def _strings(source: bytes) -> list[tuple[ast.expr, str]]:
-    """Every text of a file but docstrings; of an f-string the whole, with ``{}`` where it is filled in."""
-    tree = _tree(source)
-    inner = {
-        id(child) for node in ast.walk(tree) if isinstance(node, ast.Expr | ast.JoinedStr) for child in _parts(node)
-    }
-    found: list[tuple[ast.expr, str]] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
-            found.append((node, node.value))
-        elif isinstance(node, ast.JoinedStr):
-            found.append((node, "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values)))
-    return found
-
-
-def _parts(node: ast.Expr | ast.JoinedStr) -> list[ast.expr]:
-    return node.values if isinstance(node, ast.JoinedStr) else [node.value]
-
-
-def _function_lines(source: bytes, functions: frozenset[str]) -> set[int]:
-    """The lines of all functions of these names."""
-    return {
-        line
-        for node in ast.walk(_tree(source))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in functions
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    }
-
-
-def _tree(source: bytes) -> ast.Module:
-    """The syntax of a file; of one that this Python can't read, nothing."""
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return ast.Module(body=[], type_ignores=[])
 
 
 def _unified(old: Sequence[str], new: Sequence[str], group: Sequence[Opcode], side: str, line: int) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 from scripts.bisect_state import Question, Step
 from scripts.errors import UsageError
 from scripts.records import Observation, Record, Test
-from scripts.search import SKIP, Answer
+from scripts.search import SKIP, Answer, Unknowable
+from scripts.signature import Signature, describe, differences, signature_of
 
 #: `git bisect run`'s exit codes.
 GOOD_CODE, SKIP_CODE, LAST_BAD = 0, 125, 127
+
+#: What a candidate shows of one observation, or that it shows nothing that can be relied on.
+Shown = Signature | Unknowable
 
 
 def seen(record: Record | None, name: str) -> Observation | Test | None:
@@ -28,18 +33,17 @@ def names(record: Record) -> list[str]:
     return [*record.observations, *(key.rpartition("::")[2] for key in record.tests)]
 
 
-def signature(step: Step, name: str) -> Hashable:
+def shown(step: Step, name: str) -> Shown:
     """What a candidate showed, comparable; `SKIP` where it showed nothing that can be relied on."""
     what = seen(step.record, name)
-    if what is None or step.flaky or what.outcome == "skipped":
+    if what is None or name in step.flaky or what.outcome == "skipped":
         return SKIP
-    warned = tuple((warning.category, warning.message) for warning in what.warnings)
-    return (what.outcome, what.phase, what.exception, what.bases, what.message, warned)
+    return signature_of(what)
 
 
-def signatures(steps: Mapping[int, Step], name: str) -> dict[int, Hashable]:
-    """The signatures of all steps."""
-    return {place: signature(step, name) for place, step in steps.items()}
+def all_shown(steps: Mapping[int, Step], name: str) -> dict[int, Shown]:
+    """What every step showed."""
+    return {place: shown(step, name) for place, step in steps.items()}
 
 
 def answers(question: Question, steps: Mapping[int, Step], count: int) -> dict[int, Answer]:
@@ -48,8 +52,28 @@ def answers(question: Question, steps: Mapping[int, Step], count: int) -> dict[i
         return {place: _of_command(step) for place, step in steps.items()}
     name = question.observations[0]
     if question.compares:
-        return _compared(signatures(steps, name), count)
+        return _compared(all_shown(steps, name), count)
     return _matched(question, name, steps, count)
+
+
+def warnings_count(one: Shown, other: Shown) -> bool:
+    """Whether two sides are told apart by their warnings: only where nothing else tells them apart.
+
+    Deprecations come and go with releases. If one decided between an error and success, nearly every candidate
+    would be a third behaviour.
+    """
+    if isinstance(one, Unknowable) or isinstance(other, Unknowable):
+        return True
+    return not set(differences(one, other)) - {"warnings"}
+
+
+def alike(one: Shown, other: Shown, *, warnings: bool) -> bool:
+    """Whether two candidates show the same, with their warnings or without."""
+    return one == other if warnings else _quiet(one) == _quiet(other)
+
+
+def _quiet(one: Shown) -> Shown:
+    return dataclasses.replace(one, warnings=()) if isinstance(one, Signature) else one
 
 
 def _of_command(step: Step) -> Answer:
@@ -58,32 +82,35 @@ def _of_command(step: Step) -> Answer:
     return Answer.GOOD if step.exit_code == GOOD_CODE else Answer.BAD
 
 
-def _compared(signatures: Mapping[int, Hashable], count: int) -> dict[int, Answer]:
+def _compared(showing: Mapping[int, Shown], count: int) -> dict[int, Answer]:
     """Good is what the first shows, bad what the last shows; ends that are alike are both good, so nothing is."""
-    first, last = (signatures.get(place, SKIP) for place in (0, count - 1))
+    first, last = (showing.get(place, SKIP) for place in (0, count - 1))
+    if not warnings_count(first, last):
+        first, last = _quiet(first), _quiet(last)
+        showing = {place: _quiet(one) for place, one in showing.items()}
     meanings = {last: Answer.BAD, first: Answer.GOOD, SKIP: Answer.SKIP}
-    whole = 0 in signatures and count - 1 in signatures
+    whole = 0 in showing and count - 1 in showing
     return {
-        place: meanings.get(signature, Answer.THIRD)
-        for place, signature in signatures.items()
-        if whole or place in {0, count - 1}
+        place: meanings.get(one, Answer.THIRD) for place, one in showing.items() if whole or place in {0, count - 1}
     }
 
 
 def _matched(question: Question, name: str, steps: Mapping[int, Step], count: int) -> dict[int, Answer]:
     """What is told describes the good cells or the bad ones: those of the end that shows it."""
-    shown = {
-        place: None if signature(step, name) is SKIP else matches(question, seen(step.record, name))
-        for place, step in steps.items()
-    }
-    if shown.get(0) is None and 0 in shown:
-        return dict.fromkeys(shown, Answer.SKIP)
-    good_when = shown.get(0, True)
+    fits = {place: fitting(question, step, name) for place, step in steps.items()}
+    if fits.get(0) is None and 0 in fits:
+        return dict.fromkeys(fits, Answer.SKIP)
+    good_when = fits.get(0, True)
     return {
-        place: Answer.SKIP if match is None else Answer.GOOD if match is good_when else Answer.BAD
-        for place, match in shown.items()
-        if 0 in shown or place == count - 1
+        place: Answer.SKIP if fit is None else Answer.GOOD if fit is good_when else Answer.BAD
+        for place, fit in fits.items()
+        if 0 in fits or place == count - 1
     }
+
+
+def fitting(question: Question, step: Step, name: str) -> bool | None:
+    """Whether a candidate shows what a question tells of; None where it can't be said."""
+    return None if shown(step, name) is SKIP else matches(question, seen(step.record, name))
 
 
 def matches(question: Question, what: Observation | Test | None) -> bool:
@@ -98,28 +125,27 @@ def matches(question: Question, what: Observation | Test | None) -> bool:
     )
 
 
-def describe(step: Step | None, name: str | None) -> str:
+def in_words(step: Step | None, name: str | None) -> str:
     """What a candidate showed, in a few words."""
     if step is None:
         return "not probed"
     if step.exit_code is not None:
-        return f"exit code {step.exit_code}"
+        return f"exit code {step.exit_code}" + (", and others when repeated" if step.flaky else "")
     what = seen(step.record, name) if name else None
     if what is None:
-        return _why_nothing(step, name)
-    text = f"{what.outcome} {what.exception}: {what.message}" if what.exception else what.outcome
-    if what.warnings:
-        text += f", warning {'; '.join(f'{w.category}: {w.message}' for w in what.warnings)}"
-    return f"flaky, last {text}" if step.flaky else text
+        return why_nothing(step, name)
+    text = describe(signature_of(what))
+    return f"flaky, the last time {text}" if name in step.flaky else text
 
 
-def _why_nothing(step: Step, name: str | None) -> str:
+def why_nothing(step: Step, name: str | None) -> str:
+    """Why a candidate says nothing of an observation."""
     record = step.record
     if record is None:
         return "unavailable"
     if record.reason is not None:
         return f"{record.status}: {record.reason.kind} ({record.reason.message})"
-    return f"no observation {name!r}" if record.usable else record.status
+    return f"no observation {name!r}" if record.usable and name else record.status
 
 
 def check_name(record: Record, name: str) -> None:

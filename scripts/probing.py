@@ -21,6 +21,9 @@ Wanted = Sequence[tuple[int, Candidate]]
 #: Runs cells, as `runner.run` does.
 Run = Callable[[Sequence[Cell], Options], Mapping[Cell, Record]]
 
+#: Runs a command in cells: what was tested, and the exit code, which is None where the cell couldn't be had.
+Command = Callable[[Sequence[Cell], Options], Mapping[Cell, tuple[Record, int | None]]]
+
 
 class Recorded:
     """The records that are there: fresh ones that are up to date, then accepted ones."""
@@ -55,7 +58,7 @@ class Prober:
     question: Question
     recorded: Callable[[Cell], Record | None]
     run: Run
-    command: Callable[[Cell], tuple[Record, int | None]]
+    command: Command
     options: Options
     only_recorded: bool = False
     commit: Callable[[Candidate], str | None] = lambda _: None
@@ -64,7 +67,7 @@ class Prober:
 
     def known(self, candidates: Iterable[Candidate]) -> list[Step]:
         """The steps that cost nothing."""
-        steps = [self._known(place, candidate) for place, candidate in enumerate(candidates)]
+        steps = [self.known_step(place, candidate) for place, candidate in enumerate(candidates)]
         return self.note(step for step in steps if step is not None)
 
     def note(self, steps: Iterable[Step]) -> list[Step]:
@@ -82,7 +85,8 @@ class Prober:
         ran = self.note(self._run(missing)) if missing else []
         return [*(step for step in found.values() if step is not None), *ran]
 
-    def _known(self, place: int, candidate: Candidate) -> Step | None:
+    def known_step(self, place: int, candidate: Candidate) -> Step | None:
+        """What a candidate is known to show, or that it can't be had."""
         if candidate.problem:
             return Step(place=place, origin="unavailable")
         # A command's answer and a repeated run can't be had from a record.
@@ -92,7 +96,7 @@ class Prober:
         return Step(place=place, record=trimmed(record), origin="recorded") if record else None
 
     def _free(self, place: int, candidate: Candidate) -> Step | None:
-        if (step := self._known(place, candidate)) is not None:
+        if (step := self.known_step(place, candidate)) is not None:
             return step
         if self.only_recorded:
             return Step(place=place, origin="unavailable")
@@ -107,7 +111,7 @@ class Prober:
     def _run(self, wanted: Wanted) -> list[Step]:
         cells = {place: candidate.cell for place, candidate in wanted}
         if self.question.command is not None:
-            return [self._commanded(place, cell) for place, cell in cells.items()]
+            return self._commanded(cells)
         runs = [self.run(list(cells.values()), self._options(again)) for again in range(self.question.repeat)]
         return [self._step(place, [records[cell] for records in runs]) for place, cell in cells.items()]
 
@@ -115,19 +119,28 @@ class Prober:
         return dataclasses.replace(self.options, fresh=True) if again else self.options
 
     def _step(self, place: int, records: Sequence[Record]) -> Step:
-        """One step from repeated runs; where they disagree it is flaky."""
+        """One step from repeated runs; what they disagree on is flaky."""
         steps = [Step(place=place, record=trimmed(record), origin="run") for record in records]
         names = self.question.observations or judging.names(records[-1])
-        seen = [{judging.signature(step, name) for step in steps} for name in names]
-        flaky = any(len(signatures - {SKIP}) > 1 for signatures in seen)
-        return steps[-1].model_copy(update={"flaky": flaky})
+        flaky = tuple(name for name in names if len({_shown(step, name) for step in steps} - {SKIP}) > 1)
+        last = next((step for step in reversed(steps) if step.record and step.record.usable), steps[-1])
+        return last.model_copy(update={"flaky": flaky})
 
-    def _commanded(self, place: int, cell: Cell) -> Step:
-        codes = []
-        for _ in range(self.question.repeat):
-            record, code = self.command(cell)
-            codes.append(code)
-        return Step(place=place, record=trimmed(record), origin="run", exit_code=codes[-1], flaky=len(set(codes)) > 1)
+    def _commanded(self, cells: Mapping[int, Cell]) -> list[Step]:
+        runs = [self.command(list(cells.values()), self.options) for _ in range(self.question.repeat)]
+        return [self._commanded_step(place, [run[cell] for run in runs]) for place, cell in cells.items()]
+
+    def _commanded_step(self, place: int, ran: Sequence[tuple[Record, int | None]]) -> Step:
+        record, code = ran[-1]
+        flaky = ("exit code",) if len({code for _, code in ran} - {None}) > 1 else ()
+        return Step(place=place, record=trimmed(record), origin="run", exit_code=code, flaky=flaky)
+
+
+def _shown(step: Step, name: str) -> object:
+    """What a run showed; that torch crashed at its import is something, that it couldn't be had is nothing."""
+    if step.record and step.record.tells and not step.record.usable:
+        return step.record.status
+    return judging.shown(step, name)
 
 
 def running(matrix: Matrix, display: Callable[[int], AbstractContextManager[Listener]]) -> Run:

@@ -25,13 +25,14 @@ _DOING = {"resolve": "resolving", "wait": "waiting", "install": "installing", "p
 class Display:
     """Listens to a run and shows it on stderr: cells done and to go, bytes to come, what runs, time left."""
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
+    def __init__(self, total: int, console: Console | None = None, said: set[str] | None = None) -> None:
+        """Show so many cells. ``said`` are fallbacks that were told before, where one run is several displays."""
         self.console = console or Console(stderr=True, highlight=False)
         self.total, self.done, self.current = total, 0, 0
         self._began = time.monotonic()
         self._doing: dict[Cell, tuple[str, float]] = {}
         self._to_come: dict[Cell, int] = {}
-        self._said_fallbacks: set[str] = set()
+        self._said_fallbacks: set[str] = set() if said is None else said
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._live = Live(get_renderable=self._table, console=self.console, refresh_per_second=4, transient=True)

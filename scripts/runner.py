@@ -29,15 +29,15 @@ def run(
     missing = [cell for cell in cells if cell not in records]
     if missing:
         work.queue = Queue(missing)
-        records |= _run_all(work, missing)
+        records |= run_all(work, [CellRun(work, cell) for cell in missing])
     return {cell: records[cell] for cell in cells}
 
 
-def _run_all(work: Workshop, cells: Sequence[Cell]) -> dict[Cell, FreshRecord]:
-    """Run cells in their order, some at once; an interruption ends them all."""
+def run_all(work: Workshop, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
+    """Run cells in their order, some at once; an interruption, or an error of one, ends them all."""
     records: dict[Cell, FreshRecord] = {}
     with process.interruptible(), ThreadPoolExecutor(work.jobs, thread_name_prefix="cell") as pool:
-        pending: dict[Future[FreshRecord], Cell] = {pool.submit(CellRun(work, cell).record): cell for cell in cells}
+        pending: dict[Future[FreshRecord], Cell] = {pool.submit(one.record): one.cell for one in runs}
         try:
             while pending:
                 # A time limit, since only then does the main thread see signals on every system.

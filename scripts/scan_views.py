@@ -1,4 +1,4 @@
-"""How a scan is shown: tables for people, JSON for machines."""
+"""How a scan is shown: tables for people, Markdown for issues, JSON for machines."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from scripts import scan, torchinfo
 from scripts.cells import python_key
 from scripts.footprint import human
 from scripts.scan import Entry, Scanned
+from scripts.text_layout import code
 from scripts.web import Web, shown
 
 SCHEMA: Final = 1
@@ -32,13 +34,37 @@ def show(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, 
     console = Console(highlight=False)
     for path in paths:
         entries = scan.history(scanned, path)
-        console.print(f"[bold]{escape(path)}[/]")
+        console.print(f"[bold]{escape(path)}[/]{escape(_sought(grep))}", soft_wrap=True)
         console.print(_table(entries, grep))
         _show_moved(console, entries)
         console.print()
     console.print(f"One wheel a release, for {platform}: {_pythons(scanned)}.", soft_wrap=True)
-    for problem in dict.fromkeys(f"{one.release}: {one.problem}" for one in scanned if one.problem):
+    for problem in _problems(scanned):
         console.print(f"[red]not read[/]  {escape(problem)}", soft_wrap=True)
+
+
+def markdown(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, platform: str) -> str:
+    """The same, to paste into an issue."""
+    blocks = []
+    for path in paths:
+        entries = scan.history(scanned, path)
+        heads = ["release", "commit", "CUDA", "sha256", "bytes", "file", *(["lines"] if grep is not None else [])]
+        rows = [heads, ["---:" if head == "bytes" else "---" for head in heads]]
+        rows += [[Text.from_markup(cell).plain for cell in _row(entry, grep)] for entry in entries]
+        blocks.append(f"#### {code(path)}" + (f", lines with {code(grep)}" if grep else ""))
+        blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        blocks.append("\n".join(f"- {_moved(*pair)}" for pair in scan.moved(entries)))
+    blocks.append(f"One wheel a release, for {platform}: {_pythons(scanned)}.")
+    blocks.append("\n".join(f"- not read: {code(problem)}" for problem in _problems(scanned)))
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _sought(grep: str | None) -> str:
+    return "" if grep is None else f", lines with {grep!r}"
+
+
+def _problems(scanned: Sequence[Scanned]) -> list[str]:
+    return list(dict.fromkeys(f"{one.release}: {one.problem}" for one in scanned if one.problem))
 
 
 def _table(entries: Sequence[Entry], grep: str | None) -> Table:
@@ -70,9 +96,13 @@ def _row(entry: Entry, grep: str | None) -> list[str]:
 
 
 def _show_moved(console: Console, entries: Sequence[Entry]) -> None:
-    for before, after in scan.moved(entries):
-        link = torchinfo.compare_link(before.torch, after.torch)
-        console.print(f"{before.release} → {after.release}  {link or 'no commits told'}", soft_wrap=True)
+    for pair in scan.moved(entries):
+        console.print(_moved(*pair), soft_wrap=True)
+
+
+def _moved(before: Scanned, after: Scanned) -> str:
+    link = torchinfo.compare_link(before.torch, after.torch)
+    return f"{before.release} → {after.release}  {link or 'no commits told'}"
 
 
 def _pythons(scanned: Sequence[Scanned]) -> str:

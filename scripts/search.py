@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -221,8 +220,3 @@ def _spread(unknown: Sequence[int], skipped: Sequence[int], number: int) -> tupl
         free = [place for place in usable if place not in chosen] or [p for p in unknown if p not in chosen]
         chosen.append(min(free, key=lambda place: (abs(rank[place] - middle), place)))
     return tuple(sorted(chosen))
-
-
-def most(count: int) -> int:
-    """Probes between the ends that one change among ``count`` candidates takes at most, without skips."""
-    return math.ceil(math.log2(count - 1)) if count > 1 else 0

@@ -18,7 +18,7 @@ from pypi_simple import DistributionPackage, ProjectPage
 
 from scripts import indexes, paths
 from scripts.records import write_atomically
-from scripts.web import Web, WebError
+from scripts.web import Web, WebError, shown
 from scripts.wheelfiles import WheelFile, is_wheel
 
 _log = logging.getLogger(__name__)
@@ -33,11 +33,14 @@ def wheels(web: Web, index: str, project: str = "torch", *, cache: Path | None =
     """The wheels of a project that an index lists, without those that were withdrawn.
 
     Raises:
-        WebError: the index is out of reach and was never read before, or has no such project.
+        WebError: the index is out of reach and was never read before, has no such project, or is no index.
     """
     url = f"{index.rstrip('/')}/{project}/"
     page = _page(web, url, (cache or paths.STATE / "wheels") / "pages")
-    packages = _parsed(page, project).packages
+    try:
+        packages = _parsed(page, project).packages
+    except (ValueError, KeyError, pypi_simple.UnsupportedRepoVersionError) as error:
+        raise WebError(f"{shown(url)}: that is no page of a package index ({error})") from error
     return [_wheel(p) for p in packages if not p.is_yanked and is_wheel(unquote(p.filename))]
 
 

@@ -33,6 +33,13 @@ _log = logging.getLogger(__name__)
 _END: Final = 4096
 
 
+class NotKeptError(WebError):
+    """A wheel without an address was asked for more than is kept of it."""
+
+    def __init__(self, wheel: WheelFile) -> None:
+        super().__init__(f"{wheel.filename}: nothing is known of where it is")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Member:
     """A file in a wheel, as its table of contents has it: bytes when unpacked, and CRC-32."""
@@ -73,12 +80,16 @@ class Reader:
 
     def _stand_in(self, wheel: WheelFile) -> str:
         """The identity of a wheel whose index gives no hash: where it is, and what the server says of it."""
+        if not wheel.url:
+            raise NotKeptError(wheel)
         headers = self.web.head(wheel.url).headers
         said = [headers.get(name, "") for name in ("ETag", "Last-Modified", "Content-Length")]
         return "unhashed-" + hashlib.sha256("\n".join([wheel.url, *said]).encode()).hexdigest()
 
     def _fetch(self, wheel: WheelFile, shelf: _Shelf, names: Collection[str]) -> Mapping[str, Member]:
         """Put a wheel's table of contents and some of its files on the shelf; returns the table."""
+        if not wheel.url:
+            raise NotKeptError(wheel)
         try:
             with self._whole(wheel) if self.download else self._in_parts(wheel, shelf) as archive:
                 contents = {i.filename: Member(size=i.file_size, crc=i.CRC) for i in archive.infolist()}

@@ -2,13 +2,17 @@
 
 The good end and the bad end are run first, then what lies between, halving it each time; what is recorded costs
 nothing. By default a cell is good if it shows what the good end shows, and bad if it shows what the bad end shows;
---expect, --message and --exception tell instead what one of the ends shows and the other doesn't, and --command
-decides by its exit code: 0 good, 125 skip, 1 to 127 bad, more stops.
+warnings count only where the ends differ in nothing else. --expect, --message and --exception tell instead what one
+of the ends shows and the other doesn't, and --command decides by its exit code: 0 good, 125 skip, 1 to 127 bad, more
+stops. What is neither good nor bad counts as --third says.
 
   nox -s bisect -- --observation scripted-call --good 1.9.1 --bad 2.15.0
   nox -s bisect -- --observation trace --good 2026-10-01 --bad 2026-11-20 --nightly --build cpu
   nox -s bisect -- --all --good 1.9.0 --bad 2.15.0
   nox -s bisect -- --good 2.0.0 --bad 2.5.1 --command '{python} check.py'
+
+What is found comes with the commits between and the lines of the wheels' files that explain it, as text, Markdown to
+paste into an issue, or JSON. An interrupted bisection is in .matrix/bisect: --resume goes on with it.
 
 Exit code 0: found. 1: the ends are alike or wrong. 4: what remains can't be decided.
 """
@@ -19,17 +23,17 @@ import argparse
 import json
 import logging
 import re
+import shlex
+import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import bisect_state, bisect_views, bisection, candidates, config, judging, machine
-from scripts.bisect_evidence import Explained, Explainer
+from scripts import bisect_json, bisect_log, bisect_state, bisect_views, candidates, config, machine
 from scripts.bisect_run import Bench
 from scripts.bisect_state import Question, State
 from scripts.bisection import Outcome
 from scripts.errors import Exit, UsageError
-from scripts.search import Answer, Ask
+from scripts.search import Answer
 from scripts.web import Web
 
 #: With --all, the longest behaviour that may be missed between two candidates that are alike has one fewer.
@@ -73,7 +77,10 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--message", type=_pattern, metavar="REGEX", help="what the message of one of the ends holds")
     group.add_argument("--exception", metavar="TYPE", help="what one of the ends raised, or a base of it")
     group.add_argument(
-        "--command", metavar="CMD", help="run this in each cell; {python}, {torch} and {cell} are filled in"
+        "--command",
+        type=_command,
+        metavar="CMD",
+        help="run this in each cell; {python}, {torch} and {cell} are filled in",
     )
     group.add_argument(
         "--third",
@@ -91,7 +98,11 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
 
 def _add_candidates(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--build", default="cpu", metavar="BUILD", help="the build to run (default: %(default)s)")
-    group.add_argument("--python", metavar="X.Y", help="only this Python (default: as the default selection has it)")
+    group.add_argument(
+        "--python",
+        metavar="X.Y",
+        help="only this Python (default: as the default selection has it, or where it is recorded)",
+    )
     channel = group.add_mutually_exclusive_group()
     channel.add_argument("--pre", action="store_true", help="also what the test channel has")
     channel.add_argument("--nightly", action="store_true", help="nightlies, by version or date")
@@ -105,10 +116,10 @@ def run(options: argparse.Namespace) -> Exit:
         bench = Bench(web=web, matrix=matrix, options=options)
         state = _begun(bench, options)
         if options.log:
-            return _show_log(state)
+            print("\n".join(bisect_log.log(state)))
+            return Exit.OK
         outcome = bench.run(state)
-        explained = _explained(web, bench, outcome, options)
-    _show(options.format, outcome, explained)
+    _show(options.format, outcome)
     return _exit(outcome)
 
 
@@ -122,6 +133,8 @@ def _begun(bench: Bench, options: argparse.Namespace) -> State:
         raise UsageError("--good and --bad are needed, unless --resume, --log or --replay names a bisection")
     question = _question(options)
     path = bisect_state.path_of(question)
+    if options.log and not path.exists():
+        raise UsageError("--log: this was never asked; without --log it is, and --log alone shows the last bisection")
     if options.log or (options.resume and path.exists()):
         return bisect_state.load(path)
     return bench.begin(question)
@@ -153,48 +166,24 @@ def _question(options: argparse.Namespace) -> Question:
         every_change=options.all,
         grain=(options.grain or _GRAIN) if options.all else None,
         repeat=options.repeat,
+        recorded=options.recorded,
     )
 
 
-def _explained(web: Web, bench: Bench, outcome: Outcome, options: argparse.Namespace) -> list[Explained]:
-    """Every finding with its evidence, unless none is wanted."""
-    if options.no_evidence:
-        return [Explained(finding=finding) for finding in outcome.findings]
-    explain = Explainer(web, bench.matrix.builds, download=options.download)
-    return [explain(finding) for finding in outcome.findings]
-
-
-def _show(how: str, outcome: Outcome, explained: Sequence[Explained]) -> None:
+def _show(how: str, outcome: Outcome) -> None:
     match how:
         case "json":
-            print(json.dumps(bisect_views.as_json(outcome, explained), indent=2))
+            print(json.dumps(bisect_json.as_json(outcome), indent=2))
         case "markdown":
-            print(bisect_views.markdown(outcome, explained), end="")
+            print(bisect_views.markdown(outcome), end="")
         case _:
-            print(bisect_views.text(outcome, explained), end="")
-
-
-def _show_log(state: State) -> Exit:
-    """The steps so far, in the order they were taken."""
-    question = state.question
-    what = ", ".join(question.observations) or question.command or "everything"
-    print(f"# {what}: good {question.good}, bad {question.bad}")
-    for step in state.steps:
-        names = question.observations or (None,)
-        said = "; ".join(judging.describe(step, name) for name in names)
-        print(f"{state.candidates[step.place].cell.id}  {step.origin}  {' '.join(said.split())}")
-    now = bisection.step(state, 1)
-    if isinstance(now, Ask):
-        print(f"# next: {', '.join(state.candidates[place].cell.id for place in now.candidates)}")
-    else:
-        print("# finished")
-    return Exit.OK
+            print(bisect_views.text(outcome, shutil.get_terminal_size().columns), end="")
 
 
 def _exit(outcome: Outcome) -> Exit:
     if (ends := outcome.wrong_ends) is not None:
         return Exit.INCONCLUSIVE if Answer.SKIP in {ends.first, ends.last} else Exit.UNEXPECTED
-    return Exit.OK if outcome.certain else Exit.INCONCLUSIVE
+    return Exit.OK if outcome.certain and outcome.told else Exit.INCONCLUSIVE
 
 
 def _positive(text: str) -> int:
@@ -208,4 +197,14 @@ def _pattern(text: str) -> str:
         re.compile(text)
     except re.error as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
+def _command(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command line: {error}") from None
+    if not words:
+        raise argparse.ArgumentTypeError("it names no program")
     return text

@@ -8,7 +8,10 @@ and what was read is kept in .matrix/wheels for good. A pattern's * goes across 
   nox -s scan -- torch/nn/utils/parametrize.py --diff 1.12.1 1.13.0
   nox -s scan -- "torch/jit/_*.py" --torch ">=2.9" --build cu130
 
-Exit code 4: no wheel could be read.
+What was read is read again from there: a second scan asks only for the index's page, and takes the last one where
+the index is out of reach.
+
+Exit code 3: the index can't be had, or gives no ranges of files (then --download). 4: no wheel could be read.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from scripts.cells import DEFAULT_BUILD, matches
 from scripts.commands.options import add_selecting
 from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
+from scripts.text_layout import fenced
 from scripts.web import Web
 from scripts.wheelfiles import WheelFile
 from scripts.wheels import Reader
@@ -48,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="such as linux-x86_64 (default: %(default)s)",
     )
     parser.add_argument("--download", action="store_true", help="fetch wheels whole, where a server gives no ranges")
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    parser.add_argument("--format", choices=["text", "markdown", "json"], default="text")
 
 
 def run(options: argparse.Namespace) -> Exit:
@@ -74,6 +78,8 @@ def _show(options: argparse.Namespace, index: str, scanned: Sequence[scan.Scanne
     elif options.format == "json":
         said = scan_views.as_json(scanned, paths, options.grep, index=index, platform=options.platform)
         print(json.dumps(said, indent=2))
+    elif options.format == "markdown":
+        print(scan_views.markdown(scanned, paths, options.grep, platform=options.platform), end="")
     else:
         scan_views.show(scanned, paths, options.grep, platform=options.platform)
 
@@ -86,6 +92,8 @@ def _show_diff(options: argparse.Namespace, scanned: Sequence[scan.Scanned], pat
     diffs = {} if before.problem or after.problem else {path: scan.diff(before, after, path) for path in paths}
     if options.format == "json":
         print(json.dumps({"schema": 1, "before": before.release, "after": after.release, "diffs": diffs}, indent=2))
+    elif options.format == "markdown":
+        print(fenced("".join(diffs.values()).rstrip("\n"), "diff"))
     else:
         scan_views.show_diff("".join(diffs.values()))
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from scripts import (
+    bisect_json,
+    bisect_log,
     bisect_state,
     bisect_views,
     bisection,
+    bridging,
     candidates,
     commandrun,
     config,
@@ -19,13 +26,16 @@ from scripts import (
     paths,
     probing,
     records,
+    reproducing,
+    search,
 )
-from scripts.bisect_evidence import Explained
 from scripts.bisect_state import Candidate, Question, State, Step
 from scripts.bisection import Outcome
 from scripts.candidates import Offer
 from scripts.cells import Cell
+from scripts.commands import bisect as command
 from scripts.errors import SchemaError, UsageError
+from scripts.explaining import Unexplained
 from scripts.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Torch
 from scripts.search import Answer, WrongEnds
 from scripts.workshop import Options
@@ -81,7 +91,11 @@ def run(
         ]
 
     state = State(question=asked, candidates=tuple(tested))
-    return bisection.run(state, probe, lambda _: None, width=width), ran
+    return bisection.run(state, probe, lambda *_: None, width=width), ran
+
+
+def text(outcome: Outcome, width: int = 120) -> str:
+    return bisect_views.text(outcome, width)
 
 
 def pairs(outcome: Outcome) -> list[tuple[str, str]]:
@@ -115,7 +129,7 @@ def test_alike_or_unavailable_ends_are_told_and_nothing_else_is_run() -> None:
     assert len(ran) == 2
     outcome, ran = run(messages("2.7.0", _11=None))
     assert outcome.wrong_ends == WrongEnds(first=Answer.GOOD, last=Answer.SKIP)
-    assert "can't be told" in bisect_views.text(outcome, [])
+    assert "an end shows nothing" in text(outcome)
 
 
 def test_a_third_behaviour_is_told_and_counts_as_asked() -> None:
@@ -124,8 +138,8 @@ def test_a_third_behaviour_is_told_and_counts_as_asked() -> None:
     assert pairs(outcome) == [("2.4.0", "2.7.0")]
     assert not outcome.certain
     assert [s.record.cell.torch for s in outcome.third if s.record] == ["2.5.0", "2.6.0"]
-    shown = bisect_views.text(outcome, [Explained(finding=one) for one in outcome.findings])
-    assert "2.5.0 is neither: raised builtins.RuntimeError: something else; it counts as skip" in shown
+    shown = text(outcome)
+    assert "2.5.0 to 2.6.0 (2 candidates) neither: RuntimeError 'something else'; counted as skip" in shown
     assert "any of 2.5.0, 2.6.0, 2.7.0" in shown
     assert pairs(run(said, question(third="bad"))[0]) == [("2.4.0", "2.5.0")]
     assert pairs(run(said, question(third="good"))[0]) == [("2.6.0", "2.7.0")]
@@ -134,7 +148,7 @@ def test_a_third_behaviour_is_told_and_counts_as_asked() -> None:
 def test_what_can_not_be_had_is_skipped_and_told() -> None:
     outcome, _ = run(messages("2.7.0", _6=None))
     assert pairs(outcome) == [("2.5.0", "2.7.0")]
-    assert "unavailable: no wheel" in bisect_views.text(outcome, [])
+    assert "unavailable: no wheel" in text(outcome)
 
 
 def test_every_change_of_every_observation() -> None:
@@ -151,7 +165,7 @@ def test_flips_are_found_as_far_as_the_grain_says() -> None:
     assert pairs(outcome) == both
     assert len(ran) < len(RELEASES)
     assert pairs(run(said, question(every_change=True))[0]) == []
-    assert "fewer than 3 candidates" in bisect_views.text(outcome, [])
+    assert "fewer than 3 candidates" in text(outcome)
 
 
 def test_an_observation_that_is_not_there_names_those_that_are() -> None:
@@ -166,14 +180,18 @@ def test_tests_can_be_asked_about_too() -> None:
 # --- bridges -----------------------------------------------------------------------------------------------------
 
 
-def bridged(on_other: str | None, has: Sequence[str] = ("3.9", "3.11")) -> bisection.Finding:
+def bridged(
+    on_other: str | None, has: Sequence[str] = ("3.9", "3.11"), known: bridging.Known | None = None
+) -> bisection.Finding:
     pythons = {release: "3.9" if int(release.split(".")[1]) < 7 else "3.11" for release in RELEASES}
     outcome, _ = run(messages("2.7.0"), pythons=pythons)
 
     def probe(wanted: Sequence[tuple[int, Candidate]]) -> list[Step]:
         return [Step(place=p, record=record(c.torch, on_other, python=c.python), origin="run") for p, c in wanted]
 
-    return bisection.bridged(outcome.state, outcome.findings[0], probe, lambda _: has)
+    return bridging.bridged(
+        outcome.state, outcome.findings[0], probe=probe, known=known or (lambda *_: None), pythons=lambda _: has
+    )
 
 
 def test_a_change_between_two_pythons_is_bridged() -> None:
@@ -195,7 +213,23 @@ def test_no_bridge_is_run_on_one_python() -> None:
     def never(wanted: object) -> list[Step]:
         raise AssertionError(wanted)
 
-    assert bisection.bridged(outcome.state, outcome.findings[0], never, lambda _: ["3.9"]).bridge is None
+    finding = bridging.bridged(
+        outcome.state, outcome.findings[0], probe=never, known=lambda *_: None, pythons=lambda _: ["3.9"]
+    )
+    assert finding.bridge is None
+
+
+def test_a_bridge_that_is_recorded_costs_nothing() -> None:
+    """Another release of the same behaviour bridges as well as the one at the change."""
+
+    def known(place: int, candidate: Candidate) -> Step | None:
+        if candidate.cell.id != "2.9.0-cpu-py3.9":
+            return None
+        return Step(place=place, record=record("2.9.0", NEW, python="3.9"), origin="recorded")
+
+    bridge = bridged("never asked", known=known).bridge
+    assert bridge is not None
+    assert (bridge.candidate.cell.id, bridge.proves, bridge.step.origin) == ("2.9.0-cpu-py3.9", True, "recorded")
 
 
 # --- candidates --------------------------------------------------------------------------------------------------
@@ -243,6 +277,17 @@ def test_the_interpreter_follows_the_release() -> None:
     assert [c.problem is None for c in fixed] == [True, True, False, True]
 
 
+def test_a_candidate_takes_the_python_on_which_it_is_recorded() -> None:
+    known = {"2.0.0-cpu-py3.9", "2.1.0-cpu-py3.11", "2.1.0-cpu-py3.9"}
+    tested = [
+        candidates.where_recorded(MATRIX, Candidate(torch=torch, build="cpu", python="3.11"), lambda c: c.id in known)
+        for torch in ("2.0.0", "2.1.0", "2.2.0")
+    ]
+    assert [candidate.python for candidate in tested] == ["3.9", "3.11", "3.11"]
+    only = [candidates.only_recorded(candidate, lambda c: c.id in known).problem for candidate in tested]
+    assert only == [None, None, "no record"]
+
+
 def test_channels_are_builds_beside_those_with_an_index() -> None:
     builds = candidates.with_channels(MATRIX).builds
     assert builds["nightly.cpu"].index == "https://download.pytorch.org/whl/nightly/cpu"
@@ -272,8 +317,8 @@ class Runner:
 
 
 def prober(runner: Runner, asked: Question | None = None, **changes: object) -> probing.Prober:
-    def command(cell: Cell) -> tuple[Record, int | None]:
-        return fresh(record(cell.torch, OLD)), 7
+    def command(cells: Sequence[Cell], options: Options) -> dict[Cell, tuple[Record, int | None]]:
+        return {cell: (fresh(record(cell.torch, OLD)), 7) for cell in cells}
 
     plain: dict[str, object] = {"recorded": lambda _: None, "run": runner, "command": command, "options": Options()}
     return probing.Prober(question=asked or question(), **{**plain, **changes})  # type: ignore[arg-type]
@@ -300,7 +345,7 @@ def test_recorded_cells_cost_nothing() -> None:
 def test_repeated_runs_that_disagree_are_flaky() -> None:
     runner = Runner(_0=[OLD, OLD, OLD], _1=[OLD, NEW, OLD], _2=[OLD, None, OLD])
     steps = prober(runner, question(repeat=3))(wanted("2.0.0", "2.1.0", "2.2.0"))
-    assert [step.flaky for step in steps] == [False, True, False]
+    assert [step.flaky for step in steps] == [(), ("trace",), ()]
     assert [again for torch, again in runner.ran if torch == "2.0.0"] == [False, True, True]
     assert judging.answers(question(), {step.place: step for step in steps}, 3)[1] is Answer.SKIP
 
@@ -355,7 +400,7 @@ def test_an_interrupted_bisection_goes_on_the_same_way(tmp_path: Path, monkeypat
         def probe(wanted: Sequence[tuple[int, Candidate]]) -> list[Step]:
             return [whole.state.by_place[place] for place, _ in wanted]
 
-        assert bisection.run(again, probe, lambda _: None).state == whole.state
+        assert bisection.run(again, probe, lambda *_: None).state == whole.state
 
 
 def test_a_state_that_can_not_be_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,21 +423,163 @@ def test_questions_have_names_of_their_own() -> None:
 
 def test_the_end_is_shown_to_people_and_machines() -> None:
     outcome, _ = run(messages("2.7.0"))
-    explained = [Explained(finding=one, problem="no network") for one in outcome.findings]
-    shown = bisect_views.text(outcome, explained)
-    assert "last good  2.6.0  (cpu, Python 3.11, commit 2.6.00000000; run)" in shown
-    assert "raised builtins.RuntimeError: old failure" in shown
+    findings = [dataclasses.replace(one, evidence=Unexplained(why="no network")) for one in outcome.findings]
+    outcome = dataclasses.replace(outcome, findings=tuple(findings))
+    shown = text(outcome)
+    assert shown.startswith("trace changed between torch 2.6.0 and 2.7.0\n")
+    rows = {line.split("  ")[0]: re.split(r"  +", line)[1:] for line in shown.splitlines()}
+    assert rows["cell"] == ["2.6.0-cpu-py3.11", "2.7.0-cpu-py3.11"]
+    assert rows["torch"] == ["2.6.0, commit 2.6.00000000", "2.7.0, commit 2.7.00000000"]
+    assert rows["message"] == [OLD, NEW]
+    assert rows["evidence"] == ["none: no network"]
     assert "/compare/2.6.00000000...2.7.00000000" in shown
-    assert "nox -s bisect -- --observation trace --good 2.6.0 --bad 2.7.0 --build cpu --fresh" in shown
-    said = json.loads(json.dumps(bisect_views.as_json(outcome, explained)))
+    assert "nox -s bisect -- --observation trace --good 2.6.0 --bad 2.7.0 --build cpu --python 3.11 --fresh" in shown
+    said = json.loads(json.dumps(bisect_json.as_json(outcome)))
     assert (said["schema"], said["certain"], said["wrong_ends"]) == (1, True, None)
     assert said["findings"][0]["before"]["cell"] == "2.6.0-cpu-py3.11"
+    assert said["findings"][0]["before"]["signatures"]["trace"]["message"] == OLD
     assert said["findings"][0]["suspects"] == ["2.7.0"]
+    assert said["findings"][0]["evidence"] == {"problem": "no network"}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_can_be_broken_into_lines_is(width: int) -> None:
+    said = messages("2.7.0", _5="a behaviour of its own " * 20)
+    outcome, _ = run({**said, "2.11.0": "new " * 40} | {f"2.{minor}.0": "new " * 40 for minor in range(7, 12)})
+    for line in text(outcome, width).splitlines():
+        assert len(line) <= width or "https://" in line or line.startswith("reproduce")
 
 
 def test_hostile_messages_stay_within_their_code_block() -> None:
     outcome, _ = run({**messages("2.7.0"), "2.11.0": NEW} | {"2.0.0": "```\n# <script>", "2.1.0": "```\n# <script>"})
-    shown = bisect_views.markdown(outcome, [Explained(finding=one) for one in outcome.findings])
+    shown = bisect_views.markdown(outcome)
     fences = [line for line in shown.splitlines() if line.startswith("```")]
     assert len(fences) % 2 == 0
     assert "\n# <script>" not in shown
+
+
+def test_every_change_is_shown_by_place() -> None:
+    said = messages("2.7.0", _10="third", _11="third")
+    outcome, _ = run(said, question(observations=(), every_change=True))
+    shown = text(outcome)
+    assert shown.startswith("2 changes, at 2 places\n\n2.6.0 → 2.7.0\n\ntrace ")
+    assert "nox -s bisect -- --all --good 2.9.0 --bad 2.10.0 --build cpu --python 3.11 --fresh" in shown
+    assert "#### torch 2.9.0 → 2.10.0" in bisect_views.markdown(outcome)
+
+
+def test_the_command_that_reproduces_asks_the_same_of_both_sides() -> None:
+    asked = question(message="-new 'x'", third="bad", repeat=3, python="3.11")
+    state = State(question=asked, candidates=tuple(Candidate(torch=r, build="cpu", python="3.11") for r in RELEASES))
+    finding = bisection.Finding(
+        observation="trace",
+        change=search.Change(before=3, after=4),
+        before=Step(place=3, origin="run", record=record("2.3.0", OLD)),
+        after=Step(place=4, origin="run", record=record("2.4.0", NEW)),
+    )
+    options = argparse.ArgumentParser()
+    command.add_arguments(options)
+    words = shlex.split(reproducing.command(state, finding))
+    again = command._question(options.parse_args(words[words.index("--") + 1 :]))
+    assert again == asked.model_copy(update={"good": "2.3.0", "bad": "2.4.0"})
+
+
+def test_where_another_build_stood_in_that_one_is_asked_for() -> None:
+    stood_in = record("2.3.0", OLD).model_copy(
+        update={"wheel": records.Wheel(filename="torch.whl", sha256="a", index="default")}
+    )
+    step = Step(place=0, origin="run", record=stood_in)
+    finding = bisection.Finding(observation="trace", change=search.Change(before=0, after=1), before=step, after=step)
+    state = State(question=question(), candidates=tuple(c for _, c in wanted("2.0.0", "2.1.0")))
+    assert "--build default" in reproducing.command(state, finding)
+
+
+def test_the_log_tells_each_step_and_what_comes_next() -> None:
+    whole, _ = run(messages("2.7.0", _6="something else"))
+    begun = whole.state.model_copy(update={"steps": whole.state.steps[:3]})
+    assert bisect_log.log(begun) == [
+        f"# trace: good 2.0.0, bad 2.11.0, build cpu, {PLATFORM}",
+        "2.0.0-cpu-py3.11  good  RuntimeError 'old failure'  (run)",
+        "2.11.0-cpu-py3.11  bad  RuntimeError 'new failure'  (run)",
+        "2.6.0-cpu-py3.11  third  RuntimeError 'something else'  (run)",
+        "# next: 2.5.0-cpu-py3.11",
+    ]
+    assert bisect_log.log(whole.state)[-1] == "# finished"
+
+
+def test_each_round_tells_what_it_brought_and_what_is_left() -> None:
+    told: list[str] = []
+    said = messages("2.7.0", _6="something else")
+    tested = tuple(Candidate(torch=release, build="cpu", python="3.11") for release in said)
+
+    def probe(wanted: Sequence[tuple[int, Candidate]]) -> list[Step]:
+        return [Step(place=place, record=record(c.torch, said[c.torch]), origin="run") for place, c in wanted]
+
+    def keep(state: State, new: Sequence[Step]) -> None:
+        told.extend(bisect_log.news(state, new))
+
+    bisection.run(State(question=question(), candidates=tested), probe, keep)
+    assert "10 candidates left between 2.0.0 and 2.11.0, about 4 more to probe" in told
+    assert sum(line.startswith("warning: what is neither") for line in told) == 1
+
+
+# --- warnings ----------------------------------------------------------------------------------------------------
+
+
+def warned(torch: str, message: str, *warnings: str) -> Record:
+    plain = record(torch, message)
+    said = tuple(records.Warned(category="builtins.FutureWarning", message=text) for text in warnings)
+    seen = plain.observations["trace"].model_copy(update={"warnings": said})
+    return plain.model_copy(update={"observations": {"trace": seen}})
+
+
+def compared(*showing: Record) -> list[Answer]:
+    steps = {place: Step(place=place, record=one, origin="run") for place, one in enumerate(showing)}
+    return [answer for _, answer in sorted(judging.answers(question(), steps, len(showing)).items())]
+
+
+def test_warnings_decide_only_where_nothing_else_does() -> None:
+    """A deprecation that comes later is no third behaviour of an error that changed."""
+    good, bad = Answer.GOOD, Answer.BAD
+    old, new = warned("2.0.0", OLD), warned("2.1.0", NEW)
+    deprecated = warned("2.2.0", NEW, "deprecated")
+    assert compared(old, new, deprecated) == [good, bad, bad]
+    assert compared(old, warned("2.1.0", OLD, "x"), new) == [good, good, bad]
+    assert compared(new, new, deprecated) == [good, good, bad]
+    assert compared(new, warned("2.1.0", NEW, "x"), deprecated) == [good, Answer.THIRD, bad]
+
+
+def test_every_change_sees_warnings_too() -> None:
+    said = [warned("2.0.0", OLD), warned("2.1.0", NEW), warned("2.2.0", NEW, "deprecated")]
+    tested = tuple(Candidate(torch=one.cell.torch, build="cpu", python="3.11") for one in said)
+    steps = tuple(Step(place=place, record=one, origin="recorded") for place, one in enumerate(said))
+    state = State(question=question(every_change=True, grain=1), candidates=tested, steps=steps)
+    outcome = bisection.run(state, lambda _: [], lambda *_: None)
+    assert pairs(outcome) == [("2.0.0", "2.1.0"), ("2.1.0", "2.2.0")]
+
+
+# --- nothing to go by --------------------------------------------------------------------------------------------
+
+
+def test_ends_without_a_record_still_leave_every_change_between_to_find() -> None:
+    outcome, _ = run(messages("2.7.0", _0=None, _11=None), question(observations=(), every_change=True, grain=1))
+    assert pairs(outcome) == [("2.6.0", "2.7.0")]
+    nothing, ran = run(dict.fromkeys(RELEASES, None), question(observations=(), every_change=True))
+    assert (pairs(nothing), nothing.told, len(ran)) == ([], False, len(RELEASES))
+
+
+def test_a_crash_at_the_import_that_comes_and_goes_is_flaky() -> None:
+    crashed = Record(
+        cell=record("2.0.0", OLD).cell,
+        status="crashed",
+        reason=Reason(stage="import", kind="signal", message="SIGSEGV"),
+    )
+    runs = [{record("2.0.0", OLD).cell.cell: one} for one in (crashed, record("2.0.0", OLD), crashed)]
+    prober = probing.Prober(
+        question=question(repeat=3),
+        recorded=lambda _: None,
+        run=lambda *_: {cell: fresh(one) for cell, one in runs.pop().items()},
+        command=lambda *_: {},
+        options=Options(),
+    )
+    (step,) = prober(wanted("2.0.0"))
+    assert step.flaky == ("trace",)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from scripts import evidence, scan, scan_views, torchinfo
+from scripts import evidence, scan, scan_views, source_search, torchinfo
 from scripts.errors import UsageError
 from scripts.evidence import Needles
 from scripts.records import Frame, Observation, Torch, Warned
@@ -138,6 +138,16 @@ def test_the_table_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monke
     assert "compare/0123456789ab...0123456789ab" in shown
 
 
+def test_markdown_is_a_table_whatever_is_sought() -> None:
+    shown = scan_views.markdown(scanned(WHEELS), [PATH], "`two` |", platform="linux-x86_64")
+    lines = shown.splitlines()
+    assert lines[0] == f"#### `{PATH}`, lines with `'two' |`"
+    table = [line for line in lines if line.startswith("|")]
+    assert {line.count("|") for line in table} == {8}
+    assert "| 1.11.0 | 0123456789ab | - | " in shown
+    assert "- not read: `1.10.0: broken off`" in lines
+
+
 # --- torch/version.py --------------------------------------------------------------------------------------------
 
 
@@ -223,17 +233,56 @@ def test_raising_lines_and_functions_count_where_no_text_does() -> None:
 def test_a_change_without_any_sign_of_the_message_is_said_to_be_one() -> None:
     result = found({PATH: BEFORE}, {PATH: AFTER}, Needles(messages=("boom",)), Needles())
     assert (result.differing, result.hunks) == ((PATH,), ())
-    assert "no changed line holds the message" in result.summary
+    assert "no changed line holds what was seen" in result.summary
 
 
 def test_where_nothing_looked_at_differs_the_cause_lies_elsewhere() -> None:
-    near = {"torch/jit/_script.py": b"new", "torch/nn/x.pyi": b"new", "torch/fx/a.py": b"new"}
+    near = {"torch/jit/_builtins.py": b"new", "torch/nn/x.pyi": b"new", "torch/fx/a.py": b"new"}
     result = found({PATH: AFTER}, {PATH: AFTER, **near}, Needles(messages=(MESSAGE,)), Needles())
     assert result.differing == ()
-    assert result.elsewhere == ("torch/jit/_script.py",)
-    assert "elsewhere" in result.summary
+    assert result.elsewhere == ("torch/jit/_builtins.py",)
+    assert result.summary.endswith(
+        "lies elsewhere, in compiled code or in 1 other changed file of torch/jit and torch/nn"
+    )
     nothing = found({PATH: AFTER}, {PATH: AFTER}, Needles(), Needles())
-    assert "compiled code" in nothing.summary
+    assert nothing.summary.endswith("the cause lies elsewhere, in compiled code")
+
+
+def test_where_the_hunks_leave_doubt_other_changed_files_are_told_too() -> None:
+    near = {"torch/jit/_builtins.py": b"new"}
+    doubtful = found({PATH: BEFORE}, {PATH: AFTER, **near}, Needles(functions=frozenset({"get"})), Needles())
+    assert [hunk.why for hunk in doubtful.shown] == ["function"]
+    assert doubtful.elsewhere == ("torch/jit/_builtins.py",)
+    sure = found({PATH: BEFORE}, {PATH: AFTER, **near}, Needles(messages=(MESSAGE,)), Needles())
+    assert sure.elsewhere == ()
+
+
+def test_a_warning_of_another_category_is_found_by_its_name() -> None:
+    source = b"""def trace():
+    warnings.warn("`torch.jit.trace` is deprecated. Please switch to `torch.compile`.", %s)
+"""
+    text = "`torch.jit.trace` is deprecated. Please switch to `torch.compile`."
+    old, new = (
+        Observation(outcome="returned", warnings=(Warned(category=f"builtins.{name}", message=text),))
+        for name in ("DeprecationWarning", "FutureWarning")
+    )
+    file = "torch/jit/_trace.py"
+    sides = {file: source % b"DeprecationWarning"}, {file: source % b"FutureWarning"}
+    result = found(*sides, Needles.of(new, old), Needles.of(old, new))
+    assert (result.hunks[0].line, result.hunks[0].side) == (2, "after")
+    assert "FutureWarning" in result.summary
+
+
+def test_lines_where_the_same_stands_are_told_together() -> None:
+    after = BEFORE.replace(b"return", b"raise ValueError('no more of this')\n    return")
+    padding = b"\n" * 20
+    result = found(
+        {PATH: BEFORE + padding + BEFORE},
+        {PATH: after + padding + after},
+        Needles(messages=("no more of this",)),
+        Needles(),
+    )
+    assert result.summary == f"{PATH}:3,33: raise ValueError('no more of this')"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +298,7 @@ def test_where_nothing_looked_at_differs_the_cause_lies_elsewhere() -> None:
     ],
 )
 def test_texts_of_the_source_that_make_a_message(source: str, message: str, lines: list[int]) -> None:
-    assert evidence.literal_lines(source.encode(), [message]) == lines
+    assert source_search.literal_lines(source.encode(), [message]) == lines
 
 
 def test_needles_are_what_an_observation_names_within_torch() -> None:
@@ -262,8 +311,20 @@ def test_needles_are_what_an_observation_names_within_torch() -> None:
     needles = Needles.of(Observation(outcome="raised", message=MESSAGE, frames=frames, warnings=warned))
     assert needles.files == (PATH, "torch/jit/_trace.py")
     assert needles.messages == (MESSAGE, "deprecated")
-    assert needles.functions == {"get", "trace"}
+    assert needles.functions == {"get"}
+    assert needles.lines == {(PATH, 3)}
     assert Needles.of(None) == Needles()
+
+
+def test_what_both_sides_show_explains_no_change() -> None:
+    frames = (Frame(file=PATH, line=3, function="get"),)
+    deprecated = Warned(category="builtins.FutureWarning", message="deprecated")
+    old = Observation(outcome="raised", exception="builtins.RuntimeError", message=MESSAGE, frames=frames)
+    new = old.model_copy(update={"warnings": (deprecated,)})
+    assert Needles.of(new, old) == Needles(
+        messages=("deprecated",), categories=frozenset({"FutureWarning"}), files=(PATH,)
+    )
+    assert Needles.of(old, new) == Needles(files=(PATH,))
 
 
 def test_a_long_hunk_is_cut_to_what_is_around_the_line() -> None:

@@ -57,6 +57,11 @@ def brute(history: Sequence[object], skip: object = SKIP) -> list[Change]:
     return [Change(before=a, after=b) for a, b in pairwise(places) if history[a] != history[b]]
 
 
+def most(count: int) -> int:
+    """Probes between the ends that one change among ``count`` candidates takes at most, without skips."""
+    return math.ceil(math.log2(count - 1))
+
+
 def read(text: str) -> list[Answer]:
     return [LETTERS[letter] for letter in text]
 
@@ -86,7 +91,7 @@ def test_one_change_is_found_as_by_looking_at_everything(history: list[Answer]) 
 @given(one_change(skips=False), st.integers(1, 8))
 def test_without_skips_probes_and_rounds_are_as_few_as_can_be(history: list[Answer], width: int) -> None:
     _, single = bisect(history)
-    assert len(single.asked) - 2 <= search.most(len(history)) == math.ceil(math.log2(len(history) - 1))
+    assert len(single.asked) - 2 <= most(len(history)) == search.rounds(len(history) - 2, 1)
     _, several = bisect(history, width=width)
     rounds_for_ends = 1 if width > 1 else 2
     assert len(several.rounds) - rounds_for_ends <= search.rounds(len(history) - 2, width)
@@ -98,7 +103,7 @@ def test_without_skips_probes_and_rounds_are_as_few_as_can_be(history: list[Answ
 def test_each_skip_costs_little_more_than_itself(history: list[Answer]) -> None:
     _, prober = bisect(history)
     met = sum(history[place] is SKIPPED for place in prober.asked)
-    assert len(prober.asked) - 2 <= search.most(len(history)) + 2 * met
+    assert len(prober.asked) - 2 <= most(len(history)) + 2 * met
 
 
 def test_thirty_eight_releases_take_the_ends_and_six_between() -> None:
@@ -154,6 +159,61 @@ def test_flaky_answers_end_at_neighbours_that_said_good_and_bad(middle: list[str
     found, prober = bisect(flaky)
     assert isinstance(found, Found)
     assert {found.change.before, found.change.after} <= set(prober.asked)
+
+
+@given(middles, st.randoms(use_true_random=False), st.integers(1, 4), st.data())
+def test_ties_are_decided_the_same_way_in_whatever_order_the_answers_came(
+    middle: list[str], random: object, width: int, data: st.DataObject
+) -> None:
+    history = read("g" + "".join(middle) + "b")
+    places = data.draw(st.sets(st.integers(0, len(history) - 1)))
+    shuffled = list(places)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    steps = [
+        search.bisect(len(history), {place: history[place] for place in order}, width=width)
+        for order in (sorted(places), shuffled)
+    ]
+    assert steps[0] == steps[1]
+    every = [
+        search.find_all(len(history), {place: history[place] for place in order}, width=width, grain=2)
+        for order in (sorted(places), shuffled)
+    ]
+    assert every[0] == every[1]
+
+
+@given(st.integers(2, 80), st.integers(0, 78), st.integers(1, 79))
+def test_each_probe_halves_what_is_left_and_the_earlier_of_two_is_taken(count: int, good: int, bad: int) -> None:
+    good, bad = min(good, count - 2), min(max(bad, min(good, count - 2) + 1), count - 1)
+    step = search.bisect(count, {0: GOOD, good: GOOD, bad: BAD, count - 1: BAD})
+    if bad - good == 1:
+        assert step == Found(change=Change(before=good, after=bad))
+    else:
+        assert isinstance(step, Ask)
+        (place,) = step.candidates
+        # What is left on the worse side is as little as any choice could leave.
+        assert max(place - good - 1, bad - place - 1) == (bad - good - 1) // 2
+
+
+@given(one_change(skips=False), st.data())
+def test_what_is_known_never_makes_a_search_longer(history: list[Answer], data: st.DataObject) -> None:
+    known = data.draw(st.sets(st.integers(0, len(history) - 1)))
+    _, prober = bisect(history, {place: history[place] for place in known})
+    assert len(prober.asked) <= 2 + most(len(history))
+
+
+@given(one_change(), st.data())
+def test_what_repeated_runs_disagreed_on_hides_no_more_than_itself(history: list[Answer], data: st.DataObject) -> None:
+    """A flaky candidate is skipped: the change is then where it is, or the flaky ones are among the suspects."""
+    inner = st.sets(st.integers(1, max(1, len(history) - 2)), max_size=5)
+    flaky = data.draw(inner) if len(history) > 2 else set()
+    seen = [SKIPPED if place in flaky else answer for place, answer in enumerate(history)]
+    found, _ = bisect(seen)
+    assert isinstance(found, Found)
+    (true,) = brute(history, SKIPPED)
+    assert found.change.before <= true.before < true.after <= found.change.after
+    assert set(range(found.change.before + 1, found.change.after)) <= flaky | {
+        place for place, answer in enumerate(history) if answer is SKIPPED
+    }
 
 
 @pytest.mark.parametrize(
@@ -231,7 +291,7 @@ def test_behaviours_that_never_return_are_all_found(history: list[object], width
     changes, prober = find_all(history, width=width)
     assert changes == brute(history)
     if width == 1:
-        per_change = max(1, search.most(max(2, len(history))))
+        per_change = max(1, most(max(2, len(history))))
         assert len(prober.asked) - 2 <= max(1, len(changes)) * per_change
 
 
@@ -246,6 +306,14 @@ def test_a_coarser_grain_takes_fewer_probes(history: list[object]) -> None:
     fine, coarse = find_all(history, grain=1)[1], find_all(history, grain=8)[1]
     assert len(fine.asked) == len(history)
     assert len(coarse.asked) <= len(fine.asked)
+
+
+@given(in_runs(shortest=1, distinct=False), st.integers(1, 8))
+def test_the_probes_of_a_search_for_all_are_bounded(history: list[object], grain: int) -> None:
+    changes, prober = find_all(history, grain=grain)
+    count = len(history)
+    assert len(prober.asked) <= count
+    assert len(prober.asked) <= 2 + 2 * count / grain + len(changes) * max(1, most(max(2, count)))
 
 
 def test_alike_ends_without_a_grain_cost_two_probes() -> None:

@@ -1,0 +1,214 @@
+"""Evidence for two records: from the index the first time, from what is kept ever after, and never an exception."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from scripts import evidence_views, paths
+from scripts.config import Build
+from scripts.evidence import Evidence
+from scripts.explaining import Explainer, Unexplained
+from scripts.records import CellKey, Observation, Record, Torch, Wheel
+from scripts.timeline import timelines
+from scripts.web import Web
+
+BASE = "https://index.example/whl/cpu"
+PATH = "torch/nn/utils/parametrize.py"
+MESSAGE = "Cannot trace a model while caching parametrizations."
+BUILDS = {"cpu": Build(releases=">=0", index=BASE)}
+
+
+def wheel_of(release: str, source: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("torch/version.py", f"__version__ = '{release}'\ngit_version = '{release:0<40}'\n")
+        archive.writestr(PATH, source)
+    return buffer.getvalue()
+
+
+WHEELS = {
+    "1.9.1": wheel_of("1.9.1", "x = 1\n"),
+    "1.10.0": wheel_of("1.10.0", f"x = 1\nraise RuntimeError('{MESSAGE}')\n"),
+}
+
+
+def filename(release: str) -> str:
+    return f"torch-{release}-cp39-cp39-linux_x86_64.whl"
+
+
+def record(release: str, *, message: str | None = None, wheel: bool = True, sha256: str | None = None) -> Record:
+    known = Wheel(
+        filename=filename(release),
+        sha256=sha256 or hashlib.sha256(WHEELS.get(release, b"")).hexdigest(),
+        index="cpu",
+    )
+    seen = Observation(outcome="raised", message=message) if message else Observation(outcome="returned")
+    return Record(
+        cell=CellKey(torch=release, build="cpu", python="3.9", platform="linux-x86_64"),
+        status="recorded",
+        wheel=known if wheel else None,
+        torch=Torch(version=release),
+        observations={
+            "trace": seen,
+            "traced-call": Observation(outcome="blocked", blocked_by="trace") if message else seen,
+        },
+    )
+
+
+BEFORE, AFTER = record("1.9.1"), record("1.10.0", message=MESSAGE)
+
+
+class Index:
+    """An index in memory; requests are counted."""
+
+    def __init__(self, wheels: Mapping[str, bytes]) -> None:
+        self.files = {f"{BASE}/{filename(release)}": content for release, content in wheels.items()}
+        links = (
+            f'<a href="{url}#sha256={hashlib.sha256(content).hexdigest()}">{url.rpartition("/")[2]}</a>'
+            for url, content in self.files.items()
+        )
+        self.files[f"{BASE}/torch/"] = f"<html><body>{''.join(links)}</body></html>".encode()
+        self.asked: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(str(request.url))
+        content = self.files.get(str(request.url))
+        if content is None:
+            return httpx.Response(404)
+        wanted = request.headers.get("Range")
+        if wanted is None:
+            return httpx.Response(200, content=content, headers={"Content-Type": "text/html"})
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        start = int(first) if first else max(0, len(content) - int(last))
+        stop = int(last) + 1 if first and last else len(content)
+        told = {"Content-Range": f"bytes {start}-{min(stop, len(content)) - 1}/{len(content)}"}
+        return httpx.Response(206, content=content[start:stop], headers=told)
+
+    def web(self) -> Web:
+        return Web(httpx.MockTransport(self))
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    for method in (Web._get, Web._range):
+        monkeypatch.setattr(method.retry, "sleep", lambda _: None)
+
+
+@pytest.fixture
+def broken() -> Iterator[Web]:
+    """No network: every connection is refused at once."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.UnsupportedProtocol(f"no way to {request.url.host}")
+
+    with Web(httpx.MockTransport(refuse)) as web:
+        yield web
+
+
+def test_evidence_of_two_records_in_either_order() -> None:
+    with Index(WHEELS).web() as web:
+        explain = Explainer(web, BUILDS)
+        found = explain.evidence_of(BEFORE, AFTER, "trace")
+        assert isinstance(found, Evidence)
+        assert found.summary == f"{PATH}:2: raise RuntimeError('{MESSAGE}')"
+        assert explain.evidence_of(AFTER, BEFORE, "trace") is found
+
+
+def test_every_change_point_of_a_timeline_has_its_evidence() -> None:
+    records = [AFTER, record("1.9.1", wheel=False).model_copy(update={"cell": _on("3.8")}), BEFORE]
+    changes = [change for timeline in timelines(records) for change in timeline.changes]
+    assert {change.name for change in changes} == {"trace", "traced-call"}
+    with Index(WHEELS).web() as web:
+        explain = Explainer(web, BUILDS)
+        for change in changes:
+            found = explain.evidence_for(change, records)
+            assert isinstance(found, Evidence)
+            assert MESSAGE in found.summary
+        missing = explain.evidence_for(changes[0], [AFTER])
+    assert missing == Unexplained(why="1.9.1 has no record that shows it")
+
+
+def _on(python: str) -> CellKey:
+    return BEFORE.cell.model_copy(update={"python": python})
+
+
+def test_what_was_blocked_is_explained_by_what_blocked_it() -> None:
+    with Index(WHEELS).web() as web:
+        found = Explainer(web, BUILDS).evidence_of(BEFORE, AFTER, "traced-call")
+    assert isinstance(found, Evidence)
+    assert MESSAGE in found.summary
+
+
+def test_what_was_read_once_needs_no_network(broken: Web) -> None:
+    with Index(WHEELS).web() as web:
+        first = Explainer(web, BUILDS).evidence_of(BEFORE, AFTER, "trace")
+    assert Explainer(broken, BUILDS).evidence_of(BEFORE, AFTER, "trace") == first
+    assert broken.requests == 0
+
+
+def test_without_network_that_is_said(broken: Web) -> None:
+    found = Explainer(broken, BUILDS).evidence_of(BEFORE, AFTER, "trace")
+    assert isinstance(found, Unexplained)
+    assert "no way to index.example" in found.why
+    assert evidence_views.rows(found) == [("evidence", f"none: {found.why}")]
+
+
+def test_an_index_out_of_reach_is_asked_once_however_many_changes_there_are() -> None:
+    index = Index({})
+    del index.files[f"{BASE}/torch/"]
+    with index.web() as web:
+        explain = Explainer(web, BUILDS)
+        first, second = (explain.evidence_of(BEFORE, AFTER, name) for name in ("trace", None))
+    assert first == second
+    assert index.asked == [f"{BASE}/torch/"]
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (record("1.9.1", wheel=False), "names no wheel"),
+        (record("1.9.0"), "no longer has torch-1.9.0"),
+    ],
+)
+def test_wheels_that_can_not_be_had_are_said(before: Record, said: str) -> None:
+    with Index(WHEELS).web() as web:
+        found = Explainer(web, BUILDS).evidence_of(before, AFTER, "trace")
+    assert isinstance(found, Unexplained)
+    assert said in found.why
+
+
+def test_another_wheel_of_the_release_stands_in_and_that_is_said() -> None:
+    elsewhere = record("1.9.1", sha256="f" * 64)
+    named = elsewhere.model_copy(
+        update={"wheel": Wheel(filename="torch-1.9.1+cpu-cp39-cp39-linux_x86_64.whl", sha256="f" * 64, index="cpu")}
+    )
+    with Index(WHEELS).web() as web:
+        found = Explainer(web, BUILDS).evidence_of(named, AFTER, "trace")
+    assert isinstance(found, Evidence)
+    assert MESSAGE in found.summary
+    assert found.note == f"torch-1.9.1+cpu-cp39-cp39-linux_x86_64.whl is on no index, so {filename('1.9.1')} was read"
+    assert ("note", found.note) in evidence_views.rows(found)
+
+
+@pytest.mark.parametrize("page", [b"\0\0", b"{}", b"<html>please log in</html>"])
+def test_a_page_that_is_none_is_said(page: bytes) -> None:
+    index = Index(WHEELS)
+    index.files[f"{BASE}/torch/"] = page
+    with index.web() as web:
+        found = Explainer(web, BUILDS).evidence_of(BEFORE, AFTER, "trace")
+    assert isinstance(found, Unexplained)
+
+
+def test_a_cache_that_can_not_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "wheels").write_text("in the way")
+    with Index(WHEELS).web() as web:
+        found = Explainer(web, BUILDS).evidence_of(BEFORE, AFTER, "trace")
+    assert isinstance(found, Unexplained)
