@@ -101,6 +101,24 @@ class TimelineView(Part):
     gaps: dict[str, str] = {}
 
 
+class HunkView(Part):
+    """Changed lines that hold what an observation said."""
+
+    file: str
+    line: int
+    text: str
+    diff: str
+
+
+class EvidenceView(Part):
+    """What changed in torch's own files at a change point, and in them what the observation's texts come from."""
+
+    summary: str
+    hunks: tuple[HunkView, ...] = ()
+    files: tuple[str, ...] = ()
+    compare: str | None = None
+
+
 class ChangeView(Part):
     """A change point."""
 
@@ -120,6 +138,7 @@ class ChangeView(Part):
     notes: str
     commits: str | None = None
     sentence: str
+    evidence: EvidenceView | None = None
 
 
 class DisagreementView(Part):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from scripts.records import Observation, Raised, Record, Test
+from scripts.texts import visible
 
 #: What a change is about.
 Aspect = Literal["outcome", "phase", "exception", "message", "warnings"]
@@ -127,10 +128,10 @@ def _describe_outcome(signature: Signature, *, whole: bool) -> str:
     said = _said(signature.message or "", whole=whole)
     match signature.outcome:
         case "raised" | "failed" | "error" if signature.exception or signature.message:
-            what = short(signature.exception or signature.outcome)
+            what = visible(short(signature.exception or signature.outcome))
             text = f"{what} '{said}'" if said else what
         case "blocked":
-            return f"blocked {signature.message}"
+            return f"blocked {said}"
         case "skipped" if signature.message:
             return f"skipped: {said}"
         case outcome:
@@ -140,12 +141,12 @@ def _describe_outcome(signature: Signature, *, whole: bool) -> str:
 
 def describe_warnings(signature: Signature, *, whole: bool = False) -> str:
     """The warnings of a signature in a few words, or ``no warning``."""
-    said = [f"{short(category)} '{_said(text, whole=whole)}'" for category, text in signature.warnings]
+    said = [f"{visible(short(category))} '{_said(text, whole=whole)}'" for category, text in signature.warnings]
     return " and ".join(said) if said else "no warning"
 
 
 def _said(text: str, *, whole: bool) -> str:
-    return " ".join(text.split()) if whole else gist(text)
+    return visible(" ".join(text.split()) if whole else gist(text))
 
 
 def describe_change(old: Signature, new: Signature) -> str:

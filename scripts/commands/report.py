@@ -14,7 +14,7 @@ from typing import Final
 
 from rich.console import Console
 
-from scripts import cells, config, consistency, drift, paths, report_files
+from scripts import bulk, cells, config, consistency, drift, paths, report_files
 from scripts.commands.options import add_selecting, console, narrow
 from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Show the report."""
     matrix = config.load()
-    report = _report(matrix, options)
-    text = _text(report, options)
+    with bulk.uncollected():
+        text = _text(_report(matrix, options), options)
     if options.output:
         write_atomically(options.output.resolve(), text)
         print(f"written: {options.output}", file=sys.stderr)
