@@ -189,7 +189,9 @@ class Difference:
 
 def compare(report: Report, before: str, after: str) -> list[Difference]:
     """Two releases side by side, on all axes that both were run on; or else on those that they were run on."""
-    old, new = ({(cell.platform, cell.axes): cell for cell in report.recorded if cell.torch == one} for one in (before, after))
+    old, new = (
+        {(cell.platform, cell.axes): cell for cell in report.recorded if cell.torch == one} for one in (before, after)
+    )
     pairs = [(old[axes], new[axes]) for axes in old if axes in new]
     if not pairs and old and new:
         pairs = [(next(iter(old.values())), next(iter(new.values())))]

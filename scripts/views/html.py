@@ -29,6 +29,8 @@ SCRIPTS: Final = (
 )
 STYLES: Final = ("base.css", "parts.css", "grid.css")
 
+_POLICY: Final = ("default-src 'none'", "base-uri 'none'", "form-action 'none'")
+
 
 def render(report: Report) -> str:
     """The page."""
@@ -41,7 +43,7 @@ def render(report: Report) -> str:
         data=page.data(report),
         script=script,
         style=style,
-        policy=f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'",
+        policy="; ".join([*_POLICY, f"script-src {_digest(script)}", f"style-src {_digest(style)}"]),
     )
 
 

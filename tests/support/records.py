@@ -134,7 +134,7 @@ def sha(text: str) -> str:
 
 
 def history(name: str, letters: str, *, python: str = "3.11", build: str = "cpu") -> list[Record]:
-    """Releases 2.0.0, 2.1.0 … with one observation each: a letter a release, ``.`` where it returned, a space for none."""
+    """Releases 2.0.0, 2.1.0 … with one observation: a letter each, ``.`` where it returned, a space for none."""
     return [
         record(f"2.{minor}.0", {name: seen(letter)}, python=python, build=build)
         for minor, letter in enumerate(letters)
