@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from scripts import bulk, cells, config, consistency, drift, paths, report_files
 from scripts.commands.options import add_selecting, console, narrow
 from scripts.config import Matrix
@@ -79,7 +77,7 @@ def _text(report: Report, options: argparse.Namespace) -> str:
         if options.compare:
             return markdown.comparison(report, *options.compare, only_changes=options.only_changes)
         return markdown.summary(report, only_changes=options.only_changes)
-    screen = console() if options.output is None else Console(width=120, no_color=True)
+    screen = console() if options.output is None else console(width=120, no_color=True)
     with screen.capture() as captured:
         if options.timings:
             terminal.show_timings(report, screen)

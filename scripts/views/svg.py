@@ -23,11 +23,11 @@ from scripts.views.textwidth import fitted, lines, width
 WIDTH: Final = 830
 _MARGIN: Final = 14
 _GAP: Final = 3
-_PADDING: Final = 7
+_PADDING: Final = 5
 _LINE: Final = 15  # height of a line
 _HEAD: Final = 30  # height of the row of releases
 _TITLE: Final = 30  # height of a platform's name
-_NAMES: Final = 135  # room for names, which have two lines
+_NAMES: Final = 128  # room for names, which have two lines
 _SIZE, _SMALL = 13, 11.5  # of fonts
 #: Bands side by side; further ones go below.
 BANDS: Final = 8

@@ -17,12 +17,12 @@ _ASCII: Final = (
 )
 _FIRST: Final = ord(" ")
 _OTHER, _WIDE = 750, 1000
-_BOLD, _SPARE = 1.06, 1.02  # bold letters are broader, and fonts differ
+_BOLD: Final = 1.06  # bold letters are broader
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
-    """The width of a text in pixels, rather too much than too little."""
-    return sum(map(_thousandths, text)) / 1000 * size * _SPARE * (_BOLD if bold else 1)
+    """The width of a text in pixels."""
+    return sum(map(_thousandths, text)) / 1000 * size * (_BOLD if bold else 1)
 
 
 def _thousandths(character: str) -> int:
