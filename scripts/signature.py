@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from scripts.records import Observation, Raised, Record, Test
@@ -162,7 +162,13 @@ def describe_change(old: Signature, new: Signature) -> str:
             sides = [describe(side, whole=whole) for side in (old, new)]
         if sides[0] != sides[1]:
             return " → ".join(sides)
-    return f"{old.exception} ({', '.join(old.bases)}) → {new.exception} ({', '.join(new.bases)})"
+    return " → ".join(_exactly(side, differences(old, new)) for side in (old, new))
+
+
+def _exactly(signature: Signature, aspects: Sequence[Aspect]) -> str:
+    """Some aspects of a signature, for sides that read alike otherwise: they differ in bases, say."""
+    said = {**dataclasses.asdict(signature), "exception": (signature.exception, *signature.bases)}
+    return visible(" and ".join(f"{aspect} {said[aspect]!r}" for aspect in aspects))
 
 
 def failure(seen: Raised) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 
 from scripts import cells
-from scripts.marks import UNKNOWN
+from scripts.marks import UNKNOWN, glyph
 from scripts.report import CellView, ChangeView, Name, Report, Stretch, TimelineView
 from scripts.reporting import confounding, not_recorded
 from scripts.signature import Signature, describe, describe_change
@@ -223,11 +223,21 @@ class Standing:
     between: tuple[str, ...]  # releases after that one and before ``since`` of which nothing is known
 
     @property
+    def mark(self) -> str:
+        """The standing in one character."""
+        return glyph(self.signature)
+
+    @property
     def sentence(self) -> str:
+        """The standing in words, with its names."""
+        return f"{', '.join(self.names)}: {self.text}"
+
+    @property
+    def text(self) -> str:
         """The standing in words."""
         maybe = f" ({', '.join(self.between)} not recorded)" if self.between else ""
         since = f"since {self.since}{maybe}" if self.after else f"since {self.since} at least, the first recorded"
-        return f"{', '.join(self.names)}: {describe(self.signature)}, {since}"
+        return f"{describe(self.signature)}, {since}"
 
 
 def standings(report: Report, platform: str) -> list[Standing]:
@@ -240,7 +250,7 @@ def standings(report: Report, platform: str) -> list[Standing]:
         Standing(names=tuple(names), signature=signature, since=since, after=after, between=between)
         for (signature, since, after, between), names in found.items()
     ]
-    return sorted(all_of_them, key=lambda one: one.signature.good)
+    return sorted(all_of_them, key=lambda one: "✗!·-✓".index(one.mark))
 
 
 def _standing(report: Report, line: TimelineView) -> tuple[Signature, str, str | None, tuple[str, ...]] | None:

@@ -108,7 +108,7 @@ def data(report: Report) -> dict[str, Any]:
 
 def _standing(report: Report, platform: str) -> list[dict[str, Any]]:
     return [
-        {"good": one.signature.good, "names": one.names, "sentence": one.sentence.partition(": ")[2]}
+        {"mark": one.mark, "outcome": one.signature.outcome, "names": one.names, "text": one.text}
         for one in grouping.standings(report, platform)
     ]
 

@@ -165,7 +165,7 @@ def standings(report: Report, platform: str) -> RenderableType | None:
     on = f" on {platform}" if len(report.platforms) > 1 else ""
     last = grouping.bands(report, platform)[-1].releases[-1]
     heading = Text(visible(f"Now, in {last}{on}"), style="bold")
-    return Group(heading, *(_item(one.sentence, "✓" if one.signature.good else "✗") for one in found))
+    return Group(heading, *(_item(one.sentence, one.mark) for one in found))
 
 
 def changes(report: Report) -> RenderableType | None:

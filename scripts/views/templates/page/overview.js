@@ -21,9 +21,9 @@ function standing(platform) {
       all.map((one) =>
         h(
           "li",
-          { className: one.good ? "good" : "bad" },
-          h("span", { className: "glyph", "aria-hidden": "true" }, one.good ? "✓" : "✗"),
-          h("span", {}, names(one.names), " ", said(one.sentence)),
+          { className: look(one) },
+          h("span", { className: "glyph", "aria-hidden": "true" }, one.mark),
+          h("span", {}, names(one.names), " ", said(one.text)),
         ),
       ),
     ),
