@@ -5,7 +5,8 @@ Texts are kept once: cells name their signatures, tracebacks and packages by id.
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -189,3 +190,9 @@ class Report(Part):
     def lost(self) -> tuple[CellView, ...]:
         """The cells that were unavailable, or failed before their probes could tell anything."""
         return tuple(cell for cell in self.cells if cell.status != "recorded")
+
+
+def to_json(report: Report) -> str:
+    """The whole report as JSON text, without keys that say nothing; ``scripts/schemas/report.schema.json`` describes it."""
+    data: dict[str, Any] = report.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return json.dumps({"schema": report.schema_, **data}, indent=2, ensure_ascii=False) + "\n"

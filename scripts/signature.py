@@ -104,9 +104,8 @@ def first_line(text: str) -> str:
 
 def gist(text: str) -> str:
     """The first sentence of a message, and at most some 120 characters of it; an ellipsis tells of more."""
-    line = first_line(text)
-    found = re.match(r".{20,}?[.!?](?= )", line)
-    start = found[0] if found else line
+    found = re.match(r".{20,}?[.!?](?= )|.*", first_line(text))
+    start = found[0] if found else ""
     if len(start) > _LONGEST:
         start = start[:_LONGEST].rpartition(" ")[0] or start[:_LONGEST]
     return start if start.rstrip(":") == text.strip().rstrip(" :") else f"{start.rstrip('.')}…"
@@ -116,10 +115,7 @@ _LONGEST: Final = 120
 
 
 def describe(signature: Signature, *, whole: bool = False) -> str:
-    """A signature in a few words: ``UnsupportedNodeError 'GeneratorExp aren't supported' when compiling``.
-
-    ``whole`` gives messages in full, on one line.
-    """
+    """In a few words: ``UnsupportedNodeError 'GeneratorExp aren't supported' when compiling``; ``whole``, in full."""
     text = _describe_outcome(signature, whole=whole)
     return f"{text}, with {describe_warnings(signature, whole=whole)}" if signature.warnings else text
 
@@ -167,7 +163,7 @@ def describe_change(old: Signature, new: Signature) -> str:
 
 def _exactly(signature: Signature, aspects: Sequence[Aspect]) -> str:
     """Some aspects of a signature, for sides that read alike otherwise: they differ in bases, say."""
-    said = {**dataclasses.asdict(signature), "exception": (signature.exception, *signature.bases)}
+    said = {**vars(signature), "exception": (signature.exception, *signature.bases)}
     return visible(" and ".join(f"{aspect} {said[aspect]!r}" for aspect in aspects))
 
 

@@ -16,14 +16,14 @@ from scripts import bulk, cells, config, consistency, drift, paths, report_files
 from scripts.commands.options import add_selecting, console, narrow
 from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
-from scripts.records import Record, Store, dump, write_atomically
-from scripts.report import Report
+from scripts.records import Record, Store, write_atomically
+from scripts.report import Report, to_json
 from scripts.views import html, junit, markdown, svg, terminal
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "html": html.render,
     "svg": svg.render,
-    "json": dump,
+    "json": to_json,
     "junit": junit.render,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,8 +48,10 @@ def moved(text: str, *, folder: str, python: str, shift: int) -> str:
 
 def test_the_real_messages_are_of_all_behaviours() -> None:
     assert {one["normalised"].partition("\n")[0] for one in REAL} == {
-        "Cannot insert a Tensor that requires grad as a constant. Consider making it a parameter or input, "
-        "or detaching the gradient",
+        (
+            "Cannot insert a Tensor that requires grad as a constant. Consider making it a parameter or input, "
+            "or detaching the gradient"
+        ),
         "global variables aren't supported:",
         "GeneratorExp aren't supported:",
         "Cannot trace a model while caching parametrizations.",
@@ -100,37 +103,53 @@ SHAPES = {
         "The size of tensor a (3) must match the size of tensor b (4)",
     ),
     "a compiler's excerpt, old style": (
-        "Arguments for call are not valid.\nThe following variants are available:\n  \n"
-        "  aten::add.Tensor(Tensor self, Tensor other) -> (Tensor):\n"
-        "  Expected a value of type 'Tensor' for argument 'other' but instead found type 'str'.\n"
-        'at /a/b/c.py:4:11\ndef f(x):\n    return x + "a"\n           ~~~~~~ <--- HERE\n',
-        "Arguments for call are not valid.\nThe following variants are available:\n\n"
-        "  aten::add.Tensor(Tensor self, Tensor other) -> (Tensor):\n"
-        "  Expected a value of type 'Tensor' for argument 'other' but instead found type 'str'.\n"
-        'at c.py\ndef f(x):\n    return x + "a"\n           ~~~~~~ <--- HERE',
+        (
+            "Arguments for call are not valid.\nThe following variants are available:\n  \n"
+            "  aten::add.Tensor(Tensor self, Tensor other) -> (Tensor):\n"
+            "  Expected a value of type 'Tensor' for argument 'other' but instead found type 'str'.\n"
+            'at /a/b/c.py:4:11\ndef f(x):\n    return x + "a"\n           ~~~~~~ <--- HERE\n'
+        ),
+        (
+            "Arguments for call are not valid.\nThe following variants are available:\n\n"
+            "  aten::add.Tensor(Tensor self, Tensor other) -> (Tensor):\n"
+            "  Expected a value of type 'Tensor' for argument 'other' but instead found type 'str'.\n"
+            'at c.py\ndef f(x):\n    return x + "a"\n           ~~~~~~ <--- HERE'
+        ),
     ),
     "a compiler's excerpt": (
-        "GeneratorExp aren't supported:\n"
-        '  File "/x/site-packages/torch/nn/utils/parametrize.py", line 261\n'
-        '            originals = (getattr(self, f"original{i}") for i in range(3))\n'
-        "                        ~ <--- HERE\n            x = self[0](*originals)\n",
+        (
+            "GeneratorExp aren't supported:\n"
+            '  File "/x/site-packages/torch/nn/utils/parametrize.py", line 261\n'
+            '            originals = (getattr(self, f"original{i}") for i in range(3))\n'
+            "                        ~ <--- HERE\n            x = self[0](*originals)\n"
+        ),
         "GeneratorExp aren't supported:",
     ),
     "an assertion of the library": (
-        '0 INTERNAL ASSERT FAILED at "/pytorch/torch/csrc/jit/ir/alias_analysis.cpp":607, please report a bug to '
-        "PyTorch. We don't have an op for aten::add",
-        '0 INTERNAL ASSERT FAILED at "alias_analysis.cpp", please report a bug to PyTorch. '
-        "We don't have an op for aten::add",
+        (
+            '0 INTERNAL ASSERT FAILED at "/pytorch/torch/csrc/jit/ir/alias_analysis.cpp":607, please report a bug to '
+            "PyTorch. We don't have an op for aten::add"
+        ),
+        (
+            '0 INTERNAL ASSERT FAILED at "alias_analysis.cpp", please report a bug to PyTorch. '
+            "We don't have an op for aten::add"
+        ),
     ),
     "the same from another checkout": (
-        '0 INTERNAL ASSERT FAILED at "../torch/csrc/jit/ir/alias_analysis.cpp":612, please report a bug to PyTorch. '
-        "We don't have an op for aten::add",
-        '0 INTERNAL ASSERT FAILED at "alias_analysis.cpp", please report a bug to PyTorch. '
-        "We don't have an op for aten::add",
+        (
+            '0 INTERNAL ASSERT FAILED at "../torch/csrc/ir/alias_analysis.cpp":612, please report a bug to PyTorch. '
+            "We don't have an op for aten::add"
+        ),
+        (
+            '0 INTERNAL ASSERT FAILED at "alias_analysis.cpp", please report a bug to PyTorch. '
+            "We don't have an op for aten::add"
+        ),
     ),
     "frames of C++": (
-        "out of memory\nException raised from f at ../c10/x.cpp:13 (most recent call first):\n"
-        "frame #0: c10::Error::Error() + 0x57 (0x7f1 in /a/libc10.so)\nframe #1: <unknown function>\n",
+        (
+            "out of memory\nException raised from f at ../c10/x.cpp:13 (most recent call first):\n"
+            "frame #0: c10::Error::Error() + 0x57 (0x7f1 in /a/libc10.so)\nframe #1: <unknown function>\n"
+        ),
         "out of memory\nException raised from f at x.cpp",
     ),
     "an address": ("<object at 0x7f8c9a2b3d40> is no module", "<object at 0x…> is no module"),
@@ -140,10 +159,14 @@ SHAPES = {
         "Cannot insert a Tensor\nTensor:\n[ torch.FloatTensor{2,2} ]",
     ),
     "a comparison": (
-        "Tensor-likes are not close!\n\nMismatched elements: 3 / 25 (12.0%)\n"
-        "Greatest absolute difference: 1.5e-05 at index (0, 3) (up to 1e-05 allowed)",
-        "Tensor-likes are not close!\n\nMismatched elements: … / 25\n"
-        "Greatest absolute difference: … (up to 1e-05 allowed)",
+        (
+            "Tensor-likes are not close!\n\nMismatched elements: 3 / 25 (12.0%)\n"
+            "Greatest absolute difference: 1.5e-05 at index (0, 3) (up to 1e-05 allowed)"
+        ),
+        (
+            "Tensor-likes are not close!\n\nMismatched elements: … / 25\n"
+            "Greatest absolute difference: … (up to 1e-05 allowed)"
+        ),
     ),
     "a duration": ("gave up after 12.5 seconds", "gave up after … seconds"),
     "a warning of the tracer": (
@@ -168,10 +191,23 @@ def test_shapes_of_messages(shape: str) -> None:
 # --- properties -------------------------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
-    [raw for raw, _ in SHAPES.values()] + [one["raw"] for one in REAL]
-    + ["RuntimeError: ", "\n", "  ", 'File "/a/b.py", line 3', "<--- HERE", "line 12", "0xdeadbeef", "/a/b/c", "frame #1: ",
-       "\x1b[0m", "1.5 s", INTERPRETER, "Traceback (most recent call last):", "'", '"', "é", "-1.5 nan"]
-)  # fmt: skip
+    [
+        *(raw for raw, _ in SHAPES.values()),
+        *(one["raw"] for one in REAL),
+        *["RuntimeError: ", "\n", "  ", 'File "/a/b.py", line 3', "<--- HERE", "line 12", "0xdeadbeef", "/a/b/c"],
+        *[
+            "frame #1: ",
+            "\x1b[0m",
+            "1.5 s",
+            INTERPRETER,
+            "Traceback (most recent call last):",
+            "'",
+            '"',
+            "é",
+            "-1.5 nan",
+        ],
+    ]
+)
 MIXED = st.lists(PIECES | st.text(max_size=20), max_size=6).map("".join)
 
 
@@ -181,34 +217,11 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
     assert normalise(once) == once
 
 
-FOLDERS = st.lists(
-    st.text("abcXYZ019._-", min_size=1, max_size=8).filter(lambda s: set(s) - {"."}), min_size=2, max_size=5
-).map(lambda parts: "/" + "/".join(parts))
+PARTS = st.text("abcXYZ019._-", min_size=1, max_size=8).filter(lambda part: set(part) - {"."})
+FOLDERS = st.lists(PARTS, min_size=2, max_size=5).map(lambda parts: "/" + "/".join(parts))
 #: What is said, in words: nothing that could be a place, a time or an address.
-SAID = st.lists(
-    st.sampled_from(
-        [
-            "global",
-            "variables",
-            "aren't",
-            "supported",
-            "GeneratorExp",
-            "Tensor",
-            "of",
-            "shape",
-            "for",
-            "'x'",
-            "(int)",
-            "[3,",
-            "4]",
-            "3",
-            "17",
-            "torch.add",
-        ]
-    ),
-    min_size=1,
-    max_size=8,
-).map(" ".join)
+WORDS = "global variables aren't supported GeneratorExp Tensor of shape for 'x' (int) [3, 4] 3 17 torch.add"
+SAID = st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=8).map(" ".join)
 
 
 def wrapped(said: str, *, folder: str, line: int, address: int, colour: bool) -> str:
@@ -220,6 +233,7 @@ def wrapped(said: str, *, folder: str, line: int, address: int, colour: bool) ->
     return f"\x1b[1m{text}\x1b[0m" if colour else text
 
 
+Place = dict[str, Any]
 PLACES = st.fixed_dictionaries(
     {
         "folder": FOLDERS,
@@ -231,20 +245,18 @@ PLACES = st.fixed_dictionaries(
 
 
 @given(SAID, PLACES, PLACES)
-def test_the_same_behaviour_on_two_machines_is_the_same_text(
-    said: str, one: dict[str, int], other: dict[str, int]
-) -> None:
-    assert normalise(wrapped(said, **one)) == normalise(wrapped(said, **other))  # type: ignore[arg-type]
+def test_the_same_behaviour_on_two_machines_is_the_same_text(said: str, one: Place, other: Place) -> None:
+    assert normalise(wrapped(said, **one)) == normalise(wrapped(said, **other))
 
 
 @given(SAID, SAID, PLACES, PLACES)
-def test_different_behaviours_stay_different(a: str, b: str, one: dict[str, int], other: dict[str, int]) -> None:
-    same = normalise(wrapped(a, **one)) == normalise(wrapped(b, **other))  # type: ignore[arg-type]
+def test_different_behaviours_stay_different(a: str, b: str, one: Place, other: Place) -> None:
+    same = normalise(wrapped(a, **one)) == normalise(wrapped(b, **other))
     assert same == (a == b)
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c d", "3 4"]), min_size=1, max_size=4), PLACES)
-def test_a_wrapped_cause_is_the_cause(lines: list[str], place: dict[str, int]) -> None:
+def test_a_wrapped_cause_is_the_cause(lines: list[str], place: Place) -> None:
     cause = "\n".join(lines)
     frames = FRAMES.format(file=f"{place['folder']}/x.py", line=place["line"])
     assert normalise(f"{INTERPRETER}{frames}RuntimeError: {cause}") == normalise(cause)
