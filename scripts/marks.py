@@ -30,6 +30,11 @@ _EXPLAINED: Final = {
 }
 
 
+def glyph(signature: Signature) -> str:
+    """A signature's mark without the letters that a legend would explain."""
+    return _GLYPHS.get(signature.outcome, _FAILED)
+
+
 class Entry(Part):
     """A line of the legend."""
 
@@ -48,9 +53,8 @@ class Marks:
 
     def mark(self, signature: Signature) -> str:
         """The mark of a signature."""
-        glyph = _GLYPHS.get(signature.outcome, _FAILED)
-        self._glyphs.setdefault(glyph)
-        mark = glyph
+        mark = glyph(signature)
+        self._glyphs.setdefault(mark)
         if not signature.good and signature.outcome not in {"blocked", "skipped"}:
             mark += self._failure(signature)
         if signature.warnings:
@@ -74,7 +78,7 @@ class Marks:
 
     def legend(self) -> tuple[Entry, ...]:
         """What every glyph and letter given so far means."""
-        glyphs = [Entry(mark=glyph, text=text) for glyph, text in _EXPLAINED.items() if glyph in self._glyphs]
+        glyphs = [Entry(mark=mark, text=text) for mark, text in _EXPLAINED.items() if mark in self._glyphs]
         return (*glyphs, *(Entry(mark=letter, text=text) for letter, text in sorted(self._texts.items(), key=_order)))
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scripts import bulk
 from scripts.cells import Cell
 from scripts.errors import SchemaError
 
@@ -191,20 +192,26 @@ def dump(record: Part) -> str:
 def parse(text: str | bytes, model: type[R], where: object) -> R:
     """A record from its text. Raises `SchemaError`, which names ``where``, for what isn't one."""
     try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise _refused(text, where, error) from None
+
+
+def _refused(text: str | bytes, where: object, error: ValidationError) -> SchemaError:
+    """Why a text is no record: it isn't JSON, it has another schema, or it doesn't fit this one."""
+    try:
         data: Any = json.loads(text)
-    except ValueError as error:
-        raise SchemaError(f"{where}: not JSON ({error}); remove the file, or restore it from version control") from None
+    except ValueError as problem:
+        remedy = "remove the file, or restore it from version control"
+        return SchemaError(f"{where}: not JSON ({problem}); {remedy}")
     found = data.get("schema") if isinstance(data, dict) else None
     if found != SCHEMA:
-        raise SchemaError(
+        return SchemaError(
             f"{where}: schema {found!r}, and this version reads schema {SCHEMA}; "
             "run the version that wrote it, or record the cell again with `nox -s matrix -- --fresh`"
         )
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SchemaError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    first = error.errors()[0]
+    return SchemaError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 
 class Store:
@@ -223,7 +230,8 @@ class Store:
 
     def read(self, model: type[R]) -> list[R]:
         """Every record of the folder. Raises `SchemaError` at the first that can't be read."""
-        return [parse(path.read_bytes(), model, path) for path in self.paths()]
+        with bulk.uncollected():
+            return [parse(path.read_bytes(), model, path) for path in self.paths()]
 
     def at(self, path: Path, model: type[R]) -> R | None:
         """The record in a file, if there is one."""

@@ -5,7 +5,8 @@ Texts are kept once: cells name their signatures, tracebacks and packages by id.
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -101,6 +102,24 @@ class TimelineView(Part):
     gaps: dict[str, str] = {}
 
 
+class HunkView(Part):
+    """Changed lines that hold what an observation said."""
+
+    file: str
+    line: int
+    text: str
+    diff: str
+
+
+class EvidenceView(Part):
+    """What changed in torch's own files at a change point, and in them what the observation's texts come from."""
+
+    summary: str
+    hunks: tuple[HunkView, ...] = ()
+    files: tuple[str, ...] = ()
+    compare: str | None = None
+
+
 class ChangeView(Part):
     """A change point."""
 
@@ -120,6 +139,7 @@ class ChangeView(Part):
     notes: str
     commits: str | None = None
     sentence: str
+    evidence: EvidenceView | None = None
 
 
 class DisagreementView(Part):
@@ -170,3 +190,9 @@ class Report(Part):
     def lost(self) -> tuple[CellView, ...]:
         """The cells that were unavailable, or failed before their probes could tell anything."""
         return tuple(cell for cell in self.cells if cell.status != "recorded")
+
+
+def to_json(report: Report) -> str:
+    """The whole report as JSON text, without keys that say nothing; ``scripts/schemas/report.schema.json`` describes it."""
+    data: dict[str, Any] = report.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return json.dumps({"schema": report.schema_, **data}, indent=2, ensure_ascii=False) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from scripts import accepting, cells, drift, paths, reporting
 from scripts.cells import Cell
@@ -12,8 +13,11 @@ from scripts.config import Matrix
 from scripts.errors import SchemaError
 from scripts.records import FreshRecord, Record, Store, write_atomically
 from scripts.report import Report
-from scripts.views import markdown
+from scripts.views import markdown, svg
 from scripts.workshop import Options, Workshop
+
+#: The picture beside the accepted results, which the results' page and the README show.
+PICTURE: Final = "matrix.svg"
 
 
 def accepted() -> list[Record]:
@@ -72,7 +76,10 @@ def report(matrix: Matrix, records: Sequence[Record], compared: drift.Compared |
 def write_results_page(matrix: Matrix) -> list[Path]:
     """Render the accepted results beside them; returns the files that changed."""
     shown = report(matrix, accepted())
-    texts = {paths.RESULTS / "README.md": markdown.results_page(shown)}
+    texts = {
+        paths.RESULTS / "README.md": markdown.results_page(shown, picture=PICTURE),
+        paths.RESULTS / PICTURE: svg.render(shown),
+    }
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in changed:
         write_atomically(path, texts[path])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -28,7 +26,7 @@ from scripts.signature import GOOD, Signature, describe, describe_change, signat
 from scripts.timeline import Axes, ChangePoint, Disagreement, Timeline
 
 #: The notes of a release.
-_NOTES: Final = "https://github.com/pytorch/pytorch/releases/tag/v"
+NOTES: Final = "https://github.com/pytorch/pytorch/releases/tag/v"
 
 
 def report(
@@ -118,6 +116,8 @@ class _Book:
         self.tracebacks: dict[str, tuple[Frame, ...]] = {}
         self.packages: dict[str, dict[str, str]] = {}
         self._ids: dict[Signature, str] = {}
+        self._traceback_ids: dict[tuple[tuple[str, int, str], ...], str] = {}
+        self._package_ids: dict[tuple[tuple[str, str], ...], str] = {}
         self._marks: dict[Signature, str] = {}
         self._torches: dict[tuple[str, Axes], Torch] = {}
         for record in records:
@@ -159,14 +159,15 @@ class _Book:
         )
 
     def _traceback(self, frames: tuple[Frame, ...]) -> str:
-        key = _digest(str(frames))
-        self.tracebacks[key] = frames
-        return key
+        key = tuple((frame.file, frame.line, frame.function) for frame in frames)
+        name = self._traceback_ids.setdefault(key, f"t{len(self._traceback_ids) + 1}")
+        self.tracebacks.setdefault(name, frames)
+        return name
 
     def _packages(self, packages: dict[str, str]) -> str:
-        key = _digest(json.dumps(packages))
-        self.packages[key] = packages
-        return key
+        name = self._package_ids.setdefault(tuple(packages.items()), f"p{len(self._package_ids) + 1}")
+        self.packages.setdefault(name, packages)
+        return name
 
     def timeline(self, line: Timeline) -> TimelineView:
         stretches = tuple(
@@ -198,7 +199,7 @@ class _Book:
             blamed="confounded" if change.confounded else "torch",
             confounded=change.confounded,
             settle=change.settle,
-            notes=f"{_NOTES}{change.after}",
+            notes=f"{NOTES}{change.after}",
             commits=torchinfo.compare_link(*torches),
             sentence=sentence(change),
         )
@@ -213,10 +214,6 @@ class _Book:
             sides=sides,
             sentence=f"{one.name}: {one.release} differs: {said}",
         )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def ranges(stretches: Sequence[Stretch]) -> list[Range]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from scripts.records import Observation, Raised, Record, Test
+from scripts.texts import visible
 
 #: What a change is about.
 Aspect = Literal["outcome", "phase", "exception", "message", "warnings"]
@@ -103,9 +104,8 @@ def first_line(text: str) -> str:
 
 def gist(text: str) -> str:
     """The first sentence of a message, and at most some 120 characters of it; an ellipsis tells of more."""
-    line = first_line(text)
-    found = re.match(r".{20,}?[.!?](?= )", line)
-    start = found[0] if found else line
+    found = re.match(r".{20,}?[.!?](?= )|.*", first_line(text))
+    start = found[0] if found else ""
     if len(start) > _LONGEST:
         start = start[:_LONGEST].rpartition(" ")[0] or start[:_LONGEST]
     return start if start.rstrip(":") == text.strip().rstrip(" :") else f"{start.rstrip('.')}…"
@@ -115,10 +115,7 @@ _LONGEST: Final = 120
 
 
 def describe(signature: Signature, *, whole: bool = False) -> str:
-    """A signature in a few words: ``UnsupportedNodeError 'GeneratorExp aren't supported' when compiling``.
-
-    ``whole`` gives messages in full, on one line.
-    """
+    """In a few words: ``UnsupportedNodeError 'GeneratorExp aren't supported' when compiling``; ``whole``, in full."""
     text = _describe_outcome(signature, whole=whole)
     return f"{text}, with {describe_warnings(signature, whole=whole)}" if signature.warnings else text
 
@@ -127,10 +124,10 @@ def _describe_outcome(signature: Signature, *, whole: bool) -> str:
     said = _said(signature.message or "", whole=whole)
     match signature.outcome:
         case "raised" | "failed" | "error" if signature.exception or signature.message:
-            what = short(signature.exception or signature.outcome)
+            what = visible(short(signature.exception or signature.outcome))
             text = f"{what} '{said}'" if said else what
         case "blocked":
-            return f"blocked {signature.message}"
+            return f"blocked {said}"
         case "skipped" if signature.message:
             return f"skipped: {said}"
         case outcome:
@@ -140,12 +137,12 @@ def _describe_outcome(signature: Signature, *, whole: bool) -> str:
 
 def describe_warnings(signature: Signature, *, whole: bool = False) -> str:
     """The warnings of a signature in a few words, or ``no warning``."""
-    said = [f"{short(category)} '{_said(text, whole=whole)}'" for category, text in signature.warnings]
+    said = [f"{visible(short(category))} '{_said(text, whole=whole)}'" for category, text in signature.warnings]
     return " and ".join(said) if said else "no warning"
 
 
 def _said(text: str, *, whole: bool) -> str:
-    return " ".join(text.split()) if whole else gist(text)
+    return visible(" ".join(text.split()) if whole else gist(text))
 
 
 def describe_change(old: Signature, new: Signature) -> str:
@@ -161,7 +158,13 @@ def describe_change(old: Signature, new: Signature) -> str:
             sides = [describe(side, whole=whole) for side in (old, new)]
         if sides[0] != sides[1]:
             return " → ".join(sides)
-    return f"{old.exception} ({', '.join(old.bases)}) → {new.exception} ({', '.join(new.bases)})"
+    return " → ".join(_exactly(side, differences(old, new)) for side in (old, new))
+
+
+def _exactly(signature: Signature, aspects: Sequence[Aspect]) -> str:
+    """Some aspects of a signature, for sides that read alike otherwise: they differ in bases, say."""
+    said = {**vars(signature), "exception": (signature.exception, *signature.bases)}
+    return visible(" and ".join(f"{aspect} {said[aspect]!r}" for aspect in aspects))
 
 
 def failure(seen: Raised) -> str:

@@ -24,9 +24,12 @@ def add_selecting(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--python", metavar="X.Y", help="only this Python")
 
 
-def console() -> Console:
-    """Where reports for people are printed: stdout, in colour where it is wanted and as wide as it is."""
-    return Console(highlight=False, emoji=False, markup=False)
+def console(*, width: int | None = None, no_color: bool | None = None) -> Console:
+    """Where reports for people are printed: stdout, in colour where it is wanted and as wide as it is.
+
+    Nothing that was recorded is taken for markup.
+    """
+    return Console(width=width, no_color=no_color, highlight=False, emoji=False, markup=False)
 
 
 def add_cells(parser: argparse.ArgumentParser) -> None:

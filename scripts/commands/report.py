@@ -12,20 +12,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
-from scripts import cells, config, consistency, drift, paths, report_files
+from scripts import bulk, cells, config, consistency, drift, paths, report_files
 from scripts.commands.options import add_selecting, console, narrow
 from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
-from scripts.records import Record, Store, dump, write_atomically
-from scripts.report import Report
+from scripts.records import Record, Store, write_atomically
+from scripts.report import Report, to_json
 from scripts.views import html, junit, markdown, svg, terminal
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "html": html.render,
     "svg": svg.render,
-    "json": dump,
+    "json": to_json,
     "junit": junit.render,
 }
 
@@ -45,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Show the report."""
     matrix = config.load()
-    report = _report(matrix, options)
-    text = _text(report, options)
+    with bulk.uncollected():
+        text = _text(_report(matrix, options), options)
     if options.output:
         write_atomically(options.output.resolve(), text)
         print(f"written: {options.output}", file=sys.stderr)
@@ -79,7 +77,7 @@ def _text(report: Report, options: argparse.Namespace) -> str:
         if options.compare:
             return markdown.comparison(report, *options.compare, only_changes=options.only_changes)
         return markdown.summary(report, only_changes=options.only_changes)
-    screen = console() if options.output is None else Console(width=120, no_color=True)
+    screen = console() if options.output is None else console(width=120, no_color=True)
     with screen.capture() as captured:
         if options.timings:
             terminal.show_timings(report, screen)

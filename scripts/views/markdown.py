@@ -12,9 +12,9 @@ def summary(report: Report, *, only_changes: bool = False) -> str:
     return _render("report.md", report, only_changes=only_changes)
 
 
-def results_page(report: Report) -> str:
-    """``results/README.md``."""
-    return _render("results.md", report, only_changes=False)
+def results_page(report: Report, *, picture: str) -> str:
+    """``results/README.md``, with the picture that lies beside it."""
+    return _render("results.md", report, only_changes=False, picture=picture)
 
 
 def comparison(report: Report, before: str, after: str, *, only_changes: bool = False) -> str:
@@ -23,9 +23,11 @@ def comparison(report: Report, before: str, after: str, *, only_changes: bool = 
     return templates.render("compare.md", report=report, before=before, after=after, differences=found)
 
 
-def _render(name: str, report: Report, *, only_changes: bool) -> str:
+def _render(name: str, report: Report, *, only_changes: bool, picture: str | None = None) -> str:
     return templates.render(
         name,
+        picture=picture,
+        standings={platform: grouping.standings(report, platform) for platform in report.platforms},
         report=report,
         rows=grouping.rows(report, only_changes=only_changes),
         steps=grouping.steps(report),

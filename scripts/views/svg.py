@@ -1,7 +1,194 @@
-"""Placeholder."""
+"""A picture of the matrix: observations by bands of releases that behave alike, with marks and words in them.
 
-from scripts.report import Report
+It is as wide as a README shows pictures, has a background of its own in light and dark, and says with marks and words
+all that it says with colours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+from scripts.marks import UNKNOWN
+from scripts.report import Report, Shown
+from scripts.signature import first_line, short
+from scripts.texts import visible
+from scripts.views import grouping, templates
+from scripts.views.grouping import Band
+from scripts.views.textwidth import fitted, lines, width
+
+WIDTH: Final = 830
+_MARGIN: Final = 14
+_GAP: Final = 3
+_PADDING: Final = 5
+_LINE: Final = 15  # height of a line
+_HEAD: Final = 30  # height of the row of releases
+_TITLE: Final = 30  # height of a platform's name
+_NAMES: Final = 128  # room for names, which have two lines
+_SIZE, _SMALL = 13, 11.5  # of fonts
+#: Bands side by side; further ones go below.
+BANDS: Final = 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Label:
+    """A line of text."""
+
+    x: float
+    y: float
+    text: str
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Box:
+    """A stretch in which an observation is the same."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    look: str
+    warned: bool
+    title: str
+    labels: tuple[Label, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Picture:
+    """All that is drawn."""
+
+    height: float
+    labels: tuple[Label, ...]
+    boxes: tuple[Box, ...]
 
 
 def render(report: Report) -> str:
-    return ""
+    """The picture, as SVG."""
+    return templates.render("matrix.svg", picture=_picture(report), width=WIDTH, summary=_summary(report))
+
+
+def _summary(report: Report) -> str:
+    """The picture in words, for those who don't see it."""
+    return " ".join(f"{one.sentence}." for platform in report.platforms for one in grouping.standings(report, platform))
+
+
+def _picture(report: Report) -> Picture:
+    widest = max((width(name.label, _SIZE, bold=True) for name in report.names), default=0)
+    left = _MARGIN + min(widest, _NAMES) + 10
+    top: float = _MARGIN
+    labels: list[Label] = []
+    boxes: list[Box] = []
+    for platform in report.platforms:
+        if len(report.platforms) > 1:
+            labels.append(Label(x=_MARGIN, y=top + 18, text=platform, kind="platform"))
+            top += _TITLE
+        bands = grouping.bands(report, platform)
+        for start in range(0, len(bands), BANDS):
+            panel = _Panel(report, bands[start : start + BANDS], left, top)
+            labels += panel.labels
+            boxes += panel.boxes
+            top = panel.bottom + _MARGIN
+    return Picture(height=top, labels=tuple(labels), boxes=tuple(boxes))
+
+
+class _Panel:
+    """Some bands side by side, with all observations below them."""
+
+    def __init__(self, report: Report, bands: Sequence[Band], left: float, top: float) -> None:
+        self.report, self.bands, self.left, self.top = report, bands, left, top
+        self.step = (WIDTH - _MARGIN - left + _GAP) / len(bands)
+        self.labels: list[Label] = []
+        self.boxes: list[Box] = []
+        self.bottom = top + _HEAD
+        for number, band in enumerate(bands):
+            room = self.step - _GAP
+            x = left + number * self.step + room / 2
+            self.labels.append(Label(x=x, y=top + 18, text=_range(band.releases, room), kind="band"))
+        for name in report.names:
+            self._row(name.name, name.label)
+
+    def _row(self, name: str, label: str) -> None:
+        """Add the boxes of an observation, all as high as the one that says most."""
+        segments = [(shown, list(run)) for shown, run in groupby(enumerate(self.bands), key=lambda b: _ids(b[1], name))]
+        texts = [self._texts(shown, self._room(len(run))) for shown, run in segments]
+        names = lines(_joints(visible(label)), _SIZE, self.left - _MARGIN - 6, 2, glue="", bold=True)
+        height = max(map(len, [names, *texts])) * _LINE + 10
+        for (shown, run), text in zip(segments, texts, strict=True):
+            self.boxes.append(self._box(shown, run, text, height))
+        self.labels += self._lines(names, _MARGIN, height, ("name", "name"))
+        self.bottom += height + _GAP
+
+    def _room(self, bands: int) -> float:
+        return bands * self.step - _GAP - 2 * _PADDING
+
+    def _box(self, shown: Sequence[str], run: Sequence[tuple[int, Band]], text: Sequence[str], height: float) -> Box:
+        x = self.left + run[0][0] * self.step
+        releases = [release for _, band in run for release in band.releases]
+        signatures = [self.report.signatures[one] for one in shown]
+        said = "; or ".join(one.text for one in signatures) or "not known"
+        return Box(
+            x=x,
+            y=self.bottom,
+            width=len(run) * self.step - _GAP,
+            height=height,
+            look=_look(signatures),
+            warned=any(one.warnings for one in signatures),
+            title=f"{releases[0]} – {releases[-1]}: {said}" if len(releases) > 1 else f"{releases[0]}: {said}",
+            labels=tuple(self._lines(text, x + _PADDING, height, ("what", "more"))),
+        )
+
+    def _lines(self, text: Sequence[str], x: float, height: float, kinds: tuple[str, str]) -> list[Label]:
+        """Lines of text in the middle of a row; the first is of another kind than those that follow."""
+        top = self.bottom + (height - len(text) * _LINE) / 2 + 11
+        return [Label(x=x, y=top + n * _LINE, text=line, kind=kinds[n > 0]) for n, line in enumerate(text)]
+
+    def _texts(self, shown: Sequence[str], room: float) -> list[str]:
+        """The lines of a box: its mark and what it is, then what that says."""
+        signatures = [self.report.signatures[one] for one in shown]
+        if len(signatures) != 1:
+            marks = " ≠ ".join(one.mark for one in signatures) or UNKNOWN
+            return [fitted(marks, _SIZE, room, bold=True)]
+        what, more = _words(signatures[0])
+        mark = signatures[0].mark
+        whole = f"{mark} {what}"
+        if width(whole, _SIZE, bold=True) <= room:
+            return [whole, *lines(more.split(), _SMALL, room, 2)]
+        return [mark, fitted(what, _SMALL, room), *lines(more.split(), _SMALL, room, 2)]
+
+
+def _joints(name: str) -> list[str]:
+    """A name in the parts between which it may be broken."""
+    return re.split(r"(?<=[-_])", name)
+
+
+def _ids(band: Band, name: str) -> tuple[str, ...]:
+    return band.shown.get(name, ())
+
+
+def _range(releases: Sequence[str], room: float) -> str:
+    """The releases of a band, shorter where there is little room."""
+    first, last = releases[0], releases[-1]
+    texts = [first] if first == last else [f"{first} – {last}", f"{first}–{last}", f"{first} …"]
+    return next((text for text in texts if width(text, _SIZE, bold=True) <= room), fitted(first, _SIZE, room))
+
+
+def _look(signatures: Sequence[Shown]) -> str:
+    """What colours a box."""
+    if len(signatures) != 1:
+        return "mixed" if signatures else "unknown"
+    if signatures[0].signature.good:
+        return "good"
+    return "idle" if signatures[0].outcome in {"blocked", "skipped"} else "bad"
+
+
+def _words(shown: Shown) -> tuple[str, str]:
+    """What a signature is, and what it says."""
+    warned = ", ".join(dict.fromkeys(visible(short(category)) for category, _ in shown.warnings))
+    if shown.exception:
+        said = visible(first_line(shown.message or ""))
+        return visible(short(shown.exception)), f"{said} (with {warned})" if warned else said
+    return shown.outcome, warned

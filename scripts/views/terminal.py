@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,12 +15,15 @@ from rich.text import Text
 from scripts.footprint import human
 from scripts.marks import ASCII
 from scripts.report import CellView, Report
+from scripts.texts import visible
 from scripts.views import grouping
 from scripts.views.grouping import Row
 
 _STYLES: Final = {"✓": "green", "✗": "red", "!": "bold red", "·": "dim", "?": "yellow", "-": "dim"}
 
 _ENDLESS: Final = 10_000
+#: Where so many rows or more come to a change, each change is set apart by an empty line.
+_APART: Final = 4
 
 
 def show(report: Report, console: Console, *, only_changes: bool = False) -> None:
@@ -27,6 +31,7 @@ def show(report: Report, console: Console, *, only_changes: bool = False) -> Non
     parts = [
         table(report, console, only_changes=only_changes),
         legend(report),
+        *(standings(report, platform) for platform in report.platforms),
         changes(report),
         disagreements(report),
         lost(report),
@@ -73,7 +78,7 @@ def show_comparison(report: Report, pair: Sequence[str], console: Console, *, on
             grid.add_row(Text(one.axes, style="bold"))
             axes = one.axes
         texts = [report.signatures[side].text if side else "not known" for side in (one.before, one.after)]
-        grid.add_row(one.name.label, texts[0], "≠" if one.before != one.after else "=", texts[1])
+        grid.add_row(visible(one.name.label), texts[0], "≠" if one.before != one.after else "=", texts[1])
     if not grid.row_count:
         console.print(f"{before} and {after} behave alike.")
     else:
@@ -102,7 +107,17 @@ def table(report: Report, console: Console, *, only_changes: bool) -> Renderable
     if console.measure(named, options=console.options.update(width=_ENDLESS)).maximum <= console.width:
         return named
     numbered = _grid(report, rows, [Text(str(number)) for number, _ in enumerate(labels, 1)])
-    return Group(numbered, Text(), *(Text(f"{number:>2} {label}") for number, label in enumerate(labels, 1)))
+    return Group(_key(labels), Text(), numbered)
+
+
+def _key(labels: Sequence[str]) -> Table:
+    """The numbers of the columns and their names, in two columns of their own."""
+    numbered = [Text(f"{number:>2} {visible(label)}") for number, label in enumerate(labels, 1)]
+    half = -(-len(numbered) // 2)
+    grid = Table.grid(padding=(0, 3))
+    for left, right in itertools.zip_longest(numbered[:half], numbered[half:]):
+        grid.add_row(left, right)
+    return grid
 
 
 def _grid(report: Report, rows: Sequence[Row], headings: Sequence[Text]) -> Table:
@@ -111,14 +126,17 @@ def _grid(report: Report, rows: Sequence[Row], headings: Sequence[Text]) -> Tabl
         grid.add_column(place, no_wrap=True)
     for heading in headings:
         grid.add_column(heading, no_wrap=True)
-    for row in rows:
-        grid.add_row(*_place(report, row), *(_styled(mark) for mark in row.marks))
+    turns = {number for number, (row, after) in enumerate(itertools.pairwise(rows)) if row.marks != after.marks}
+    apart = len(turns) * _APART <= len(rows)
+    for number, row in enumerate(rows):
+        marks = (_styled(mark) for mark in row.marks)
+        grid.add_row(*map(visible, _place(report, row)), *marks, end_section=apart and number in turns)
     return grid
 
 
 def _heading(label: str) -> Text:
     """A name broken at its joints, so that its column is narrow."""
-    return Text(label.replace("-", "-\n").replace("_", "_\n"), justify="left")
+    return Text(visible(label).replace("-", "-\n").replace("_", "_\n"), justify="left")
 
 
 def _place(report: Report, row: Row) -> list[str]:
@@ -135,8 +153,19 @@ def legend(report: Report) -> RenderableType:
     """What the marks mean."""
     grid = Table.grid(padding=(0, 2))
     for entry in report.legend:
-        grid.add_row(_styled(entry.mark), Text(entry.text))
+        grid.add_row(_styled(entry.mark), Text(visible(entry.text)))
     return grid
+
+
+def standings(report: Report, platform: str) -> RenderableType | None:
+    """How things stand in the last release of a platform."""
+    found = grouping.standings(report, platform)
+    if not found:
+        return None
+    on = f" on {platform}" if len(report.platforms) > 1 else ""
+    last = grouping.bands(report, platform)[-1].releases[-1]
+    heading = Text(visible(f"Now, in {last}{on}"), style="bold")
+    return Group(heading, *(_item(one.sentence, one.mark) for one in found))
 
 
 def changes(report: Report) -> RenderableType | None:
@@ -153,10 +182,10 @@ def changes(report: Report) -> RenderableType | None:
     return Group(*parts)
 
 
-def _item(text: str) -> RenderableType:
+def _item(text: str, mark: str = "•") -> RenderableType:
     """A sentence, hanging."""
     grid = Table.grid(padding=(0, 1))
-    grid.add_row("  •", Text(text))
+    grid.add_row(Text(f"  {mark}", style=_STYLES.get(mark, "")), Text(visible(text)))
     return grid
 
 

@@ -19,6 +19,11 @@ def render(name: str, **values: Any) -> str:
     return _environment().get_template(name).render(**values)
 
 
+def source(name: str) -> str:
+    """The text of a file among the templates that is put in as it is: styles and scripts."""
+    return (_FOLDER / name).read_text("utf-8")
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER, encoding="utf-8"),
@@ -28,6 +33,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters["md"] = escape_markdown
     environment.filters["code"] = code
     return environment

@@ -1,0 +1,123 @@
+// One cell, opened: what was seen, since when, where in the source, and on what it was run.
+
+let opened = null; // the cell, the place of its observation, and the cells that are alike
+
+function openDetails(cell, at, alike = []) {
+  opened = { cell, at, alike };
+  Object.assign(state, { cell: cell.id, at: at === null ? "" : DATA.names[at].name });
+  writeState();
+  fill($("details"), head(cell, at), h("div", { className: "details-body" }, detailParts(cell, at, alike)));
+  if (!$("details").open) $("details").showModal();
+  $("details").scrollTop = 0;
+}
+
+function detailParts(cell, at, alike) {
+  const shown = at === null ? null : signature(cell.signatures[at]);
+  return [
+    shown ? observed(shown, cell, at) : everything(cell),
+    shown ? traceback(cell, at) : null,
+    alikeCells(cell, at, alike),
+    environment(cell),
+    cell.run ? runPart(cell.run) : null,
+  ];
+}
+
+function closed() {
+  Object.assign(state, { cell: "", at: "" });
+  opened = null;
+  writeState();
+}
+
+function head(cell, at) {
+  const title = at === null ? `torch ${cell.release}` : DATA.names[at].label;
+  const line = LINES.get(lineOf(cell)) ?? [];
+  const place = line.indexOf(cell);
+  const go = (to, text) => {
+    const other = line[to];
+    return h("button", { type: "button", disabled: !other, onclick: () => { openDetails(other, at); focusAgain(text); } }, other ? (text === "before" ? `← ${other.release}` : `${other.release} →`) : text === "before" ? "← first" : "last →");
+  };
+  return h("div", { className: "details-head" },
+    h("div", { className: "details-nav" }, go(place - 1, "before"), go(place + 1, "after"),
+      h("button", { type: "button", className: "close", "aria-label": "Close", onclick: () => $("details").close() }, "✕")),
+    h("h2", { id: "details-title" }, at === null ? title : [visible(title), h("span", { className: "in" }, ` in ${cell.release}`)]),
+    h("p", {}, `${cell.build} · Python ${cell.python} · ${cell.platform} · ${cell.run ? "recorded here" : "accepted result"}`));
+}
+
+function focusAgain(text) {
+  const [before, after] = $("details").querySelectorAll(".details-nav button");
+  const wanted = text === "before" ? before : after;
+  (wanted.disabled ? $("details").querySelector(".close") : wanted).focus();
+}
+
+function observed(shown, cell, at) {
+  return [
+    h("p", { className: `verdict ${look(shown)}` }, h("span", { className: "mark" }, shown.mark), " ", said(shown.text)),
+    h("p", { className: "muted" }, `Alike on these axes: ${alikeRange(cell, at)}.`),
+    shown.exception ? [h("h3", {}, "Exception"), h("p", {}, h("code", {}, visible(shown.exception)), shown.bases?.length ? [" ← ", shown.bases.map((base, place) => [place ? " ← " : "", h("code", {}, visible(base))])] : null)] : null,
+    shown.message ? [h("h3", {}, "Message"), block(shown.message)] : null,
+    shown.warnings?.length ? [h("h3", {}, "Warnings"), shown.warnings.map(([category, text]) => [h("p", {}, h("code", {}, visible(category))), block(text)])] : null,
+  ];
+}
+
+/** The releases around a cell in which an observation is the same, on the same axes. */
+function alikeRange(cell, at) {
+  const line = LINES.get(lineOf(cell));
+  let [low, high] = [line.indexOf(cell), line.indexOf(cell)];
+  while (low > 0 && line[low - 1].signatures[at] === cell.signatures[at]) low -= 1;
+  while (high < line.length - 1 && line[high + 1].signatures[at] === cell.signatures[at]) high += 1;
+  return low === high ? line[low].release : `${line[low].release} – ${line[high].release}`;
+}
+
+function everything(cell) {
+  return [h("h3", {}, "Observations"), h("ul", { className: "observations" }, DATA.names.map((name, at) =>
+    h("li", {}, h("button", { type: "button", className: "quiet", onclick: () => { openDetails(cell, at); $("details").querySelector(".close").focus(); } }, mark(signature(cell.signatures[at])), " ", h("b", {}, visible(name.label))),
+      " ", said(signature(cell.signatures[at]).text))))];
+}
+
+function traceback(cell, at) {
+  const number = cell.traced ? cell.traced[at] : NONE;
+  if (number === NONE) return null;
+  return [h("h3", {}, "Traceback"), h("ol", { className: "frames" }, DATA.tracebacks[number].map(([file, line, called]) =>
+    h("li", {}, sourceLink(cell, file, line), " in ", h("code", {}, visible(called)))))];
+}
+
+const COMMIT = /^[0-9a-f]{7,40}$/;
+const REPOSITORY = "https://github.com/pytorch/pytorch";
+
+/** A place in torch's own source, linked at the commit that the wheel was made of. */
+function sourceLink(cell, file, line) {
+  const place = h("code", {}, visible(`${file}:${line}`));
+  const commit = cell.torch?.[1] ?? "";
+  if (!/^torch\/[\w/.-]+\.py$/.test(file) || file.includes("..") || !COMMIT.test(commit)) return place;
+  return link(`${REPOSITORY}/blob/${commit}/${file}#L${Number(line)}`, place);
+}
+
+function alikeCells(cell, at, alike) {
+  if (alike.length < 2) return null;
+  const shown = alike.slice(0, 60);
+  return h("details", {}, h("summary", {}, `${alike.length} cells alike`), h("p", { className: "cells" }, shown.map((one) =>
+    [h("button", { type: "button", className: "quiet", disabled: one === cell, onclick: () => { openDetails(one, at, alike); $("details").querySelector(".close").focus(); } }, one.id.split("/").at(-1)), " "]),
+    alike.length > shown.length ? `and ${alike.length - shown.length} more` : null));
+}
+
+function environment(cell) {
+  const [version, commit, cuda] = cell.torch ?? [];
+  const [file, sha256, index] = cell.wheel ?? [];
+  return [h("h3", {}, "Environment"), facts([
+    ["torch", version], ["CUDA", cuda],
+    ["commit", commit && COMMIT.test(commit) ? link(`${REPOSITORY}/commit/${commit}`, commit) : commit],
+    ["release", link(notesOf(cell.release), `notes of ${cell.release}`)],
+    ["wheel", file], ["sha256", sha256], ["index", index],
+  ]), cell.packages ? h("details", {}, h("summary", {}, `${Object.keys(cell.packages).length} packages`), facts(Object.entries(cell.packages))) : null];
+}
+
+function runPart(run) {
+  const taken = Object.entries(run.timings ?? {}).map(([stage, seconds]) => `${stage} ${seconds.toFixed(1)} s`);
+  return [h("h3", {}, "Run"), facts([
+    ["asked for", run.asked], ["recorded at", run.recorded_at], ["machine", run.machine], ["log", run.log],
+    ["wheels", run.bytes ? `${(run.bytes / 1e6).toFixed(0)} MB` : null], ["took", taken.join(", ")],
+  ])];
+}
+
+const facts = (pairs) => h("dl", { className: "facts" }, pairs.filter(([, value]) => value).map(([name, value]) =>
+  h("div", {}, h("dt", {}, visible(name)), h("dd", {}, typeof value === "string" ? said(value) : value))));

@@ -1,0 +1,80 @@
+// What of the table is shown: lists to choose from, a range of releases, and "only changes".
+
+const CHOICES = [
+  ["python", "Python", PYTHONS.map((one) => [one, one])],
+  ["build", "Build", BUILDS.map((one) => [one, one])],
+  ["platform", "Platform", DATA.platforms.map((one) => [one, one])],
+  ["seen", "Observation", DATA.names.map((name) => [name.name, name.label])],
+];
+
+function showFilters() {
+  const parts = CHOICES.filter(([, , options]) => options.length > 1).map(menu);
+  fill($("filters"), parts, releaseChoice("from", "From", "first"), releaseChoice("to", "to", "last"), onlyChanges(),
+    h("button", { type: "button", id: "reset", className: "quiet", onclick: reset }, "Reset"));
+  $("filters").addEventListener("submit", (event) => event.preventDefault());
+}
+
+/** A list to choose any number from; none chosen means all. */
+function menu([key, title, options]) {
+  const boxes = options.map(([value, label]) =>
+    h("label", {}, h("input", { type: "checkbox", name: key, value, onchange: (event) => toggle(key, value, event.target.checked) }), " ", said(label)));
+  const summary = h("summary", {}, `${title}: `, h("output", {}, "all"));
+  return h("details", { className: "menu", id: `filter-${key}`, onkeydown: closeOnEscape }, summary, h("div", { role: "group", "aria-label": title }, boxes));
+}
+
+function closeOnEscape(event) {
+  if (event.key !== "Escape" || !event.currentTarget.open) return;
+  event.currentTarget.open = false;
+  event.currentTarget.querySelector("summary").focus();
+  event.stopPropagation();
+}
+
+document.addEventListener("click", (event) => {
+  for (const open of document.querySelectorAll("details.menu[open]")) if (!open.contains(event.target)) open.open = false;
+});
+
+function releaseChoice(key, title, none) {
+  const options = [h("option", { value: "" }, none), ...DATA.releases.map((release) => h("option", { value: release }, release))];
+  return h("label", {}, `${title} `, h("select", { id: `filter-${key}`, onchange: (event) => choose(key, event.target.value) }, options));
+}
+
+function onlyChanges() {
+  return h("label", { className: "flag" }, h("input", { type: "checkbox", id: "filter-changes", onchange: (event) => choose("changes", event.target.checked) }), " only changes");
+}
+
+function toggle(key, value, chosen) {
+  if (chosen) state[key].add(value);
+  else state[key].delete(value);
+  changed();
+}
+
+function choose(key, value) {
+  state[key] = value;
+  changed();
+}
+
+function reset() {
+  for (const name of LISTS) state[name].clear();
+  Object.assign(state, { from: "", to: "", changes: false });
+  changed();
+}
+
+function changed() {
+  writeState();
+  syncFilters();
+  showGrid();
+}
+
+/** Makes the controls show the state. */
+function syncFilters() {
+  for (const [key, , options] of CHOICES) {
+    const part = $(`filter-${key}`);
+    if (!part) continue;
+    for (const box of part.querySelectorAll("input")) box.checked = state[key].has(box.value);
+    const chosen = options.filter(([value]) => state[key].has(value)).map(([, label]) => label);
+    part.querySelector("output").textContent = chosen.length > 2 ? `${chosen.length} of ${options.length}` : visible(chosen.join(", ")) || "all";
+  }
+  $("filter-from").value = state.from;
+  $("filter-to").value = state.to;
+  $("filter-changes").checked = state.changes;
+}

@@ -1,0 +1,149 @@
+// The table of cells. Where it is long, only the rows in sight are in the page; the keyboard reaches all of them.
+
+const WHOLE = 250; // rows up to which all are in the page at once
+const MARGIN = 15; // rows beyond the ones in sight
+
+const grid = { columns: [], rows: [], row: 0, column: 0, height: 30, first: 0, last: 0 };
+
+function showGrid() {
+  grid.columns = shownNames();
+  grid.rows = shownRows(grid.columns);
+  grid.row = Math.min(grid.row, Math.max(0, grid.rows.length - 1));
+  grid.column = Math.min(grid.column, grid.columns.length);
+  const cells = grid.rows.reduce((sum, row) => sum + row.cells.length, 0);
+  $("count").textContent = `${cells} of ${RECORDED.length} cells${state.changes ? ` in ${grid.rows.length} rows` : ""}`;
+  fill($("grid").tHead, headRow());
+  $("grid").setAttribute("aria-rowcount", grid.rows.length + 1);
+  $("grid").setAttribute("aria-colcount", grid.columns.length + PLACES.length);
+  showRows(true);
+}
+
+const PLACES = ["release", "build", "Python", ...(DATA.platforms.length > 1 ? ["platform"] : [])];
+
+function headRow() {
+  return h("tr", { role: "row", "aria-rowindex": "1" },
+    PLACES.map((title, place) => h("th", { role: "columnheader", scope: "col", className: place ? "optional" : "sticky" }, title)),
+    grid.columns.map((at) => h("th", { role: "columnheader", scope: "col" }, breakable(DATA.names[at].label))));
+}
+
+/** Puts the rows in sight into the page, between two that are as high as all the others. */
+function showRows(anew = false) {
+  const [first, last] = inSight();
+  if (!anew && first === grid.first && last === grid.last) return;
+  Object.assign(grid, { first, last });
+  const rows = [];
+  for (let place = first; place < last; place += 1) rows.push(bodyRow(grid.rows[place], place));
+  if (!grid.rows.length) rows.push(h("tr", {}, h("td", { colSpan: grid.columns.length + PLACES.length, className: "empty" }, "No cell is like this.")));
+  fill($("grid").tBodies[0], spacer(first), rows, spacer(grid.rows.length - last));
+  const reachable = Math.min(Math.max(grid.row, first), Math.max(first, last - 1));
+  gridCell(reachable, grid.column)?.setAttribute("tabindex", "0");
+}
+
+function inSight() {
+  if (grid.all || grid.rows.length <= WHOLE) return [0, grid.rows.length];
+  const top = Math.floor($("scroller").scrollTop / grid.height);
+  const many = Math.ceil($("scroller").clientHeight / grid.height);
+  const first = Math.max(0, Math.min(top, grid.rows.length - many) - MARGIN);
+  return [first, Math.min(grid.rows.length, first + many + 2 * MARGIN)];
+}
+
+const spacer = (rows) => (rows > 0 ? h("tr", { className: "spacer", role: "presentation", "aria-hidden": "true" }, sized(h("td", { colSpan: grid.columns.length + PLACES.length }), rows)) : []);
+
+function sized(cell, rows) {
+  cell.style.height = `${rows * grid.height}px`;
+  return cell;
+}
+
+function bodyRow(row, place) {
+  const { releases, build, python, platform } = about(row);
+  const cell = row.cells[0];
+  const small = [build, `py${python}`, ...(DATA.platforms.length > 1 ? [platform] : [])].join(" · ");
+  const titles = [build, python, ...(DATA.platforms.length > 1 ? [platform] : [])];
+  return h("tr", { role: "row", "aria-rowindex": place + 2, className: row.fresh.size ? "turn" : "" },
+    h("th", { role: "rowheader", scope: "row", className: "sticky", tabIndex: -1, "data-row": place, "data-column": 0, title: row.cells.length > 1 ? `${row.cells.length} cells alike` : cell.id },
+      releases, h("small", { className: "narrow" }, small)),
+    titles.map((text) => h("td", { className: "optional", role: "gridcell" }, text)),
+    grid.columns.map((at, column) => markCell(row, at, place, column + 1)));
+}
+
+function markCell(row, at, place, column) {
+  const shown = signature(row.cells[0].signatures[at]);
+  return h("td", {
+    role: "gridcell",
+    tabIndex: -1,
+    className: `${look(shown)}${row.fresh.has(at) ? " new" : ""}`,
+    "data-row": place,
+    "data-column": column,
+    title: shown.text,
+    "aria-label": `${DATA.names[at].label}: ${shown.text}${row.fresh.has(at) ? ", changed" : ""}`,
+  }, shown.mark);
+}
+
+const gridCell = (row, column) => $("grid").querySelector(`[data-row="${row}"][data-column="${column}"]`);
+
+/** Moves the focus to a cell of the table, which is brought into the page and into sight. */
+function focusCell(row, column) {
+  grid.row = Math.max(0, Math.min(row, grid.rows.length - 1));
+  grid.column = Math.max(0, Math.min(column, grid.columns.length));
+  reveal(grid.row);
+  for (const old of $("grid").querySelectorAll('tbody [tabindex="0"]')) old.setAttribute("tabindex", "-1");
+  const cell = gridCell(grid.row, grid.column);
+  cell?.setAttribute("tabindex", "0");
+  cell?.focus({ preventScroll: grid.rows.length > WHOLE });
+  if (grid.rows.length > WHOLE) cell?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function reveal(row) {
+  const scroller = $("scroller");
+  if (row < grid.first || row >= grid.last) scroller.scrollTop = Math.max(0, row * grid.height - scroller.clientHeight / 2);
+  showRows();
+}
+
+const STEPS = {
+  ArrowDown: (row, column) => [row + 1, column],
+  ArrowUp: (row, column) => [row - 1, column],
+  ArrowRight: (row, column) => [row, column + 1],
+  ArrowLeft: (row, column) => [row, column - 1],
+  PageDown: (row, column) => [row + 10, column],
+  PageUp: (row, column) => [row - 10, column],
+  Home: (row, column, all) => [all ? 0 : row, 0],
+  End: (row, column, all) => [all ? Infinity : row, Infinity],
+};
+
+function onGridKey(event) {
+  const place = event.target.closest?.("[data-row]");
+  if (!place || event.altKey || event.metaKey) return;
+  const [row, column] = [Number(place.dataset.row), Number(place.dataset.column)];
+  if (event.key === "Enter" || event.key === " ") openRow(row, column);
+  else if (STEPS[event.key]) focusCell(...STEPS[event.key](row, column, event.ctrlKey));
+  else return;
+  event.preventDefault();
+}
+
+function onGridClick(event) {
+  const place = event.target.closest("[data-row]");
+  if (!place) return;
+  const [row, column] = [Number(place.dataset.row), Number(place.dataset.column)];
+  focusCell(row, column);
+  openRow(row, column);
+}
+
+function openRow(row, column) {
+  const { cells } = grid.rows[row];
+  openDetails(cells[0], column ? grid.columns[column - 1] : null, cells);
+}
+
+function watchGrid() {
+  $("grid").addEventListener("keydown", onGridKey);
+  $("grid").addEventListener("click", onGridClick);
+  $("scroller").addEventListener("scroll", () => showRows(), { passive: true });
+  addEventListener("resize", () => { measure(); showRows(true); });
+  addEventListener("beforeprint", () => { grid.all = true; showRows(true); });
+  addEventListener("afterprint", () => { grid.all = false; showRows(true); });
+}
+
+/** How high a row is: narrow screens have two lines in each. */
+function measure() {
+  const row = $("grid").querySelector("tbody tr[aria-rowindex]");
+  if (row?.offsetHeight) grid.height = row.offsetHeight;
+}

@@ -1,0 +1,77 @@
+// What was recorded: the page's island of data, with names for its numbers. scripts/views/page.py wrote it.
+
+const DATA = JSON.parse($("data").textContent);
+const NONE = -1;
+
+const CELLS = DATA.cells.map((cell, index) => {
+  const [platform, build, python, axes] = DATA.places[cell.p];
+  const release = DATA.releases[cell.r];
+  return {
+    index,
+    release,
+    order: cell.r,
+    platform,
+    build,
+    python,
+    axes,
+    place: cell.p,
+    id: `${platform}/${release}-${build}-py${python}`,
+    status: cell.status ?? "recorded",
+    reason: cell.reason,
+    seen: cell.s,
+    signatures: DATA.seen[cell.s],
+    traced: cell.t === undefined ? null : DATA.traced[cell.t],
+    packages: cell.k === undefined ? null : DATA.packages[cell.k],
+    torch: cell.v === undefined ? null : DATA.torches[cell.v],
+    wheel: cell.w ?? null,
+    run: cell.run ?? null,
+  };
+});
+const RECORDED = CELLS.filter((cell) => cell.status === "recorded");
+const LOST = CELLS.filter((cell) => cell.status !== "recorded");
+const BY_ID = new Map(CELLS.map((cell) => [cell.id, cell]));
+
+/** The cells of each axes over the releases: where one looks for what was before and after. */
+const LINES = groupBy(RECORDED, lineOf);
+
+function lineOf(cell) {
+  return `${cell.platform} ${cell.axes}`;
+}
+
+function groupBy(values, key) {
+  const groups = new Map();
+  for (const value of values) {
+    const name = key(value);
+    if (groups.has(name)) groups.get(name).push(value);
+    else groups.set(name, [value]);
+  }
+  return groups;
+}
+
+const UNKNOWN = { mark: "?", text: "not known", outcome: "unknown" };
+
+/** The signature of a number, also of the one that stands for none. */
+const signature = (number) => (number === NONE ? UNKNOWN : DATA.signatures[number]);
+
+const GOOD = new Set(["returned", "passed"]);
+
+/** How a signature looks: a class of its outcome, and one more where it warned. */
+function look(shown) {
+  const kind = GOOD.has(shown.outcome)
+    ? "good"
+    : { blocked: "blocked", skipped: "blocked", unknown: "unknown" }[shown.outcome] ?? "bad";
+  return shown.warnings?.length ? `${kind} warned` : kind;
+}
+
+/** A mark for the eyes, with its meaning for those who hear it. */
+const mark = (shown) => h("span", { className: `mark ${look(shown)}`, title: shown.text }, shown.mark);
+
+const notesOf = (release) => DATA.notes + encodeURIComponent(release);
+
+const distinct = (values) => [...new Set(values)];
+const PYTHONS = distinct(DATA.places.map((place) => place[2])).sort(byNumbers);
+const BUILDS = distinct(DATA.places.map((place) => place[1])).sort(byNumbers);
+
+function byNumbers(a, b) {
+  return a.localeCompare(b, "en", { numeric: true });
+}

@@ -1,0 +1,184 @@
+"""Records made by hand: as few words as a test needs, and as many records as a benchmark wants."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from scripts.records import (
+    CellKey,
+    Frame,
+    FreshRecord,
+    Observation,
+    Reason,
+    Record,
+    Run,
+    Test,
+    Timings,
+    Torch,
+    Warned,
+    Wheel,
+)
+
+LINUX: Final = "linux-x86_64"
+#: The observations of the project, in their order.
+NAMES: Final = (
+    "trace",
+    "traced-call",
+    "traced-call-under-cached",
+    "trace-while-caching",
+    "script",
+    "scripted-call",
+    "scripted-call-under-cached",
+    "script-while-caching",
+)
+
+
+def returned(*warnings: tuple[str, str], phase: str | None = None) -> Observation:
+    """An observation that is fine, with warnings by category and text."""
+    return Observation(outcome="returned", phase=phase, warnings=warned(*warnings))
+
+
+def raised(
+    message: str,
+    *warnings: tuple[str, str],
+    exception: str = "builtins.RuntimeError",
+    phase: str | None = "compiling",
+    frames: tuple[Frame, ...] = (),
+) -> Observation:
+    """An observation that failed."""
+    return Observation(
+        outcome="raised",
+        phase=phase,
+        exception=exception,
+        bases=("builtins.Exception",),
+        message=message,
+        warnings=warned(*warnings),
+        frames=frames,
+    )
+
+
+def blocked(by: str) -> Observation:
+    """An observation that could not be made."""
+    return Observation(outcome="blocked", blocked_by=by)
+
+
+def warned(*warnings: tuple[str, str]) -> tuple[Warned, ...]:
+    """Warnings by category and text."""
+    return tuple(Warned(category=category, message=text) for category, text in warnings)
+
+
+def record(
+    torch: str,
+    observations: Mapping[str, Observation] | None = None,
+    *,
+    build: str = "cpu",
+    python: str = "3.11",
+    platform: str = LINUX,
+    tests: Mapping[str, Test] | None = None,
+    index: str = "cpu",
+    packages: Mapping[str, str] | None = None,
+) -> Record:
+    """The record of a cell whose probes ran."""
+    identity = f"{torch}{build}{python}{platform}"
+    return Record(
+        cell=CellKey(torch=torch, build=build, python=python, platform=platform),
+        status="recorded",
+        wheel=Wheel(
+            filename=f"torch-{torch}-cp{python.replace('.', '')}-{platform}.whl", sha256=sha(identity), index=index
+        ),
+        torch=Torch(version=f"{torch}+{build}", git_version=sha(torch)[:40], cuda=None),
+        packages={"numpy": "1.26.4", **(packages or {})},
+        tests=dict(tests or {}),
+        observations=dict(observations or {}),
+    )
+
+
+def lost(
+    torch: str,
+    *,
+    build: str = "cpu",
+    python: str = "3.11",
+    platform: str = LINUX,
+    message: str = "no wheel for this Python",
+    kind: str = "no-wheel",
+) -> Record:
+    """The record of a cell that could not be had."""
+    return Record(
+        cell=CellKey(torch=torch, build=build, python=python, platform=platform),
+        status="unavailable",
+        reason=Reason(stage="resolve", kind=kind, message=message),
+    )
+
+
+def fresh(record: Record, *, recorded_at: str = "2026-11-24T20:00:00+00:00", asked: str | None = None) -> FreshRecord:
+    """A record as a run makes it."""
+    timings = Timings(resolve=0.5, download=None, install=9.25, import_=3.5, probes=1.0, total=14.25)
+    run = Run(
+        asked=asked or record.cell.id,
+        inputs=sha("inputs"),
+        recorded_at=recorded_at,
+        machine="Linux, 2 cores",
+        log=f".matrix/logs/{record.cell.id}.log",
+        bytes=1_784_854_183,
+        timings=timings,
+    )
+    return FreshRecord(**dict(record), run=run)
+
+
+def sha(text: str) -> str:
+    """A sha256 that looks like one."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def history(name: str, letters: str, *, python: str = "3.11", build: str = "cpu") -> list[Record]:
+    """Releases 2.0.0, 2.1.0 … with one observation: a letter each, ``.`` where it returned, a space for none."""
+    return [
+        record(f"2.{minor}.0", {name: seen(letter)}, python=python, build=build)
+        for minor, letter in enumerate(letters)
+        if letter != " "
+    ]
+
+
+def seen(letter: str) -> Observation:
+    """``.`` returned, ``w`` returned with a warning, any other letter a failure of its own."""
+    match letter:
+        case ".":
+            return returned()
+        case "w":
+            return returned(("builtins.FutureWarning", "`torch.jit.script` is deprecated. Please switch."))
+        case _:
+            return raised(f"Failure {letter} of the compiler.")
+
+
+def many(number: int) -> Iterator[Record]:
+    """So many records as a long-lived project has: releases, Pythons, builds and platforms, changing now and then."""
+    platforms = (LINUX, "linux-aarch64", "macos-arm64", "windows-x86_64")
+    pythons = [f"3.{minor}" for minor in range(8, 15)]
+    builds = ["cpu", *(f"cu{version}" for version in range(110, 119))]
+    per_release = len(platforms) * len(pythons) * len(builds)
+    releases = (f"{major}.{minor}.{patch}" for major in itertools.count(1) for minor in range(20) for patch in range(3))
+    places = itertools.product(platforms, pythons, builds)
+    torch = ""
+    for count in range(number):
+        if count % per_release == 0:
+            torch = next(releases)
+            places = itertools.product(platforms, pythons, builds)
+        platform, python, build = next(places)
+        era = count // per_release // 5
+        yield record(torch, _era(era), build=build, python=python, platform=platform, index=build, packages=_PACKAGES)
+
+
+_PACKAGES: Final = {f"package-{number}": f"1.{number}.0" for number in range(30)}
+
+
+def _era(era: int) -> dict[str, Observation]:
+    """How everything behaves in five releases in a row."""
+    frames = tuple(
+        Frame(file=f"torch/jit/_{place}.py", line=era * 100 + place, function=f"f{place}") for place in range(12)
+    )
+    failing = raised(f"Failure {era}: aren't supported in this place of the program.", frames=frames)
+    fine = returned(("builtins.FutureWarning", f"`torch.jit` is deprecated since {era}."), phase="tracing")
+    return {name: failing if place < len(NAMES) // 2 else fine for place, name in enumerate(NAMES)}

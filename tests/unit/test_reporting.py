@@ -1,0 +1,168 @@
+"""The report's model: complete, without repeating texts, and true to the records."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts import drift, paths, records, reporting
+from scripts.records import Frame, Observation, Record
+from scripts.report import Report, Stretch, to_json
+from scripts.signature import signatures
+from tests.support.records import LINUX, fresh, history, lost, raised, record, returned, seen
+
+LETTERS = st.text("AB.w", min_size=1, max_size=10)
+
+
+@given(LETTERS)
+def test_every_cell_shows_what_its_record_has(letters: str) -> None:
+    all_records = history("script", letters)
+    report = reporting.report(all_records)
+    for one, cell in zip(all_records, report.cells, strict=True):
+        assert {name: report.signatures[key].signature for name, key in cell.seen.items()} == signatures(one)
+
+
+@given(LETTERS)
+def test_ranges_are_where_each_behaviour_is_met(letters: str) -> None:
+    report = reporting.report(history("script", letters))
+    (line,) = report.timelines
+    releases = report.releases
+    for place, release in enumerate(releases):
+        (met,) = {
+            one.signature for one in line.ranges if releases.index(one.first) <= place <= releases.index(one.last)
+        }
+        assert met == report.cells[place].seen["script"], release
+    for before, after in pairwise(sorted(line.ranges, key=lambda one: releases.index(one.first))):
+        assert (before.until, before.last) == (after.first, after.after)
+        assert (after.after, after.since) == (before.last, before.until)
+
+
+def test_a_range_that_two_builds_disagree_in() -> None:
+    stretches = [
+        Stretch(releases=("1", "2"), signatures=("a",)),
+        Stretch(releases=("3",), signatures=("a", "b")),
+        Stretch(releases=("4",), signatures=("b",)),
+        Stretch(releases=("5",), signatures=("a",)),
+    ]
+    found = {(one.signature, one.first, one.last, one.until) for one in reporting.ranges(stretches)}
+    assert found == {("a", "1", "3", "4"), ("a", "5", "5", None), ("b", "3", "4", "5")}
+
+
+def test_the_report_reads_back_from_its_json() -> None:
+    report = synthetic()
+    assert Report.model_validate_json(to_json(report)) == report
+
+
+def test_texts_stand_in_the_report_once() -> None:
+    frames = tuple(Frame(file="torch/x.py", line=n, function="f") for n in range(9))
+    all_records = [record(f"2.{n}.0", {"script": raised("a message of its own", frames=frames)}) for n in range(9)]
+    text = to_json(reporting.report(all_records))
+    assert text.count('"torch/x.py"') == len(frames)
+    assert text.count('"numpy"') == 1
+    assert text.count('"message": "a message of its own"') == 1
+
+
+def test_names_come_in_the_order_of_probes_and_tests_that_tell_nothing_more_are_left_out() -> None:
+    passed, failed = records.Test(outcome="passed"), records.Test(outcome="failed", message="no")
+    one = record(
+        "2.0.0",
+        {
+            "b": Observation(outcome="returned", test="test_b.py::test_b"),
+            "a": Observation(outcome="returned", test="test_a.py::test_a"),
+        },
+        tests={"test_b.py::test_b": passed, "test_a.py::test_a": failed, "test_a.py::test_contract": passed},
+    )
+    names = reporting.report([one], order=["test_b.py", "test_a.py"]).names
+    assert [name.name for name in names] == ["b", "a", "test_a.py::test_a", "test_a.py::test_contract"]
+    assert names[2].label == "test_a"
+
+
+def test_a_change_has_its_links() -> None:
+    (change,) = reporting.report(history("script", ".A")).changes
+    assert change.notes == "https://github.com/pytorch/pytorch/releases/tag/v2.1.0"
+    assert change.commits
+    assert change.commits.startswith("https://github.com/pytorch/pytorch/compare/")
+
+
+def test_a_change_without_commits_has_none() -> None:
+    bare = [one.model_copy(update={"torch": None}) for one in history("script", ".A")]
+    assert reporting.report(bare).changes[0].commits is None
+
+
+@pytest.mark.parametrize(
+    ("letters", "sentence"),
+    [
+        (".A", "script: 2.0.0 → 2.1.0, broken: returned → RuntimeError 'Failure A of the compiler.' when compiling"),
+        (
+            ". A",
+            "script: 2.0.0 → 2.2.0 (2.1.0 not recorded), broken: returned → "
+            "RuntimeError 'Failure A of the compiler.' when compiling",
+        ),
+        (
+            ".w",
+            "script: 2.0.0 → 2.1.0, warning added: no warning → FutureWarning '`torch.jit.script` is deprecated…'",
+        ),
+    ],
+)
+def test_sentences(letters: str, sentence: str) -> None:
+    report = reporting.report(history("script", letters), known=["2.0.0", "2.1.0", "2.2.0"])
+    assert report.changes[0].sentence == sentence
+
+
+def test_a_confounded_change_says_so() -> None:
+    all_records = [
+        record("1.12.1", {"script": seen("A")}, python="3.9"),
+        record("1.13.1", {"script": seen("B")}, python="3.11", build="cu117"),
+    ]
+    (change,) = reporting.report(all_records).changes
+    assert change.blamed == "confounded"
+    assert change.sentence.endswith(
+        "; the build and the Python changed as well: 1.13.1-cpu-py3.9 or 1.12.1-cu117-py3.11 would settle it"
+    )
+    (alone,) = reporting.report(all_records, exists=lambda _: False).changes
+    assert alone.sentence.endswith("no wheel exists that would settle it")
+
+
+def test_releases_outside_of_what_is_recorded_are_no_gaps() -> None:
+    report = reporting.report(history("script", "..A"), known=["1.9.0", "2.0.0", "2.0.1", "2.1.0", "2.2.0", "2.3.0"])
+    assert report.timelines[0].gaps == {"2.0.1": "not recorded"}
+
+
+def test_fresh_records_bring_what_belongs_to_their_run() -> None:
+    (cell,) = reporting.report([fresh(record("2.0.0", {"script": seen("A")}), asked="2.0.0-default-py3.11")]).cells
+    assert (cell.origin, cell.asked, cell.log) == ("fresh", "2.0.0-default-py3.11", ".matrix/logs/2.0.0-cpu-py3.11.log")
+    assert cell.timings
+    assert cell.timings.total == 14.25
+
+
+def synthetic() -> Report:
+    """Gaps, flips, disagreements, drift and cells that couldn't be had."""
+    old = history("script", "A..wA")
+    now = [*old[:-1], record("2.4.0", {"script": seen("B")}), record("2.4.0", {"script": seen("A")}, python="3.9")]
+    compared = drift.compare([fresh(one) for one in now], old)
+    elsewhere = record("2.4.0", {"trace": returned()}, platform="plan9")
+    every: list[Record] = [*(fresh(one) for one in now), lost("2.5.0"), elsewhere]
+    return reporting.report(every, known=[f"2.{n}.0" for n in range(6)], compared=compared)
+
+
+def test_the_report_holds_drift_and_disagreements() -> None:
+    report = synthetic()
+    assert [(one.cell, one.kind) for one in report.drift] == [("2.4.0-cpu-py3.11", "different failure")]
+    assert report.new == (f"{LINUX}/2.4.0-cpu-py3.9",)
+    (one,) = report.disagreements
+    assert one.sentence == (
+        "script: 2.4.0 differs: RuntimeError 'Failure A of the compiler.' when compiling (cpu on Python 3.9); "
+        "RuntimeError 'Failure B of the compiler.' when compiling (cpu on Python 3.11)"
+    )
+    assert [cell.id for cell in report.lost] == ["2.5.0-cpu-py3.11"]
+
+
+def test_the_json_has_the_keys_of_its_schema() -> None:
+    data = json.loads(to_json(synthetic()))
+    schema = json.loads((paths.SCHEMAS / "report.schema.json").read_text("utf-8"))
+    assert data["schema"] == 1
+    assert set(schema["required"]) <= set(data) <= set(schema["properties"])

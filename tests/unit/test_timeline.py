@@ -1,0 +1,253 @@
+"""Timelines against brute force: flips, gaps, builds that disagree, and what a change may be blamed on."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts import timeline
+from scripts.cells import Cell
+from scripts.records import Observation, Record
+from scripts.signature import Signature, signature_of
+from scripts.timeline import Axes, Timeline
+from tests.support.records import fresh, history, lost, raised, record, returned, seen
+
+NAME = "script"
+
+
+def line(records: list[Record], *, known: list[str] | None = None) -> Timeline:
+    """The one timeline of some records."""
+    (found,) = timeline.timelines(records, known=known or [])
+    return found
+
+
+def releases(letters: str) -> list[str]:
+    return [f"2.{minor}.0" for minor in range(len(letters))]
+
+
+def signature(letter: str) -> Signature:
+    return signature_of(seen(letter))
+
+
+# --- one axes: all that there is to see -------------------------------------------------------------------------
+
+LETTERS = st.text("AB.w ", min_size=1, max_size=12).filter(lambda text: text.strip())
+
+
+@given(LETTERS, st.randoms())
+def test_the_changes_of_one_axes_are_those_that_one_sees_by_looking_at_all_of_it(letters: str, random: Random) -> None:
+    records = history(NAME, letters)
+    random.shuffle(records)
+    found = line(records, known=releases(letters))
+    known = [place for place, letter in enumerate(letters) if letter != " "]
+    expected = [
+        (f"2.{a}.0", f"2.{b}.0", signature(letters[a]), signature(letters[b]), tuple(releases(letters)[a + 1 : b + 1]))
+        for a, b in pairwise(known)
+        if letters[a] != letters[b]
+    ]
+    assert [(c.before, c.after, c.old, c.new, c.suspects) for c in found.changes] == expected
+    assert all(not change.confounded for change in found.changes)
+    assert not found.disagreements
+
+
+@given(LETTERS)
+def test_intervals_and_gaps_are_all_that_there_is(letters: str) -> None:
+    found = line(history(NAME, letters), known=releases(letters))
+    told = {release: interval.seen for interval in found.intervals for release in interval.releases}
+    assert told == {f"2.{n}.0": (signature(letter),) for n, letter in enumerate(letters) if letter != " "}
+    assert [gap.release for gap in found.gaps] == [f"2.{n}.0" for n, letter in enumerate(letters) if letter == " "]
+    assert all(a.seen != b.seen for a, b in pairwise(found.intervals))
+
+
+def test_pass_fail_and_pass_again_is_kept_as_it_is() -> None:
+    found = line(history(NAME, "..AA.A"))
+    assert [(i.first, i.last) for i in found.intervals] == [
+        ("2.0.0", "2.1.0"),
+        ("2.2.0", "2.3.0"),
+        ("2.4.0", "2.4.0"),
+        ("2.5.0", "2.5.0"),
+    ]
+    assert [change.kind for change in found.changes] == ["broken", "fixed", "broken"]
+
+
+def test_a_change_across_a_gap_lies_somewhere_in_it() -> None:
+    records = [*history(NAME, ". . A"), lost("2.1.0"), lost("2.3.0")]
+    found = line(records, known=[*releases("....."), "2.3.1"])
+    (change,) = found.changes
+    assert (change.before, change.after, change.suspects) == ("2.2.0", "2.4.0", ("2.3.0", "2.3.1", "2.4.0"))
+    assert {gap.release: gap.why for gap in found.gaps} == {
+        "2.1.0": "unavailable: no-wheel",
+        "2.3.0": "unavailable: no-wheel",
+        "2.3.1": "not recorded",
+    }
+
+
+def test_what_was_skipped_or_is_missing_is_a_gap() -> None:
+    records = [
+        *history(NAME, ". A"),
+        record("2.1.0", {NAME: Observation(outcome="skipped", why="no GPU"), "trace": returned()}),
+    ]
+    script, _ = timeline.timelines(records)
+    assert [(gap.release, gap.why) for gap in script.gaps] == [("2.1.0", "not observed")]
+    assert script.changes[0].suspects == ("2.1.0", "2.2.0")
+
+
+def test_releases_are_in_the_order_of_versions() -> None:
+    shown = {"2.10.0": "A", "2.9.1": ".", "2.9.0": "."}
+    records = [record(torch, {NAME: seen(letter)}) for torch, letter in shown.items()]
+    assert [(c.before, c.after) for c in line(records).changes] == [("2.9.1", "2.10.0")]
+
+
+# --- several axes -----------------------------------------------------------------------------------------------
+
+AXES = [("cpu", "3.9"), ("cpu", "3.11"), ("cu118", "3.9"), ("cu118", "3.11")]
+#: For each of some releases, what each of the axes shows, if anything.
+WORLDS = st.lists(
+    st.dictionaries(st.sampled_from(AXES), st.sampled_from("AB."), min_size=1), min_size=1, max_size=6
+)  # fmt: skip
+World = list[dict[tuple[str, str], str]]
+
+
+def records_of(world: World) -> list[Record]:
+    return [
+        record(f"2.{n}.0", {NAME: seen(letter)}, build=build, python=python)
+        for n, shown in enumerate(world)
+        for (build, python), letter in shown.items()
+    ]
+
+
+def place(axes: Axes) -> tuple[str, str]:
+    return axes.build, axes.python
+
+
+@given(WORLDS)
+def test_torch_is_blamed_for_what_equal_axes_show_and_for_nothing_else(world: World) -> None:
+    found = line(records_of(world))
+    blamed = {
+        (change.before, change.after, place(axes), change.old, change.new)
+        for change in found.changes
+        if not change.confounded
+        for axes in change.on
+    }
+    expected = {
+        (f"2.{n}.0", f"2.{n + 1}.0", axes, signature(old[axes]), signature(new[axes]))
+        for n, (old, new) in enumerate(pairwise(world))
+        for axes in old.keys() & new.keys()
+        if old[axes] != new[axes]
+    }
+    assert blamed == expected
+
+
+@given(WORLDS)
+def test_what_unequal_axes_show_is_confounded_and_names_what_differs(world: World) -> None:
+    found = line(records_of(world))
+    steps = {(f"2.{n}.0", f"2.{n + 1}.0"): pair for n, pair in enumerate(pairwise(world))}
+    confounded = {(c.before, c.after): c for c in found.changes if c.confounded}
+    for step, (old, new) in steps.items():
+        nothing_shared = not old.keys() & new.keys()
+        assert (step in confounded) == (nothing_shared and not set(old.values()) & set(new.values()))
+    for (before, after), change in confounded.items():
+        old, new = steps[before, after]
+        fewest = min(sum(x != y for x, y in zip(a, b, strict=True)) for a in old for b in new)
+        assert len(change.confounded) == fewest
+        assert set(change.confounded) <= {"build", "Python"}
+        settled = {Cell.parse(text) for text in change.settle}
+        assert {cell.torch for cell in settled} == {before, after}
+        for cell in settled:  # with it, both releases were run on the same axes
+            assert (cell.build, cell.python) in (old if cell.torch == after else new)
+
+
+@given(WORLDS)
+def test_the_cell_that_is_said_to_settle_it_does(world: World) -> None:
+    records = records_of(world)
+    for change in line(records).changes:
+        for text in change.settle:
+            cell = Cell.parse(text)
+            for letter in "AB.":
+                more = record(cell.torch, {NAME: seen(letter)}, build=cell.build, python=cell.python)
+                again = line([*records, more]).changes
+                assert not [c for c in again if (c.before, c.after) == (change.before, change.after) and c.confounded]
+
+
+@given(WORLDS)
+def test_disagreements_are_releases_with_more_than_one_behaviour(world: World) -> None:
+    found = line(records_of(world))
+    expected = {f"2.{n}.0" for n, shown in enumerate(world) if len(set(shown.values())) > 1}
+    assert {one.release for one in found.disagreements} == expected
+    assert found.axes_alike == (not expected)
+    for one in found.disagreements:
+        shown = world[int(one.release.split(".")[1])]
+        assert {place(axes): sig for sig, all_axes in one.sides for axes in all_axes} == {
+            axes: signature(letter) for axes, letter in shown.items()
+        }
+
+
+@given(WORLDS, st.sampled_from(["linux-x86_64", "macos-arm64"]))
+def test_platforms_are_never_told_as_one(world: World, platform: str) -> None:
+    here = records_of(world)
+    there = [one.model_copy(update={"cell": one.cell.model_copy(update={"platform": "plan9"})}) for one in here]
+    both = {found.platform: found for found in timeline.timelines([*here, *there])}
+    alone = line(here)
+    assert both["linux-x86_64"] == alone
+    assert len(both["plan9"].changes) == len(alone.changes)
+    assert all(axes.platform == "plan9" for change in both["plan9"].changes for axes in change.on)
+
+
+def bridged(*, bridge: bool) -> list[Record]:
+    old = [record("1.12.1", {NAME: raised("old")}, python="3.9")]
+    new = [record("1.13.1", {NAME: raised("new")}, python="3.11")]
+    return [*old, *new, *([record("1.13.1", {NAME: raised("new")}, python="3.9")] if bridge else [])]
+
+
+def test_without_a_bridge_a_change_is_confounded() -> None:
+    (change,) = line(bridged(bridge=False)).changes
+    assert change.confounded == ("Python",)
+    assert change.settle == ("1.13.1-cpu-py3.9", "1.12.1-cpu-py3.11")
+
+
+def test_with_a_bridge_it_is_torchs() -> None:
+    (change,) = line(bridged(bridge=True)).changes
+    assert change.confounded == ()
+    assert [str(axes) for axes in change.on] == ["cpu on Python 3.9"]
+
+
+def test_a_cell_without_a_wheel_settles_nothing() -> None:
+    (found,) = timeline.timelines(bridged(bridge=False), exists=lambda cell: cell.torch == "1.12.1")
+    assert found.changes[0].settle == ("1.12.1-cpu-py3.11",)
+
+
+def test_the_wheels_of_the_default_index_are_one_build() -> None:
+    records = [
+        record("2.4.0", {NAME: seen(".")}, build="cu121", index="default"),
+        record("2.5.0", {NAME: seen("A")}, build="cu124", index="default"),
+    ]
+    (change,) = line(records).changes
+    assert change.confounded == ()
+    assert str(change.on[0]) == "default on Python 3.11"
+
+
+def test_cpu_of_the_default_index_is_a_build_of_its_own() -> None:
+    records = [
+        record("2.4.0", {NAME: seen(".")}, build="cu121", index="default"),
+        record("2.5.0", {NAME: seen("A")}, build="cpu", index="default"),
+    ]
+    (change,) = line(records).changes
+    assert change.confounded == ("build",)
+    assert "2.5.0-cu121-py3.11" in change.settle
+
+
+def test_fresh_records_and_accepted_ones_make_the_same_timeline() -> None:
+    records = history(NAME, "..A")
+    assert line([fresh(one) for one in records]) == line(records)
+
+
+KINDS = {".w": "warning added", "w.": "warning gone", "AB": "different failure", "A.": "fixed", "wA": "broken"}
+
+
+@pytest.mark.parametrize("letters", KINDS)
+def test_kinds(letters: str) -> None:
+    assert [change.kind for change in line(history(NAME, letters)).changes] == [KINDS[letters]]
