@@ -40,7 +40,7 @@ class Piece:
 
 
 def pieces(wheels: Sequence[LockedWheel], limit: int, size: int = _PIECE) -> list[Piece]:
-    """Parts of the wheels in their order, alike in size so that every stream has enough to do; ``limit`` bytes in all."""
+    """Parts of the wheels in their order, so small that every stream has enough to do; ``limit`` bytes in all."""
     parts = [
         Piece(url=wheel.url, start=start, size=min(size, (wheel.size or 0) - start))
         for wheel in wheels
@@ -100,8 +100,8 @@ def imports(cell: str, python: str, lock: Lock, cache: Path, folder: Path) -> Im
 
 
 def _import(python: Path, log: Path) -> float:
-    env = {name: value for name, value in process.clean_environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = process.run([python, "-c", "import torch"], log=log, env=env, timeout=600, cwd=log.parent)
+    command: list[str | Path] = [python, "-c", "import torch"]
+    done = process.run(command, log=log, env=process.clean_environment(), timeout=600, cwd=log.parent)
     if not done.ok:
         raise MatrixError(f"import torch: {done.output.strip()[-500:]}")
     return round(done.seconds, 3)

@@ -20,6 +20,9 @@ from scripts.cells import Cell
 from scripts.config import Matrix
 from scripts.records import FreshRecord, Store
 
+#: The project's disk: as much as the four releases of the comparison take, so that a warm run finds them all.
+DISK: Final = "20GB"
+
 #: What the project needs of its own folder to run.
 _OWN: Final = ("noxfile.py", "pyproject.toml", "matrix.toml", "scripts", "tests/cells")
 
@@ -152,7 +155,8 @@ class ProjectSubject(Subject):
     def command(self, phase: Phase) -> list[str]:
         """The same in every phase."""
         del phase
-        return [sys.executable, "-m", "nox", "-s", "matrix", "--", *(cell.id for cell in self.cells)]
+        cells = (cell.id for cell in self.cells)
+        return [sys.executable, "-m", "nox", "-s", "matrix", "--", *cells, "--disk", DISK]
 
     def prepare(self, phase: Phase) -> None:
         """A warm run begins without records; environments don't outlive a run."""

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.bench_result import PHASES, PROJECT, Bench, Figure
+from scripts.bench_subjects import DISK
 from scripts.footprint import human
 
 Rows = Sequence[tuple[str, ...]]
@@ -70,6 +71,7 @@ def footnotes(bench: Bench) -> list[str]:
     notes = [f"{bench.date}, {bench.machine}", f"Command: {bench.command}"]
     if bench.cells:
         notes.insert(0, f"Cells: {', '.join(bench.cells)}")
+        notes.append(f"The project keeps within {DISK} of disk; the plain noxfiles have no limit")
     loads = [figure.load for figure in bench.figures]
     if loads:
         notes.append(f"Load of the machine before each run: {min(loads):.1f} to {max(loads):.1f}")
