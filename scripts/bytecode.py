@@ -56,8 +56,8 @@ def drop(cache: Path, names: Sequence[str]) -> None:
 
 
 def _of(cache: Path, wheel: LockedWheel) -> Path:
-    """Where a wheel's bytecode is kept. Without a hash two wheels could be taken for one: a place never found again."""
-    return cache / _FOLDER / wheel.name / (wheel.sha256 or uuid.uuid4().hex)
+    """Where a wheel's bytecode is kept."""
+    return cache / _FOLDER / wheel.name / wheel.sha256
 
 
 def _root(path: Path) -> str:
