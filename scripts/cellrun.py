@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from scripts import environments, failures, indexes, interpreters, locks, machine, paths, probes, recording
+from scripts import bytecode, environments, failures, indexes, interpreters, locks, machine, paths, probes, recording
 from scripts.cells import Cell
 from scripts.failures import CellError
 from scripts.records import FreshRecord, Run, Timings
@@ -32,6 +32,7 @@ class CellRun:
         self.started = time.monotonic()
         self.seconds: dict[str, float] = {}
         self.lock: locks.Lock | None = None
+        self.installed: dict[str, environments.Installed] = {}
 
     def record(self) -> FreshRecord:
         """Run the cell and keep its record, which also tells why there was nothing to run."""
@@ -126,7 +127,10 @@ class CellRun:
         with self._timed("install"):
             environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log)
             environments.install(self.environment, lock, cache=paths.CACHE, log=self.log, timeout=self.limits.install)
-        self.work.footprint.installed(self.cell.id, lock, environments.installed_bytes(self.environment))
+        self.installed = environments.installed(self.environment)
+        sizes = {name: package.bytes for name, package in self.installed.items()}
+        self.work.footprint.installed(self.cell.id, lock, sizes)
+        bytecode.lend(paths.CACHE, environments.site_packages(self.environment), lock.wheels)
 
     def _probed(self, lock: locks.Lock) -> FreshRecord:
         self._tell("probes")
@@ -138,9 +142,16 @@ class CellRun:
             gpu=lock.source.gpu,
         )
         started = seen.first("started")
+        if started:
+            self._keep_bytecode(lock, started["at"])
         self.seconds["import"] = round(started["seconds"], 3) if started else 0.0
         self.seconds["probes"] = round(seen.seconds - self.seconds["import"], 3)
         return recording.recorded(self.cell, self.work.platform, lock, seen, self._run())
+
+    def _keep_bytecode(self, lock: locks.Lock, until: float) -> None:
+        packages = environments.site_packages(self.environment)
+        sizes = bytecode.keep(paths.CACHE, packages, lock.wheels, self.installed, until)
+        self.work.footprint.compiled(lock, sizes)
 
     def _run(self, so_far: Run | None = None) -> Run:
         """What belongs to this run; asked for again at the end, when every stage has its time."""

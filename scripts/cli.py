@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "scan": "the history of a file inside torch's wheels",
     "plan": "the cells of a selection, for a CI engine",
     "doctor": "what this machine can run",
+    "bench": "how fast this is, compared with plain noxfiles",
     "update": "releases that the index has and matrix.toml lacks",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 import shutil
 import stat
@@ -74,17 +75,28 @@ def _error(done: process.Finished, timeout: float) -> failures.CellError:
     return failures.of_installing(done.output)
 
 
-def installed_bytes(folder: Path) -> dict[str, int]:
-    """Unpacked bytes of each installed package, by normalised name, from the ``RECORD`` files."""
-    sizes: dict[str, int] = {}
-    for record in _site_packages(folder).glob("*.dist-info/RECORD"):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Installed:
+    """An installed package: its unpacked size, and what it has at the top of site-packages."""
+
+    bytes: int
+    roots: frozenset[str]
+
+
+def installed(folder: Path) -> dict[str, Installed]:
+    """What is installed, by normalised name, from the ``RECORD`` files."""
+    found: dict[str, Installed] = {}
+    for record in site_packages(folder).glob("*.dist-info/RECORD"):
         name = record.parent.name.split("-", 1)[0].replace("_", "-").lower()
         with record.open(encoding="utf-8", newline="") as lines:
-            sizes[name] = sum(int(row[2]) for row in csv.reader(lines) if len(row) > 2 and row[2])  # noqa: PLR2004
-    return sizes
+            rows = [row for row in csv.reader(lines) if len(row) > 2]  # noqa: PLR2004 - path, hash, size
+        roots = frozenset(row[0].split("/", 1)[0] for row in rows)
+        found[name] = Installed(bytes=sum(int(row[2]) for row in rows if row[2]), roots=roots)
+    return found
 
 
-def _site_packages(folder: Path) -> Path:
+def site_packages(folder: Path) -> Path:
+    """Where an environment's packages lie."""
     if sys.platform == "win32":
         return folder / "Lib" / "site-packages"
     return next(folder.glob("lib/python*/site-packages"), folder)

@@ -16,7 +16,7 @@ from pathlib import Path
 import filelock
 from pydantic import ByteSize
 
-from scripts import machine, process
+from scripts import bytecode, machine, process
 from scripts.failures import CellError
 from scripts.interpreters import uv_bin
 from scripts.locks import Lock, LockedWheel
@@ -92,6 +92,14 @@ class Footprint:
             self._installed[name] = self._installing.pop(name)
             self._changed.notify_all()
 
+    def compiled(self, lock: Lock, sizes: dict[str, int]) -> None:
+        """Note what the kept bytecode of a lock's wheels takes."""
+        with self._changed, self._exclusive():
+            ledger = self._ledger()
+            kept = {f"{_key(wheel)}+bytecode": sizes[wheel.name] for wheel in lock.wheels if wheel.name in sizes}
+            if not kept.items() <= ledger.items():
+                write_atomically(self._ledger_file, json.dumps({**ledger, **kept}, indent=0))
+
     def _fits(self, name: str, lock: Lock) -> bool:
         """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
         need = unpacked(self._missing(lock))
@@ -139,6 +147,7 @@ class Footprint:
                 check=False,
                 capture_output=True,
             )
+            bytecode.drop(self.cache, names)
             ledger = self._ledger()
             kept = {key: size for key, size in ledger.items() if _name(key) not in names}
             write_atomically(self._ledger_file, json.dumps(kept, indent=0))

@@ -18,6 +18,12 @@ import psutil
 
 from scripts import guardian
 
+#: Variables that bring another Python, or other ways of running one, into a child.
+_LEAKS = {
+    *("VIRTUAL_ENV", "CONDA_PREFIX", "UV_PYTHON", "PYTEST_ADDOPTS", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE"),
+}
+
 #: Seconds that a process gets to say goodbye before it is killed.
 _GRACE = 3.0
 _POLL = 0.02
@@ -58,8 +64,7 @@ class Finished:
 
 def clean_environment(**changes: str) -> dict[str, str]:
     """The environment of a child: this process's without what would leak another Python into it, plus ``changes``."""
-    leaks = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTEST_ADDOPTS", "UV_PYTHON")
-    kept = {name: value for name, value in os.environ.items() if name not in leaks}
+    kept = {name: value for name, value in os.environ.items() if name not in _LEAKS}
     return {**kept, guardian.VARIABLE: guardian.MARK, **changes}
 
 

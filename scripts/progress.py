@@ -7,9 +7,10 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from scripts.cells import Cell
 from scripts.footprint import human
@@ -35,7 +36,7 @@ class Display:
         self._said_fallbacks: set[str] = set() if said is None else said
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._live = Live(get_renderable=self._table, console=self.console, refresh_per_second=4, transient=True)
+        self._live = Live(get_renderable=self._shown, console=self.console, refresh_per_second=4, transient=True)
         self._ticker = threading.Thread(target=self._tick, daemon=True)
 
     def __enter__(self) -> Self:
@@ -103,12 +104,11 @@ class Display:
             parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")  # noqa: PLR2004
         return ", ".join(parts)
 
-    def _table(self) -> Table:
+    def _shown(self) -> Group:
         with self._lock:
             table = Table.grid(padding=(0, 2))
             for cell, (what, since) in self._doing.items():
                 size = self._to_come.get(cell, 0)
                 coming = f"{human(size)}" if what == "installing" and size else ""
                 table.add_row(f"  {cell.id}", what, coming, f"{time.monotonic() - since:.0f} s")
-            table.add_row(f"[bold]{self._summary()}[/]")
-            return table
+            return Group(table, Text(self._summary(), style="bold"))

@@ -29,6 +29,7 @@ class Options:
     upgrade: bool = False  # resolve everything anew; what comes out with another lock runs again
     keep: bool = False  # leave the environments there
     jobs: int | None = None  # cells at once
+    disk: int | None = None  # bytes for environments and cache together
     require: tuple[str, ...] = ()  # further requirements, in place of pins on the same packages
     records: Path = paths.RECORDS
     probes: Path | None = None  # another folder of probes than matrix.toml's
@@ -86,7 +87,7 @@ class Workshop:
         self.probes = options.probes or paths.ROOT / matrix.probes.path
         self.probes_digest = probes.digest(self.probes)
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
-        self.footprint = Footprint(paths.CACHE, int(matrix.budget.disk))
+        self.footprint = Footprint(paths.CACHE, options.disk or int(matrix.budget.disk))
         self.checks = indexes.Checks()
         # Unpacking takes all cores; two at once only take turns. Probes of other cells fill the gaps.
         self.installing = threading.Semaphore(matrix.budget.downloads or max(1, self.jobs // 2))

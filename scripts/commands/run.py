@@ -10,6 +10,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
 from scripts import config, drift, report_files, runner
 from scripts.cells import Cell
 from scripts.commands.options import add_cells, add_selecting, chosen, console
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--upgrade", action="store_true", help="resolve anew, and run what resolves to another lock")
     parser.add_argument("--keep", action="store_true", help="leave the environments in .matrix/envs")
     parser.add_argument("-j", "--jobs", type=_positive, metavar="N", help="cells at once (default: from the machine)")
+    parser.add_argument("--disk", type=_size, metavar="SIZE", help="disk for cache and environments, such as 20GB")
     parser.add_argument(
         "--require",
         action="append",
@@ -55,6 +58,7 @@ def run_options(options: argparse.Namespace) -> Options:
         upgrade=options.upgrade,
         keep=options.keep,
         jobs=options.jobs,
+        disk=options.disk,
         require=tuple(options.require),
         probes=options.probes.resolve() if options.probes else None,
     )
@@ -81,6 +85,16 @@ def _failed(record: FreshRecord) -> bool:
     """Whether a cell failed for other reasons than torch: before torch was tried, or since no probe can be read."""
     unreadable = record.status == "error" and record.reason is not None and record.reason.stage == "run"
     return unreadable or (not record.tells and record.status != "unavailable")
+
+
+def _size(text: str) -> int:
+    try:
+        size = TypeAdapter(ByteSize).validate_python(text)
+    except ValidationError:
+        size = ByteSize(0)
+    if size <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write one like 20GB")
+    return int(size)
 
 
 def _positive(text: str) -> int:

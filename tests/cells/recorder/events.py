@@ -1,7 +1,8 @@
 """The events file: lines of JSON, each on disk before the next thing is done.
 
 ========================  =====================================================================================
-``started``               torch is imported: ``python``, ``pytest``, ``torch``, ``gpu``, ``warnings``, ``seconds``
+``started``               torch is imported: ``python``, ``pytest``, ``torch``, ``gpu``, ``warnings``, ``seconds``,
+                          ``at`` (seconds since 1970)
 ``import-failed``         it can't be: ``python``, ``pytest``, what was raised, ``seconds``. Nothing else follows
 ``collection-failed``     a file of probes can't be read: ``test`` is the file; ``message``
 ``collected``             ``tests``: the node ids that will be run

@@ -33,7 +33,8 @@ def import_torch(events: Events) -> None:
             events.write("import-failed", **began, **describe.raised(error), seconds=seconds)
             pytest.exit(f"torch can't be imported: {error!r}", returncode=NO_TORCH)
     said = describe.warned(caught or [])
-    events.write("started", **began, torch=build, gpu=_gpu(torch, build), warnings=said, seconds=seconds)
+    at = time.time()
+    events.write("started", **began, torch=build, gpu=_gpu(torch, build), warnings=said, seconds=seconds, at=at)
     _warn_always(torch)
 
 

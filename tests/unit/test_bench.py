@@ -1,0 +1,207 @@
+"""The bench: its figures and tables, what it measures with, and the plain noxfiles that it compares with."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from scripts import bench_measure, bench_result, bench_subjects, bench_views, config, process
+from scripts.bench_bounds import pieces
+from scripts.bench_result import Bench, Download, Figure, Import, Phase, Scale, Usage
+from scripts.bench_subjects import PLAIN, noxfile
+from scripts.cells import Cell
+from scripts.commands import bench as command
+from scripts.errors import SchemaError, UsageError
+from scripts.locks import LockedWheel
+
+CELLS = (Cell(torch="1.9.1", build="default", python="3.9"), Cell(torch="2.5.1", build="default", python="3.11"))
+
+
+def figure(subject: str, phase: Phase, seconds: float) -> Figure:
+    usage = Usage(seconds=seconds, cpu=2 * seconds, moved=3_000_000_000, disk=4_000_000_000)
+    return Figure(subject=subject, phase=phase, usage=usage, tests=20, load=0.5)
+
+
+def bench() -> Bench:
+    subjects: list[tuple[str, Phase, float]] = [
+        *(("project", "cold", 50.0), ("project", "warm", 8.0), ("project", "nothing to do", 0.5)),
+        *(("pip", "cold", 250.0), ("pip", "warm", 200.0), ("pip", "nothing to do", 20.0)),
+    ]
+    return Bench(
+        date="2026-11-24T21:42:00+00:00",
+        command="python -m scripts bench",
+        machine="Linux, 2 cores",
+        cells=tuple(cell.id for cell in CELLS),
+        wheels=8_000_000_000,
+        figures=tuple(figure(*one) for one in subjects),
+        downloads=(
+            Download(streams=1, bytes=10**9, seconds=10.0),
+            Download(streams=4, bytes=10**9, seconds=5.0),
+        ),
+        imports=(Import(cell=CELLS[0].id, first=2.0, again=1.0),),
+        scales=(Scale(cells=100, seconds=20.0, cpu=30.0, idle=0.5), Scale(cells=1000, seconds=210, cpu=330, idle=1.5)),
+    )
+
+
+def test_ratios_are_against_the_project() -> None:
+    assert (bench().ratio("pip", "cold"), bench().ratio("pip", "warm")) == (5.0, 25.0)
+    assert bench().ratio("uv", "cold") is None
+
+
+def test_growth_is_the_cost_of_a_cell_among_many() -> None:
+    assert bench().growth == pytest.approx(1.1)
+    assert bench().model_copy(update={"scales": bench().scales[:1]}).growth is None
+
+
+def test_a_result_outlives_its_file(tmp_path: Path) -> None:
+    path = bench_result.write(bench(), tmp_path)
+    assert path.name == "2026-11-24T214200+0000.json"
+    assert bench_result.read(path) == bench()
+
+
+@pytest.mark.parametrize("text", ["{}", "nonsense", '{"schema": 2}'])
+def test_what_is_no_result_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(SchemaError, match=r"bad\.json: no result of a bench"):
+        bench_result.read(path)
+    with pytest.raises(SchemaError, match="can't be read"):
+        bench_result.read(tmp_path / "none.json")
+
+
+def test_markdown() -> None:
+    lines = bench_views.markdown(bench()).splitlines()
+    assert "| project | cold | 50.0 s |  | 100.0 s | 3.0GB | 4.0GB |" in lines
+    assert "| pip | cold | 250.0 s | 5.0 x | 500.0 s | 3.0GB | 4.0GB |" in lines
+    assert "| download, 4 streams | 200.0MB/s | 40 s |" in lines
+    assert "| 1,000 | 210.0 s | 0.33 s | 1.5 s |" in lines
+    assert "- 2026-11-24T21:42:00+00:00, Linux, 2 cores" in lines
+
+
+def test_the_terminal_needs_80_columns_and_no_colour() -> None:
+    console = Console(width=80, color_system=None, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    with console.file:
+        console.print(bench_views.terminal(bench()))
+    text = console.export_text()
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "250.0 s" in text
+    assert "5.0 x" in text
+
+
+# --- measuring ----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_with_two_names_counts_once(tmp_path: Path) -> None:
+    one = tmp_path / "deep" / "one"
+    one.parent.mkdir()
+    one.write_bytes(os.urandom(1 << 20))
+    before = bench_measure.held(tmp_path)
+    assert before >= 1 << 20
+    os.link(one, tmp_path / "two")
+    assert bench_measure.held(tmp_path) == before
+
+
+def test_the_peak_stays_when_the_files_have_gone(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(os.urandom(1 << 20))
+    held = bench_measure.held(tmp_path)
+    with bench_measure.PeakDisk(tmp_path) as disk:
+        while not disk.peak:  # its first look
+            pass
+        file.unlink()
+    assert disk.peak == held
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows tells no processor time of children")
+def test_work_of_children_of_children_counts(tmp_path: Path) -> None:
+    work = "import time\nwhile time.process_time() < 0.3: pass"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
+    measured = bench_measure.measure(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=process.clean_environment(),
+        folder=tmp_path,
+        log=tmp_path / "log",
+        timeout=60,
+    )
+    assert measured.finished.ok
+    assert measured.usage.cpu >= 0.3
+
+
+def test_what_is_downloaded_ends_at_the_limit() -> None:
+    wheels = [
+        LockedWheel(name=name, version="1", url=name, sha256="1", size=size) for name, size in {"a": 25, "b": 7}.items()
+    ]
+    assert [(p.url, p.start, p.size) for p in pieces(wheels, 100, 10)] == [
+        *(("a", 0, 10), ("a", 10, 10), ("a", 20, 5)),
+        ("b", 0, 7),
+    ]
+    assert [p.size for p in pieces(wheels, 15, 10)] == [10, 10]
+
+
+# --- the plain noxfiles -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plain", PLAIN, ids=lambda plain: plain.name)
+def test_a_plain_noxfile_installs_what_a_cell_holds(plain: bench_subjects.Plain, tmp_path: Path) -> None:
+    """The same torch, pins and pytest, on the same Python, and the same probes."""
+    path = tmp_path / "noxfile.py"
+    path.write_text(noxfile(plain, CELLS, config.load(), tmp_path))
+    assert _cells_in(path) == {
+        "1.9.1": ["3.9", ["numpy<2", "pytest>=7,<10"]],
+        "2.5.1": ["3.11", ["numpy", "pytest>=7,<10"]],
+    }
+    listing = [sys.executable, "-m", "nox", "-f", str(path), "--list", "--json"]
+    done = subprocess.run(listing, capture_output=True, text=True, check=True, cwd=tmp_path)
+    sessions = [(session["session"], session["python"]) for session in json.loads(done.stdout)]
+    assert sessions == [("tests(1.9.1)", "3.9"), ("tests(2.5.1)", "3.11")]
+
+
+def _cells_in(noxfile: Path) -> object:
+    lines = ast.parse(noxfile.read_text()).body
+    return next(ast.literal_eval(line.value) for line in lines if isinstance(line, ast.Assign))
+
+
+# --- the command --------------------------------------------------------------------------------------------------
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_what_is_measured_by_default() -> None:
+    plan = command.plan(config.load(), parsed())
+    assert [cell.id for cell in plan.cells] == [
+        *("1.9.1-default-py3.9", "1.13.1-default-py3.11", "2.5.1-default-py3.11", "2.15.0-default-py3.11")
+    ]
+    assert (plan.subjects, plan.scales) == (("pip", "uv", "uv -j2"), (100, 1000))
+
+
+def test_options_narrow_what_is_measured_and_are_told() -> None:
+    plan = command.plan(config.load(), parsed("2.5.1", "--against", "uv -j2", "--scale", "0"))
+    assert ([cell.torch for cell in plan.cells], plan.subjects, plan.scales) == (["2.5.1"], ("uv -j2",), ())
+    assert plan.command == "python -m scripts bench 2.5.1 --against 'uv -j2' --scale 0"
+    assert command.plan(config.load(), parsed("--only-scale")).cells == ()
+
+
+def test_an_unknown_release_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"'9\.9' is no release of matrix\.toml"):
+        command.plan(config.load(), parsed("9.9"))
+
+
+def test_a_result_can_be_shown_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = bench_result.write(bench(), tmp_path)
+    assert command.run(parsed("--show", str(path), "--format", "json")) == 0
+    assert Bench.model_validate_json(capsys.readouterr().out) == bench()
+    assert command.run(parsed("--show", str(path), "--format", "markdown")) == 0
+    assert capsys.readouterr().out == bench_views.markdown(bench())
