@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from scripts.evidence import Evidence
 from scripts.explaining import Unexplained
+from scripts.report import EvidenceView, HunkView
 
 #: Hunks and files shown to people; the JSON has all.
 _MOST_HUNKS: Final = 3
@@ -35,6 +36,21 @@ def diffs(*found: Answer) -> list[str]:
     for file, diff in dict.fromkeys((hunk.file, hunk.diff) for hunk in hunks):
         by_file.setdefault(file, []).append(diff)
     return [f"--- a/{file}\n+++ b/{file}\n{''.join(texts)}".rstrip("\n") for file, texts in by_file.items()]
+
+
+def view(found: Evidence | Unexplained) -> EvidenceView:
+    """The evidence as a report has it: what tells most, or why nothing does."""
+    match found:
+        case Unexplained():
+            return EvidenceView(summary=f"none: {found.why}")
+        case Evidence():
+            hunks = (
+                HunkView(file=hunk.file, line=hunk.line, text=hunk.text, diff=hunk.diff)
+                for hunk in found.shown[:_MOST_HUNKS]
+            )
+            summary = "; ".join(filter(None, [found.summary, found.note]))
+            files = found.elsewhere or found.differing
+            return EvidenceView(summary=summary, hunks=tuple(hunks), files=files, compare=found.compare)
 
 
 def as_json(found: Answer) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,8 @@ from scripts.cells import Cell
 from scripts.config import Matrix
 from scripts.errors import SchemaError
 from scripts.records import FreshRecord, Record, Store, write_atomically
-from scripts.report import Report
+from scripts.report import EvidenceView, Report
+from scripts.timeline import ChangePoint
 from scripts.views import markdown, svg
 from scripts.workshop import Options, Workshop
 
@@ -62,7 +63,12 @@ def merged(results: Iterable[Record], fresh: Iterable[FreshRecord]) -> list[Reco
     return list(records.values())
 
 
-def report(matrix: Matrix, records: Sequence[Record], compared: drift.Compared | None = None) -> Report:
+def report(
+    matrix: Matrix,
+    records: Sequence[Record],
+    compared: drift.Compared | None = None,
+    explain: Callable[[ChangePoint], EvidenceView | None] = lambda _: None,
+) -> Report:
     """The report of some records, with what matrix.toml knows of releases, builds and probes."""
     return reporting.report(
         records,
@@ -70,6 +76,7 @@ def report(matrix: Matrix, records: Sequence[Record], compared: drift.Compared |
         order=matrix.probes.order,
         exists=functools.partial(cells.exists, matrix),
         compared=compared,
+        explain=explain,
     )
 
 

@@ -15,6 +15,7 @@ from scripts.report import (
     ChangeView,
     DisagreementView,
     DriftView,
+    EvidenceView,
     Name,
     Range,
     Report,
@@ -36,6 +37,7 @@ def report(
     order: Sequence[str] = (),
     exists: Callable[[Cell], bool] = lambda _: True,
     compared: Compared | None = None,
+    explain: Callable[[ChangePoint], EvidenceView | None] = lambda _: None,
 ) -> Report:
     """The report of some records.
 
@@ -45,6 +47,7 @@ def report(
         order: files of probes in the order in which what they observed is shown; others follow.
         exists: whether upstream published a cell's wheel.
         compared: the fresh records against the accepted results.
+        explain: the evidence for a change point, from the wheels.
     """
     records = sorted(records, key=lambda record: (record.cell.cell.sort_key, record.cell.platform))
     names = _names(records, order)
@@ -62,7 +65,7 @@ def report(
         names=tuple(names.values()),
         cells=tuple(book.cell(record) for record in records),
         timelines=tuple(book.timeline(line) for line in lines),
-        changes=tuple(book.change(change) for line in lines for change in line.changes),
+        changes=tuple(book.change(change, explain(change)) for line in lines for change in line.changes),
         disagreements=tuple(book.disagreement(one) for line in lines for one in line.disagreements),
         drift=tuple(_drift(compared)) if compared else (),
         new=tuple(f"{key.platform}/{key.id}" for key in compared.new) if compared else (),
@@ -182,7 +185,7 @@ class _Book:
             gaps={gap.release: gap.why for gap in line.gaps},
         )
 
-    def change(self, change: ChangePoint) -> ChangeView:
+    def change(self, change: ChangePoint, evidence: EvidenceView | None) -> ChangeView:
         axes = change.on[0]
         torches = (self._torches.get((release, axes)) for release in (change.before, change.after))
         return ChangeView(
@@ -202,6 +205,7 @@ class _Book:
             notes=f"{NOTES}{change.after}",
             commits=torchinfo.compare_link(*torches),
             sentence=sentence(change),
+            evidence=evidence,
         )
 
     def disagreement(self, one: Disagreement) -> DisagreementView:

@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts import bulk, cells, config, consistency, drift, paths, report_files
+from scripts import bulk, cells, config, consistency, drift, evidence_views, paths, report_files
 from scripts.commands.options import add_selecting, console, narrow
 from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
+from scripts.explaining import Explainer
 from scripts.records import Record, Store, write_atomically
 from scripts.report import Report, to_json
 from scripts.views import html, junit, markdown, svg, terminal
+from scripts.web import Web
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "html": html.render,
@@ -37,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timings", action="store_true", help="what each stage took, of cells run here (terminal)")
     parser.add_argument("--results", type=Path, action="append", metavar="DIR", help="only the records of this folder")
     parser.add_argument("--accepted", action="store_true", help="only the accepted results, no fresh records")
+    parser.add_argument(
+        "--evidence",
+        action=argparse.BooleanOptionalAction,
+        help="why, from the wheels on both sides of a change point, of which some KB are read (default: for html)",
+    )
     add_selecting(parser)
 
 
@@ -64,7 +71,18 @@ def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
     chosen = [record for record in records if record.cell.cell in wanted]
     if not chosen:
         raise UsageError("there is no record to report; `nox -s matrix` makes some")
-    return report_files.report(matrix, chosen, compared)
+    if not _explained(options):
+        return report_files.report(matrix, chosen, compared)
+    with Web() as web:
+        explainer = Explainer(web, matrix.builds)
+        return report_files.report(
+            matrix, chosen, compared, lambda change: evidence_views.view(explainer.evidence_for(change, chosen))
+        )
+
+
+def _explained(options: argparse.Namespace) -> bool:
+    """Whether evidence is wanted; the page has it folded, so there it is no burden."""
+    return bool(options.evidence or (options.evidence is None and options.format == "html"))
 
 
 def _text(report: Report, options: argparse.Namespace) -> str:

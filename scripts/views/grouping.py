@@ -7,7 +7,7 @@ import itertools
 
 from scripts import cells
 from scripts.marks import UNKNOWN, glyph
-from scripts.report import CellView, ChangeView, Name, Report, Stretch, TimelineView
+from scripts.report import CellView, ChangeView, EvidenceView, Name, Report, Stretch, TimelineView
 from scripts.reporting import confounding, not_recorded
 from scripts.signature import Signature, describe, describe_change
 
@@ -39,6 +39,11 @@ class Told:
     def sentence(self) -> str:
         """The change in words, for all the names."""
         return f"{', '.join(self.names)}: {self.change.kind}: {self.text}"
+
+    @property
+    def evidence(self) -> EvidenceView | None:
+        """The evidence for the change, where it was looked for."""
+        return self.change.evidence
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

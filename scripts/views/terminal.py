@@ -14,7 +14,7 @@ from rich.text import Text
 
 from scripts.footprint import human
 from scripts.marks import ASCII
-from scripts.report import CellView, Report
+from scripts.report import CellView, EvidenceView, Report
 from scripts.texts import visible
 from scripts.views import grouping
 from scripts.views.grouping import Row
@@ -178,8 +178,18 @@ def changes(report: Report) -> RenderableType | None:
     parts: list[RenderableType] = [Text("Change points", style="bold")]
     for step in steps:
         parts.append(Text(step.title, style="bold"))
-        parts += [_item(one.sentence) for one in step.told]
+        for one in step.told:
+            parts.append(_item(one.sentence))
+            if one.evidence is not None:
+                parts.append(_evidence(one.evidence))
     return Group(*parts)
+
+
+def _evidence(evidence: EvidenceView) -> RenderableType:
+    """The evidence, below what changed: the line that explains most, and the hunk it stands in."""
+    parts: list[RenderableType] = [Text(visible(f"evidence: {evidence.summary}"))]
+    parts += [Text(visible(f"{hunk.file}\n{hunk.diff.rstrip()}"), style="dim") for hunk in evidence.hunks[:1]]
+    return Padding(Group(*parts), (0, 0, 0, 6))
 
 
 def _item(text: str, mark: str = "•") -> RenderableType:
