@@ -6,6 +6,7 @@ is ended, in whichever session it is and whoever its parent is by now.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import subprocess
@@ -27,7 +28,7 @@ _AGAIN: Final = 0.1
 
 def start() -> subprocess.Popen[bytes]:
     """Start to watch over this process, which has to keep what is returned: its end closes the pipe to it."""
-    return subprocess.Popen(
+    beside = subprocess.Popen(
         [sys.executable, "-m", "scripts.guardian", MARK],
         cwd=Path(__file__).resolve().parents[1],
         env={name: value for name, value in os.environ.items() if name != VARIABLE},  # it has no mark itself
@@ -37,19 +38,28 @@ def start() -> subprocess.Popen[bytes]:
         start_new_session=True,  # out of Ctrl-C's reach
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
+    atexit.register(_dismiss, beside)
+    return beside
 
 
-def end(mark: str) -> None:
-    """End every process with a mark, until two looks in a row find none."""
+def _dismiss(beside: subprocess.Popen[bytes]) -> None:
+    """Have it end what is left, now that this process comes to its end by itself."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        beside.communicate(b"over", timeout=10)
+
+
+def end(mark: str, *, killed: bool = True) -> None:
+    """End every process with a mark. Who was killed may have been starting one: until two looks find none."""
     looks = 0
-    while looks < 2:  # noqa: PLR2004
+    while looks < (2 if killed else 1):
+        if looks:
+            time.sleep(_AGAIN)
         found = [process for process in psutil.process_iter() if _marked(process, mark)]
         for process in found:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(found, timeout=1)
         looks = 0 if found else looks + 1
-        time.sleep(_AGAIN)
 
 
 def _marked(process: psutil.Process, mark: str) -> bool:
@@ -60,5 +70,5 @@ def _marked(process: psutil.Process, mark: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.stdin.buffer.read()  # comes back when the run has ended, however it did
-    end(sys.argv[1])
+    said = sys.stdin.buffer.read()  # comes back when the run has ended, however it did
+    end(sys.argv[1], killed=not said)
