@@ -13,7 +13,7 @@ from typing import Final, Self
 
 import psutil
 
-from scripts import process
+from scripts import machine, process
 from scripts.bench_result import Usage
 
 #: Walking the folder may take this part of one core, so that watching costs next to nothing.
@@ -85,7 +85,7 @@ def held(folder: Path) -> int:
             continue
         if (status.st_dev, status.st_ino) not in seen or not status.st_ino:
             seen.add((status.st_dev, status.st_ino))
-            total += getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
+            total += machine.on_disk(status)
     return total
 
 

@@ -26,17 +26,24 @@ def scale(count: int, folder: Path) -> Scale:
     Raises:
         MatrixError: not every cell came to a record.
     """
-    # The synthetic wheels belong to the tests; an ordinary run of the project never needs them.
-    from tests.support.index import LocalIndex  # noqa: PLC0415
-    from tests.support.matrices import matrix_text  # noqa: PLC0415
-    from tests.support.project import Project  # noqa: PLC0415
-    from tests.support.torches import build_torch  # noqa: PLC0415
-    from tests.support.wheels import installed  # noqa: PLC0415
+    try:
+        # The synthetic wheels belong to the tests; an ordinary run of the project never needs them.
+        from tests.support.index import LocalIndex  # noqa: PLC0415
+        from tests.support.matrices import matrix_text  # noqa: PLC0415
+        from tests.support.project import Project  # noqa: PLC0415
+        from tests.support.torches import build_torch  # noqa: PLC0415
+        from tests.support.wheels import installed  # noqa: PLC0415
+
+        pytest = installed("pytest")
+    except ImportError as error:
+        raise MatrixError(
+            f"no synthetic wheels without the tests ({error}): run `nox -s bench`, or --scale 0"
+        ) from None
 
     names = releases(count)
     folder.mkdir(parents=True, exist_ok=True)
     with LocalIndex() as index:
-        index.add(*installed("pytest"))
+        index.add(*pytest)
         index.add(*(build_torch(name) for name in names), channel="cpu")
         project = Project(folder, matrix_text(index, names), index)
         began, idle = (_run(project.root, project.env, folder) for _ in range(2))

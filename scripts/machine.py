@@ -38,3 +38,8 @@ def free_bytes(path: Path) -> int:
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+def on_disk(status: os.stat_result) -> int:
+    """Bytes that a file really takes, where the system tells its blocks of 512 bytes."""
+    return getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
