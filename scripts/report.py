@@ -193,6 +193,6 @@ class Report(Part):
 
 
 def to_json(report: Report) -> str:
-    """The whole report as JSON text, without keys that say nothing; ``scripts/schemas/report.schema.json`` describes it."""
+    """The whole report as JSON text without keys that say nothing; `schemas/report.schema.json` describes it."""
     data: dict[str, Any] = report.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return json.dumps({"schema": report.schema_, **data}, indent=2, ensure_ascii=False) + "\n"

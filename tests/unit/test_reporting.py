@@ -99,8 +99,10 @@ def test_a_change_without_commits_has_none() -> None:
         (".A", "script: 2.0.0 → 2.1.0, broken: returned → RuntimeError 'Failure A of the compiler.' when compiling"),
         (
             ". A",
-            "script: 2.0.0 → 2.2.0 (2.1.0 not recorded), broken: returned → "
-            "RuntimeError 'Failure A of the compiler.' when compiling",
+            (
+                "script: 2.0.0 → 2.2.0 (2.1.0 not recorded), broken: returned → "
+                "RuntimeError 'Failure A of the compiler.' when compiling"
+            ),
         ),
         (
             ".w",

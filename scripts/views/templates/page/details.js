@@ -1,22 +1,19 @@
 // One cell, opened: what was seen, since when, where in the source, and on what it was run.
 
-let opened = null; // the cell, the place of its observation, and the cells that are alike
-
-function openDetails(cell, at, alike = []) {
-  opened = { cell, at, alike };
+function openDetails(cell, at) {
   Object.assign(state, { cell: cell.id, at: at === null ? "" : DATA.names[at].name });
   writeState();
-  fill($("details"), head(cell, at), h("div", { className: "details-body" }, detailParts(cell, at, alike)));
+  fill($("details"), head(cell, at), h("div", { className: "details-body" }, detailParts(cell, at)));
   if (!$("details").open) $("details").showModal();
   $("details").scrollTop = 0;
 }
 
-function detailParts(cell, at, alike) {
+function detailParts(cell, at) {
   const shown = at === null ? null : signature(cell.signatures[at]);
   return [
     shown ? observed(shown, cell, at) : everything(cell),
     shown ? traceback(cell, at) : null,
-    alikeCells(cell, at, alike),
+    alikeCells(cell, at),
     environment(cell),
     cell.run ? runPart(cell.run) : null,
   ];
@@ -24,7 +21,6 @@ function detailParts(cell, at, alike) {
 
 function closed() {
   Object.assign(state, { cell: "", at: "" });
-  opened = null;
   writeState();
 }
 
@@ -92,11 +88,13 @@ function sourceLink(cell, file, line) {
   return link(`${REPOSITORY}/blob/${commit}/${file}#L${Number(line)}`, place);
 }
 
-function alikeCells(cell, at, alike) {
+/** The cells that the table shows in the same row. */
+function alikeCells(cell, at) {
+  const alike = grid.rows.find((row) => row.cells.includes(cell))?.cells ?? [];
   if (alike.length < 2) return null;
   const shown = alike.slice(0, 60);
   return h("details", {}, h("summary", {}, `${alike.length} cells alike`), h("p", { className: "cells" }, shown.map((one) =>
-    [h("button", { type: "button", className: "quiet", disabled: one === cell, onclick: () => { openDetails(one, at, alike); $("details").querySelector(".close").focus(); } }, one.id.split("/").at(-1)), " "]),
+    [h("button", { type: "button", className: "quiet", disabled: one === cell, onclick: () => { openDetails(one, at); $("details").querySelector(".close").focus(); } }, one.id.split("/").at(-1)), " "]),
     alike.length > shown.length ? `and ${alike.length - shown.length} more` : null));
 }
 

@@ -18,7 +18,7 @@ function showFilters() {
 function menu([key, title, options]) {
   const boxes = options.map(([value, label]) =>
     h("label", {}, h("input", { type: "checkbox", name: key, value, onchange: (event) => toggle(key, value, event.target.checked) }), " ", said(label)));
-  const summary = h("summary", {}, `${title}: `, h("output", {}, "all"));
+  const summary = h("summary", {}, `${title}: `, h("b", {}, "all"));
   return h("details", { className: "menu", id: `filter-${key}`, onkeydown: closeOnEscape }, summary, h("div", { role: "group", "aria-label": title }, boxes));
 }
 
@@ -72,7 +72,7 @@ function syncFilters() {
     if (!part) continue;
     for (const box of part.querySelectorAll("input")) box.checked = state[key].has(box.value);
     const chosen = options.filter(([value]) => state[key].has(value)).map(([, label]) => label);
-    part.querySelector("output").textContent = chosen.length > 2 ? `${chosen.length} of ${options.length}` : visible(chosen.join(", ")) || "all";
+    part.querySelector("summary b").textContent = chosen.length > 2 ? `${chosen.length} of ${options.length}` : visible(chosen.join(", ")) || "all";
   }
   $("filter-from").value = state.from;
   $("filter-to").value = state.to;

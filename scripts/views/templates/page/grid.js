@@ -130,7 +130,7 @@ function onGridClick(event) {
 
 function openRow(row, column) {
   const { cells } = grid.rows[row];
-  openDetails(cells[0], column ? grid.columns[column - 1] : null, cells);
+  openDetails(cells[0], column ? grid.columns[column - 1] : null);
 }
 
 function watchGrid() {

@@ -1,0 +1,532 @@
+"""The HTML report in a real browser: what a reader can do with it, and what nothing recorded in it can do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from scripts import paths, reporting
+from scripts.records import Frame, Record, Store
+from scripts.report import EvidenceView, HunkView, Report
+from scripts.views import html
+from tests.support.browser import Watched, chromium
+from tests.support.hostile import FLAG, TEXTS, hostile_records
+from tests.support.records import blocked, fresh, lost, many, raised, record, returned
+
+Open = Callable[..., Watched]
+
+GENERATOR = "GeneratorExp aren't supported"
+SCRIPTING = "Parametrization is not working with scripting."
+DEPRECATED = ("builtins.FutureWarning", "`torch.jit.script` is deprecated.")
+
+
+def small() -> list[Record]:
+    """Five releases, two Pythons, two builds and two platforms; scripting changes at 1.13.0 and warns from 2.1.0 on."""
+    frames = (Frame(file="torch/jit/_script.py", line=12, function="script"),)
+    old = {"trace": returned(), "script": raised(GENERATOR, frames=frames), "scripted-call": blocked("script")}
+    new = {
+        "trace": returned(),
+        "script": returned(),
+        "scripted-call": raised(SCRIPTING, exception="torch.jit.Error", phase="calling"),
+    }
+    warned = {**new, "script": returned(DEPRECATED)}
+    shown = {"1.12.0": old, "1.12.1": old, "1.13.0": new, "2.0.0": new, "2.1.0": warned}
+    return [
+        *(record(torch, seen, python=python) for torch, seen in shown.items() for python in ("3.9", "3.11")),
+        fresh(record("2.1.0", warned, build="cu118")),
+        record("2.1.0", new, platform="macos-arm64"),
+        lost("2.0.0", build="cu118", message="the index is out of reach"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Shows the page of a report; at the end, nothing may have gone wrong in it."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(10_000)
+    watched: list[Watched] = []
+
+    def show(report: Report | Sequence[Record]) -> Watched:
+        report = report if isinstance(report, Report) else reporting.report(report)
+        file = tmp_path / "report.html"
+        file.write_text(html.render(report), encoding="utf-8")
+        watched.append(Watched(context.new_page(), file))
+        return watched[-1]
+
+    yield show
+    complaints = [complaint for one in watched for complaint in one.complaints]
+    context.close()
+    assert complaints == []
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("#grid tbody tr[aria-rowindex]")
+
+
+def releases(page: Page) -> list[str]:
+    """The releases of the rows, without the small print for narrow screens."""
+    return page.locator("#grid tbody th").evaluate_all("all => all.map(one => one.firstChild.textContent)")  # type: ignore[no-any-return]
+
+
+def cell(page: Page, row: int, name: str) -> Locator:
+    return rows(page).nth(row).get_by_role("gridcell", name=re.compile(f"^{name}:"))
+
+
+# --- the whole at a glance --------------------------------------------------------------------------------------
+
+
+def test_it_says_at_the_top_how_scripting_stands_and_since_when(show: Open) -> None:
+    page = show(small()).open()
+    expect(page.locator("#standing .bad").first).to_contain_text(
+        f"scripted-call torch.jit.Error '{SCRIPTING}' when calling, since 1.13.0"
+    )
+    assert page.locator("#standing").bounding_box()["y"] < 300  # type: ignore[index]
+
+
+def test_the_change_points_are_sentences_with_links(show: Open) -> None:
+    page = show(small()).open()
+    step = page.locator("#steps > li").filter(has=page.get_by_role("heading", name="1.12.1 → 1.13.0"))
+    expect(step).to_contain_text(f"script: RuntimeError '{GENERATOR}' when compiling → returned")
+    expect(step).to_contain_text("on all 2 builds and Pythons")
+    notes = step.get_by_role("link", name="release notes")
+    assert notes.get_attribute("href") == "https://github.com/pytorch/pytorch/releases/tag/v1.13.0"
+    commits = step.get_by_role("link", name="commits").get_attribute("href")
+    assert commits
+    assert commits.startswith("https://github.com/pytorch/pytorch/compare/")
+
+
+def test_the_bands_join_releases_that_are_alike(show: Open) -> None:
+    page = show(small()).open()
+    table = page.get_by_role("table", name="Releases that behave alike, linux-x86_64")
+    assert table.locator("thead th").all_text_contents() == ["1.12.0 – 1.12.1", "1.13.0 – 2.0.0", "2.1.0"]
+    expect(table.locator("tr", has_text="trace").first.locator("td")).to_have_attribute("colspan", "3")
+    table.get_by_role("button", name=re.compile(r"GeneratorExp")).first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("script in 1.12.0")
+
+
+def test_findings_are_listed(show: Open) -> None:
+    page = show(small()).open()
+    expect(page.locator("#findings")).to_contain_text(
+        "2.0.0-cu118-py3.11 on linux-x86_64 unavailable: no-wheel (resolve)"
+    )
+
+
+def test_evidence_is_folded_and_opens(show: Open) -> None:
+    report = reporting.report(small())
+    hunk = HunkView(file="torch/nn/utils/parametrize.py", line=350, text=SCRIPTING, diff="@@ -1 +1 @@\n-a\n+<b>new</b>")
+    evidence = EvidenceView(
+        summary="one file of torch changed", hunks=(hunk,), files=(hunk.file,), compare="javascript:1"
+    )
+    changes = tuple(change.model_copy(update={"evidence": evidence}) for change in report.changes)
+    page = show(report.model_copy(update={"changes": changes})).open()
+    details = page.locator(".evidence").first
+    expect(details.locator("figure")).to_be_hidden()
+    details.locator("summary").click()
+    expect(details.locator(".diff .plus")).to_have_text("+<b>new</b>\n")
+    assert page.locator(".evidence a").count() == 0
+
+
+# --- filters ----------------------------------------------------------------------------------------------------
+
+
+def choose(page: Page, key: str, *names: str) -> None:
+    page.locator(f"#filter-{key} summary").click()
+    for name in names:
+        page.locator(f"#filter-{key}").get_by_label(name, exact=True).check()
+    page.keyboard.press("Escape")
+    expect(page.locator(f"#filter-{key}")).not_to_have_attribute("open", "")
+
+
+def test_filters_by_python_build_platform_and_release(show: Open) -> None:
+    page = show(small()).open()
+    expect(rows(page)).to_have_count(12)
+    choose(page, "python", "3.9")
+    assert releases(page) == ["1.12.0", "1.12.1", "1.13.0", "2.0.0", "2.1.0"]
+    page.locator("#filter-from").select_option("1.12.1")
+    page.locator("#filter-to").select_option("2.0.0")
+    assert releases(page) == ["1.12.1", "1.13.0", "2.0.0"]
+    page.get_by_role("button", name="Reset").click()
+    expect(rows(page)).to_have_count(12)
+    choose(page, "build", "cu118")
+    assert releases(page) == ["2.1.0"]
+    expect(page.locator("#filter-build summary b")).to_have_text("cu118")
+    page.get_by_role("button", name="Reset").click()
+    choose(page, "platform", "macos-arm64")
+    assert releases(page) == ["2.1.0"]
+    expect(page.get_by_role("status")).to_have_text("1 of 12 cells")
+    choose(page, "build", "cu118")
+    expect(page.locator("#grid")).to_contain_text("No cell is like this.")
+
+
+def test_filter_by_observation(show: Open) -> None:
+    page = show(small()).open()
+    choose(page, "seen", "script")
+    headings = page.locator("#grid thead th").all_text_contents()
+    assert headings == ["release", "build", "Python", "platform", "script"]
+
+
+def test_only_changes_joins_neighbours_that_are_alike(show: Open) -> None:
+    page = show(small()).open()
+    page.get_by_label("only changes").check()
+    assert releases(page) == ["1.12.0 – 1.12.1", "1.13.0 – 2.0.0", "2.1.0", "2.1.0", "2.1.0"][: len(releases(page))]
+    assert releases(page)[:2] == ["1.12.0 – 1.12.1", "1.13.0 – 2.0.0"]
+    cell(page, 0, "script").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("4 cells alike").click()
+    dialog.get_by_role("button", name="1.12.1-cpu-py3.9").click()
+    expect(dialog).to_contain_text("script in 1.12.1")
+
+
+def test_what_is_new_against_the_row_above_is_marked(show: Open) -> None:
+    page = show(small()).open("python=3.9")
+    assert page.locator("#grid td.new").evaluate_all("all => all.map(one => one.textContent)") == ["✓", "✗B", "✓a"]
+
+
+# --- a cell, opened ---------------------------------------------------------------------------------------------
+
+
+def test_a_cell_opens_all_that_is_known_of_it(show: Open) -> None:
+    page = show(small()).open("python=3.9")
+    cell(page, 0, "script").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="script in 1.12.0")).to_be_visible()
+    for text in (
+        GENERATOR,
+        "builtins.RuntimeError",
+        "Alike on these axes: 1.12.0 – 1.12.1.",
+        "torch-1.12.0-cp39-linux-x86_64.whl",
+        "numpy",
+        "accepted result",
+    ):
+        expect(dialog).to_contain_text(text)
+    expect(dialog.locator("dd", has_text=re.compile(r"^[0-9a-f]{64}$"))).to_be_visible()
+    frame = dialog.get_by_role("link", name="torch/jit/_script.py:12").get_attribute("href")
+    assert frame
+    assert re.fullmatch(r"https://github.com/pytorch/pytorch/blob/[0-9a-f]{40}/torch/jit/_script.py#L12", frame)
+
+
+def test_a_fresh_cell_tells_of_its_run_and_its_warnings(show: Open) -> None:
+    page = show(small()).open("build=cu118")
+    cell(page, 0, "script").click()
+    dialog = page.get_by_role("dialog")
+    for text in (DEPRECATED[1], ".matrix/logs/2.1.0-cu118-py3.11.log", "install 9.3 s", "1785 MB", "recorded here"):
+        expect(dialog).to_contain_text(text)
+
+
+def test_the_opened_cell_goes_to_the_release_before_and_after(show: Open) -> None:
+    page = show(small()).open("python=3.9")
+    cell(page, 2, "script").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="← 1.12.1").click()
+    expect(dialog).to_contain_text("script in 1.12.1")
+    dialog.get_by_role("button", name="1.13.0 →").click()
+    expect(dialog).to_contain_text("script in 1.13.0")
+    dialog.get_by_role("button", name="2.0.0 →").press("Enter")
+    dialog.get_by_role("button", name="2.1.0 →").press("Enter")
+    expect(dialog.get_by_role("button", name="last →")).to_be_disabled()
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+
+
+def test_a_row_opens_the_whole_cell(show: Open) -> None:
+    page = show(small()).open("python=3.9")
+    page.locator("#grid tbody th").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="torch 1.12.0")).to_be_visible()
+    dialog.get_by_role("button", name=re.compile("script$")).first.click()
+    expect(dialog).to_contain_text("script in 1.12.0")
+
+
+# --- comparison -------------------------------------------------------------------------------------------------
+
+
+def test_two_releases_side_by_side(show: Open) -> None:
+    page = show(small()).open()
+    page.locator("#compare-a").select_option("1.12.1")
+    page.locator("#compare-b").select_option("1.13.0")
+    table = page.locator(".compared")
+    expect(table).to_have_count(1)  # both Pythons show the same
+    expect(table.locator("caption")).to_have_text("cpu on Python 3.9, linux-x86_64; cpu on Python 3.11, linux-x86_64")
+    assert table.locator("tbody .sign").all_text_contents() == ["=", "≠", "≠"]
+    expect(table).to_contain_text(SCRIPTING)
+    page.locator("#compare-differences").check()
+    assert table.locator("tbody th").all_text_contents() == ["script", "scripted-call"]
+
+
+def test_a_change_point_leads_to_its_comparison(show: Open) -> None:
+    page = show(small()).open()
+    page.locator("#steps > li").first.get_by_role("button", name="compare").click()
+    expect(page.locator("#compare-a")).to_have_value("1.12.1")
+    expect(page.locator("#compare-b")).to_have_value("1.13.0")
+    expect(page.locator("#compare-part")).to_be_in_viewport()
+
+
+def test_releases_without_axes_in_common_are_compared_and_it_is_said(show: Open) -> None:
+    all_records = [record("2.0.0", {"a": returned()}, python="3.9"), record("2.1.0", {"a": returned()}, python="3.11")]
+    page = show(all_records).open("a=2.0.0&b=2.1.0")
+    expect(page.locator(".compared caption")).to_have_text(
+        "cpu on Python 3.9 → cpu on Python 3.11, which are not the same"
+    )
+
+
+# --- links ------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_brings_back_the_whole_state(show: Open) -> None:
+    watched = show(small())
+    page = watched.open()
+    choose(page, "python", "3.9")
+    choose(page, "seen", "script", "trace")
+    page.locator("#filter-to").select_option("2.0.0")
+    page.get_by_label("only changes").check()
+    page.locator("#compare-a").select_option("1.12.0")
+    page.locator("#compare-b").select_option("2.1.0")
+    cell(page, 1, "script").click()
+    fragment = page.evaluate("location.hash").removeprefix("#")
+    shown = page.locator("body").inner_text()
+    again = watched.open(fragment)
+    expect(again.get_by_role("dialog")).to_contain_text("script in 1.13.0")
+    assert again.locator("body").inner_text() == shown
+    again.keyboard.press("Escape")
+    assert releases(again) == ["1.12.0 – 1.12.1", "1.13.0 – 2.0.0"]
+    assert again.evaluate("location.hash").removeprefix("#") == fragment.partition("&cell=")[0] + "&changes=1"
+
+
+def test_an_address_that_is_changed_by_hand_is_followed(show: Open) -> None:
+    page = show(small()).open()
+    page.evaluate("location.hash = '#python=3.9&changes=1'")
+    expect(rows(page)).to_have_count(3)
+    expect(page.locator("#filter-changes")).to_be_checked()
+
+
+def test_a_link_of_an_older_report_shows_what_there_is(show: Open) -> None:
+    page = show(small()).open(f"python=2.7&from=0.1&cell=nowhere&at={TEXTS[0]}&a=9&nonsense=%00<b>")
+    expect(rows(page)).to_have_count(12)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+# --- keyboard, colours, paper, size -----------------------------------------------------------------------------
+
+
+def focused(page: Page) -> tuple[str, str]:
+    place: dict[str, str] = page.evaluate("({...document.activeElement.dataset})")
+    return place.get("row", ""), place.get("column", "")
+
+
+def test_the_table_works_by_keyboard(show: Open) -> None:
+    page = show(small()).open()
+    page.locator("#filter-changes").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Reset")).to_be_focused()
+    page.keyboard.press("Tab")  # one stop for the whole table
+    assert focused(page) == ("0", "0")
+    for key, place in (
+        ("ArrowRight", ("0", "1")),
+        ("ArrowDown", ("1", "1")),
+        ("End", ("1", "3")),
+        ("ArrowRight", ("1", "3")),
+        ("PageDown", ("11", "3")),
+        ("ArrowDown", ("11", "3")),
+        ("Home", ("11", "0")),
+        ("Control+Home", ("0", "0")),
+        ("Control+End", ("11", "3")),
+        ("ArrowUp", ("10", "3")),
+        ("ArrowLeft", ("10", "2")),
+    ):
+        page.keyboard.press(key)
+        assert focused(page) == place, key
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert focused(page) == ("10", "2")
+    page.keyboard.press("Tab")
+    expect(page.locator("#compare-a")).to_be_focused()
+
+
+def test_everything_is_reached_by_tabbing_and_the_skip_link_leads_to_the_table(show: Open) -> None:
+    page = show(small()).open("python=3.9")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the table of cells")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert focused(page) == ("0", "0")
+    expect(rows(page)).to_have_count(5)  # the state is still there
+
+
+def background(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_light_and_dark_follow_the_system_or_the_reader(show: Open) -> None:
+    watched = show(small())
+    page = watched.open()
+    white, black = "rgb(255, 255, 255)", "rgb(15, 19, 24)"
+    assert background(page) == white
+    page.emulate_media(color_scheme="dark")
+    assert background(page) == black
+    button = page.locator("#theme")
+    expect(button).to_have_text("Theme: auto")
+    button.click()
+    assert (button.text_content(), background(page)) == ("Theme: light", white)
+    button.click()
+    page.emulate_media(color_scheme="light")
+    assert (button.text_content(), background(page)) == ("Theme: dark", black)
+    page = watched.open()
+    assert background(page) == black  # it is remembered
+    page.locator("#theme").click()
+    assert background(page) == white
+
+
+#: WCAG's contrast of an element's text with what is behind it.
+CONTRAST = """
+element => {
+  const channel = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = colour => { const [r, g, b] = colour.match(/[\\d.]+/g).map(Number); return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b); };
+  let behind = element;
+  while (getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement ?? document.body;
+  const pair = [light(getComputedStyle(element).color), light(getComputedStyle(behind).backgroundColor)].sort((a, b) => b - a);
+  return (pair[0] + 0.05) / (pair[1] + 0.05);
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_have_contrast_and_outcomes_have_marks(show: Open, scheme: str) -> None:
+    page = show(small()).open()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for selector in (".good", ".bad", ".blocked", ".kind", "a", ".muted, .sizes", "#grid thead th", "button"):
+        for place in page.locator(selector).locator("visible=true").all()[:4]:
+            assert place.evaluate(CONTRAST) >= 4.5, selector
+    texts = page.locator("#grid tbody td[data-column]").all_text_contents()
+    assert {text[0] for text in texts} == {"✓", "✗", "·"}
+
+
+def test_it_prints_whole_without_controls_and_in_light(show: Open) -> None:
+    page = show(small()).open()
+    page.emulate_media(media="print", color_scheme="dark")
+    assert background(page) == "rgb(255, 255, 255)"
+    expect(page.locator("#filters")).to_be_hidden()
+    expect(page.locator("#theme")).to_be_hidden()
+    assert page.locator("#scroller").evaluate("one => one.scrollHeight <= one.clientHeight")
+
+
+def test_a_telephone_shows_it_without_scrolling_sideways(show: Open) -> None:
+    page = show(small()).open()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    cell(page, 0, "script").click()
+    dialog = page.get_by_role("dialog")
+    assert dialog.bounding_box() == {"x": 0, "y": 0, "width": 390, "height": 844}
+    assert dialog.evaluate("one => one.scrollWidth") <= 390
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.locator("#grid tbody th small").first).to_be_visible()
+
+
+def test_the_headings_stay_in_sight(show: Open) -> None:
+    page = show(list(many(1200))).open()
+    scroller = page.locator("#scroller")
+    scroller.evaluate("one => one.scrollTo(40, 5000)")
+    top = scroller.bounding_box()
+    head = page.locator("#grid thead th").first.bounding_box()
+    assert top
+    assert head
+    assert abs(head["y"] - top["y"]) < 3
+    assert abs(head["x"] - top["x"]) < 3
+
+
+# --- hostile texts ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Report:
+    return reporting.report(hostile_records())
+
+
+def test_hostile_texts_are_texts_everywhere(show: Open, hostile: Report) -> None:
+    page = show(hostile).open("a=2.0.0&b=2.1.0")
+    for summary in page.locator("details:not(.menu) > summary").all():
+        summary.click()
+    for place in range(len(TEXTS) + 1):
+        rows(page).first.locator("td[data-column]").nth(place).click()
+        page.keyboard.press("Escape")
+    rows(page).first.locator("th").click()
+    page.get_by_role("dialog").get_by_text("packages").click()
+    assert page.evaluate(f"window.{FLAG}") is None
+    assert page.locator("img, iframe, object, embed, link, base, svg, b b").count() == 0
+    hrefs = page.locator("a[href]").evaluate_all("all => all.map(one => one.href)")
+    assert all(href.startswith(("https://github.com/pytorch/pytorch/", "file:")) for href in hrefs)
+    assert page.locator("script").count() == 2
+
+
+@pytest.mark.parametrize("place", range(len(TEXTS)))
+def test_a_hostile_message_is_shown_as_it_is(show: Open, hostile: Report, place: int) -> None:
+    page = show(hostile).open()
+    rows(page).first.locator("td[data-column]").nth(place + 1).click()
+    shown = page.get_by_role("dialog").locator("pre").first.text_content()
+    assert shown
+    plain = re.compile(r"[^\x20-\x7e]|<U\+[0-9A-F]+>")
+    assert plain.sub("", shown) == plain.sub("", TEXTS[place])
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", shown)
+
+
+def test_a_script_that_got_in_would_not_be_run(show: Open, hostile: Report) -> None:
+    watched = show(hostile)
+    page = watched.open()
+    page.evaluate(
+        f"document.body.append(Object.assign(document.createElement('script'), {{text: 'window.{FLAG} = 9'}}))"
+    )
+    assert page.evaluate(f"window.{FLAG}") is None
+    assert [one for one in watched.complaints if "Content Security Policy" in one]
+    watched.complaints.clear()
+
+
+# --- much -------------------------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_cells_are_filtered_and_walked_through(show: Open) -> None:
+    page = show(list(many(10_000))).open()
+    expect(page.get_by_role("status")).to_have_text("10000 of 10000 cells")
+    assert page.locator("#grid tr").count() < 200  # only those in sight are in the page
+    expect(page.locator("#grid")).to_have_attribute("aria-rowcount", "10001")
+    rows(page).first.locator("td[data-column]").first.focus()
+    page.keyboard.press("Control+End")
+    assert focused(page) == ("9999", "8")
+    expect(page.locator(":focus")).to_be_in_viewport()
+    page.keyboard.press("ArrowUp")
+    assert focused(page) == ("9998", "8")
+    page.keyboard.press("Control+Home")
+    assert focused(page) == ("0", "0")
+    choose(page, "python", "3.9")
+    choose(page, "platform", "macos-arm64")
+    expect(page.get_by_role("status")).to_have_text("360 of 10000 cells")
+    page.get_by_label("only changes").check()
+    expect(rows(page)).to_have_count(8)
+
+
+def test_all_rows_are_printed(show: Open) -> None:
+    page = show(list(many(1000))).open()
+    assert rows(page).count() < 200
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(rows(page)).to_have_count(1000)
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert rows(page).count() < 200
+
+
+def test_the_accepted_results_have_a_page(show: Open) -> None:
+    page = show(Store(paths.RESULTS).read(Record)).open()
+    expect(page.locator("#standing")).to_contain_text(f"torch.jit.Error '{SCRIPTING}' when calling, since 1.13.0")
+    expect(page.locator("#steps")).to_contain_text(
+        "UnsupportedNodeError 'GeneratorExp aren't supported' when compiling → returned"
+    )
+    expect(page.locator(".confounded")).to_have_count(0)

@@ -1,0 +1,51 @@
+"""Texts that try to be more than text, wherever they are shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from scripts.records import Frame, Observation, Record, Warned
+from tests.support.records import lost, record, returned
+
+#: Set by whatever manages to run in a page.
+FLAG: Final = "pwned"
+
+TEXTS: Final = (
+    f"</script><script>window.{FLAG}=1</script>",
+    f"<img src=x onerror=\"window.{FLAG}=2\"><svg onload='window.{FLAG}=3'>",
+    f'"\'><a href="javascript:window.{FLAG}=4">x</a><!--',
+    "]]> &lt;b&gt; &#60;b&#62; {{ 7*7 }} {% raw %} ${7*7} \\u003cb\\u003e",
+    "| a | b |\n|---|---|\n# title\n- item `code` **bold** [x](http://e.invalid) @someone #1 ~~no~~ ![i](http://e.invalid/i.png)",
+    "\x1b]0;title\x07\x1b[31mred\x1b[0m\x00\x08\x0b\x7f\x9b31m",
+    "\u202egnitseretni\u202c \u2066isolate\u2069 \u200b\ufeff \u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd",
+    "\u2028line\u2029paragraph\r\nCRLF\rCR",
+    "[bold red]markup[/bold red] [/] [link=http://e.invalid]x[/link] :smile:",
+    "e\u0301 \U0001f600 \ufffe \uffff" + "long" * 200,
+)
+
+
+def observation(text: str) -> Observation:
+    """A failure that says a text wherever it can."""
+    return Observation(
+        outcome="raised",
+        phase="compiling",
+        exception=f"a.{text}",
+        bases=(text,),
+        message=text,
+        warnings=(Warned(category=f"b.{text}", message=text),),
+        frames=(Frame(file=text, line=1, function=text), Frame(file="torch/../../x.py", line=2, function="f")),
+    )
+
+
+def hostile_records() -> list[Record]:
+    """Two releases and a cell that could not be had; everything that is free text is hostile."""
+    found = []
+    for torch, shift in (("2.0.0", 0), ("2.1.0", 1)):
+        shown = {f"name {n} {text}": observation(TEXTS[(n + shift) % len(TEXTS)]) for n, text in enumerate(TEXTS)}
+        one = record(torch, {"good": returned(), **shown}, packages={text: text for text in TEXTS})
+        assert one.wheel
+        assert one.torch
+        wheel = one.wheel.model_copy(update={"filename": TEXTS[0], "sha256": TEXTS[1], "index": TEXTS[2]})
+        about = one.torch.model_copy(update={"version": TEXTS[0], "git_version": TEXTS[2], "cuda": TEXTS[1]})
+        found.append(one.model_copy(update={"wheel": wheel, "torch": about}))
+    return [*found, *(lost("2.1.0", build=f"cu11{n}", message=text, kind=text) for n, text in enumerate(TEXTS))]
