@@ -113,7 +113,7 @@ class Tested(Part):
     version: str
     channel: Channel
     where: str = Field(description="The index or folder, for people.")
-    wheels: tuple[str, ...] = Field((), description="Files of a local candidate, to find them again.")
+    wheels: dict[str, str] = Field({}, description="Files of a local candidate, with their sha256.")
     notes: tuple[str, ...] = ()
 
 

@@ -38,7 +38,7 @@ class Offer:
     builds: Mapping[str, str]  # the build's name in that matrix, by build
     pythons: Mapping[str, frozenset[str] | None]  # by build; None: any, or not known
     before: tuple[str, ...] = ()  # releases that the index has besides
-    files: tuple[Path, ...] = ()
+    files: Mapping[Path, str] = dataclasses.field(default_factory=dict)  # local wheels, with their sha256
     notes: tuple[str, ...] = ()
 
 
@@ -132,7 +132,7 @@ def of_wheels(
     where = ", ".join(sorted({str(path.parent) for path in kept}))
     listed: dict[str, list[WheelFile] | None] = dict(chosen)
     offer = _offer(matrix, "wheels", version, listed=listed, names=names, platform=platform, where=where)
-    return dataclasses.replace(offer, files=tuple(kept))
+    return dataclasses.replace(offer, files={path: wheel.sha256 or "" for path, wheel in kept.items()})
 
 
 def _files(given: Iterable[Path]) -> list[Path]:

@@ -59,7 +59,7 @@ def qualify(lanes: Sequence[Lane], bench: Bench) -> tuple[Lane, ...]:
         doubtful = [lane for lane in seen if comparing.changes(lane, bench.policy.slow_import, bench.policy.runs)]
         if not doubtful:
             break
-        bench.tell(f"{len(doubtful)} of {len(wanted)} cells differ; running both sides again, {number + 1}")
+        bench.tell(f"{len(doubtful)} of {len(wanted)} differ: run {number + 1} of {bench.policy.runs} of both sides")
         seen = _again(seen, doubtful, bench)
     return tuple(seen)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from scripts import cells, comparing, expectations
 from scripts.comparing import IMPORT_TIME, WHOLE, Change
@@ -13,6 +15,9 @@ from scripts.config import Expected, Qualify
 from scripts.policy import Category, Effect, Verdict
 from scripts.qualification import Compared, Expectation, Finding, Lane, PinEffect
 from scripts.signature import Signature, describe, describe_change
+
+#: The heaviest first.
+_WEIGHT: Final[tuple[Effect, ...]] = ("blocks", "warns", "expected", "noted")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,18 +91,20 @@ def _finding(lane: Lane, change: Change, policy: Qualify, active: Iterable[Expec
 
 
 def _with_roots(found: Sequence[Finding]) -> list[Finding]:
-    """Say that one finding follows from another only where that one is a finding too; it then has its effect."""
+    """Say that one finding follows from another only where that one is a finding too, and weighs as much.
+
+    What follows from an expected change is expected.
+    """
     by_name = {(one.lane, one.name): one for one in found}
-    rooted = []
-    for one in found:
-        root = by_name.get((one.lane, one.follows or ""))
-        changes = {"effect": root.effect, "reason": root.reason, "link": root.link} if root and _excused(root) else {}
-        rooted.append(one.model_copy(update={"follows": root.name if root else None, **changes}))
-    return rooted
+    return [_rooted(one, by_name.get((one.lane, one.follows or ""))) for one in found]
 
 
-def _excused(root: Finding) -> bool:
-    return root.effect == "expected"
+def _rooted(one: Finding, root: Finding | None) -> Finding:
+    if root is not None and root.effect == "expected":
+        said = {"effect": root.effect, "reason": root.reason, "link": root.link}
+        return one.model_copy(update=said)
+    weighs = root is not None and _WEIGHT.index(root.effect) <= _WEIGHT.index(one.effect)
+    return one if weighs else one.model_copy(update={"follows": None})
 
 
 def _missing(lane: Lane, policy: Qualify) -> Finding:
@@ -254,10 +261,15 @@ def _verdict(lanes: Sequence[Lane], found: Sequence[Finding], policy: Qualify) -
 
 
 def _counted(found: Iterable[Finding], wanted: str) -> str:
-    """How many different changes of each category have an effect: one that shows in all cells is one change."""
-    distinct = {(one.category, one.name, one.change) for one in found if one.effect == wanted}
-    numbers = Counter(category for category, _, _ in distinct)
+    """How many different changes of each category have an effect; one in all cells and several names is one."""
+    distinct = dict.fromkeys(alike(one) for one in found if one.effect == wanted and one.follows is None)
+    numbers = Counter(category for _, category, _ in distinct)
     return ", ".join(f"{number} {category}" for category, number in numbers.items())
+
+
+def alike(finding: Finding) -> tuple[Effect, Category, str]:
+    """What findings have in common that are one change; whether an observation returned or a test passed is alike."""
+    return finding.effect, finding.category, re.sub(r"^passed\b", "returned", finding.change)
 
 
 def count(number: int, word: str) -> str:
