@@ -96,15 +96,28 @@ def _with_roots(found: Sequence[Finding]) -> list[Finding]:
     What follows from an expected change is expected.
     """
     by_name = {(one.lane, one.name): one for one in found}
-    return [_rooted(one, by_name.get((one.lane, one.follows or ""))) for one in found]
+    return [_rooted(one, _root(one, by_name)) for one in found]
+
+
+def _root(one: Finding, by_name: Mapping[tuple[str, str], Finding]) -> Finding | None:
+    """The finding that a chain of blocked ones ends at; None for one that follows from none, or goes round."""
+    met = [one]
+    while met[-1].follows is not None:
+        root = by_name.get((one.lane, met[-1].follows))
+        if root is None or root in met:
+            break
+        met.append(root)
+    return met[-1] if len(met) > 1 and met[-1].follows is None else None
 
 
 def _rooted(one: Finding, root: Finding | None) -> Finding:
-    if root is not None and root.effect == "expected":
+    if root is None:
+        return one.model_copy(update={"follows": None})
+    if root.effect == "expected":
         said = {"effect": root.effect, "reason": root.reason, "link": root.link}
-        return one.model_copy(update=said)
-    weighs = root is not None and _WEIGHT.index(root.effect) <= _WEIGHT.index(one.effect)
-    return one if weighs else one.model_copy(update={"follows": None})
+        return one.model_copy(update={"follows": root.name, **said})
+    weighs = _WEIGHT.index(root.effect) <= _WEIGHT.index(one.effect)
+    return one.model_copy(update={"follows": root.name if weighs else None})
 
 
 def _missing(lane: Lane, policy: Qualify) -> Finding:
@@ -250,12 +263,12 @@ def _verdict(lanes: Sequence[Lane], found: Sequence[Finding], policy: Qualify) -
     scope = f"{len(compared)} of {count(len(wanted), 'cell')} compared"
     counts = {one: _counted(found, one) for one in ("blocks", "warns", "expected", "noted")}
     told = [f"{name}: {text}" for name, text in counts.items() if text]
-    if counts["blocks"]:
+    if any(one.effect == "blocks" for one in found):
         return "blocked", (*told, scope)
     if len(compared) < policy.enough.cells or len(compared) < policy.enough.share * len(wanted):
         needed = f"the policy wants {count(policy.enough.cells, 'cell')} and {policy.enough.share:.0%} of all"
         return "inconclusive", (f"{scope}, and {needed}", *told)
-    if counts["warns"]:
+    if any(one.effect == "warns" for one in found):
         return "qualified with warnings", (*told, scope)
     return "qualified", (*told, scope)
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from scripts.cells import Cell
 from scripts.comparing import import_times
 from scripts.expectations import label
 from scripts.policy import Effect, Verdict
@@ -195,6 +196,8 @@ def _notes(one: Qualification, pairs: Sequence[tuple[Lane, Compared]]) -> Iterab
         for seen in (*lane.candidate, *lane.baseline):
             if seen.fallback:
                 found.setdefault(seen.fallback, [])
+        if how.problem is None and (builds := _other_build(lane)):
+            found.setdefault(builds, []).append(lane.id)
         if how.problem is None and how.packages:
             found.setdefault(_packages(how), []).append(lane.id)
         for text in filter(None, (lane.stands_in, lane.note)):
@@ -204,6 +207,15 @@ def _notes(one: Qualification, pairs: Sequence[tuple[Lane, Compared]]) -> Iterab
     lanes = {lane.id for lane, how in pairs if how.problem is None}
     for text, where in found.items():
         yield text if not where or set(where) == lanes else f"{', '.join(dict.fromkeys(where))}: {text}"
+
+
+def _other_build(lane: Lane) -> str | None:
+    """That different builds were tested, where the same one was asked for: the change can be of the build then."""
+    tested = [side[-1].record.cell.build for side in (lane.candidate, lane.baseline)]
+    asked = Cell.parse(lane.candidate_cell).build, Cell.parse(lane.baseline_cell).build
+    if tested[0] == tested[1] or asked[0].rpartition(".")[2] != asked[1]:
+        return None
+    return f"{tested[0]} was tested against {tested[1]}, so that a change can be of the build too"
 
 
 def _packages(how: Compared) -> str:
