@@ -96,15 +96,25 @@ def shown(record: Record) -> dict[str, Signature]:
 
 def changes(lane: Lane, slow: SlowImport, runs: int) -> list[Change]:
     """All that differs in a lane, in the order of the probes; with confirmation by so many runs of each side."""
+    confirmed = all(sum(told(one.record) for one in side) >= runs for side in (lane.candidate, lane.baseline))
+    found = _behaviour(lane)
+    found = [dataclasses.replace(change, confirmed=confirmed and change.category != "flaky") for change in found]
+    return [*found, *_slow(lane, slow)]
+
+
+def _behaviour(lane: Lane) -> list[Change]:
+    """What the two sides show differently, or one shows now so and now otherwise."""
     sides = [_complete(lane.candidate, lane.baseline), _complete(lane.baseline, lane.candidate)]
     if not all(sides) or same_wheel(lane):
         return []
     after, before = (_values(side) for side in sides)
-    confirmed = all(len(side) >= runs for side in sides)
     found = [_change(name, before.get(name, ()), after.get(name, ())) for name in {**before, **after}]
-    kept = _without_lost([change for change in found if change], before, after)
-    kept += _slow(lane, slow)
-    return [dataclasses.replace(change, confirmed=confirmed and change.category != "flaky") for change in kept]
+    return _without_lost([change for change in found if change], before, after)
+
+
+def differs(lane: Lane) -> bool:
+    """Whether anything but the time that importing took differs in a lane."""
+    return bool(_behaviour(lane))
 
 
 def _complete(side: Sequence[Seen], other: Sequence[Seen]) -> list[dict[str, Signature]]:
@@ -200,16 +210,29 @@ def _without_lost(
     return whole_cell if failed else found
 
 
+def is_slow(lane: Lane, slow: SlowImport) -> bool:
+    """Whether importing the candidate takes too much longer than importing the baseline."""
+    times = import_times(lane)
+    return times is not None and times[1] >= slow.ratio * times[0] and times[1] - times[0] >= slow.seconds
+
+
 def _slow(lane: Lane, slow: SlowImport) -> list[Change]:
     times = import_times(lane)
-    if times is None or times[1] < slow.ratio * times[0] or times[1] - times[0] < slow.seconds:
+    if times is None or not is_slow(lane, slow):
         return []
     what = f"{times[0]:.1f} s → {times[1]:.1f} s, {times[1] / max(times[0], 0.001):.1f} times as long"
-    return [Change(name=IMPORT_TIME, category="newly slow to import", before=None, after=None, what=what)]
+    category: Category = "newly slow to import"
+    timed = lane.imports is not None
+    return [Change(name=IMPORT_TIME, category=category, before=None, after=None, what=what, confirmed=timed)]
 
 
 def import_times(lane: Lane) -> tuple[float, float] | None:
-    """Seconds that importing took, the best run of each side, of one machine; None where a side was not timed."""
+    """Seconds that importing took, baseline first: timed in turn, or else the best run of each side on one machine.
+
+    None where a side was not timed.
+    """
+    if lane.imports is not None:
+        return lane.imports
     sides = [[s for s in side if s.import_seconds and s.record.usable] for side in (lane.baseline, lane.candidate)]
     machines = {one.machine for side in sides for one in side}
     if not all(sides) or len(machines) > 1:

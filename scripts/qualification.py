@@ -49,6 +49,9 @@ class Lane(Part):
     missing: bool = Field(False, description="The candidate should have a wheel for it and has none.")
     candidate: tuple[Seen, ...] = ()
     baseline: tuple[Seen, ...] = ()
+    imports: tuple[float, float] | None = Field(
+        None, description="Seconds of the best import of baseline and candidate, timed in turn."
+    )
     note: str | None = Field(None, description="What is to say of the baseline.")
 
     @property

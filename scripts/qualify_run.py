@@ -14,7 +14,7 @@ from typing import Final
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts import locks, paths, runner
+from scripts import import_timing, locks, paths, runner
 from scripts.cells import DEFAULT_BUILD, Cell
 from scripts.config import Matrix
 from scripts.indexes import Source
@@ -56,6 +56,12 @@ class Runs:
         for one in asked:
             groups.setdefault(self._group(one, again), []).append(one)
         return {ask: seen for group, members in groups.items() for ask, seen in self._run(group, members)}
+
+    def time(self, baseline: Ask, candidate: Ask) -> tuple[float, float] | None:
+        """Seconds of the best import of both, timed in turn; None where their locks aren't known."""
+        locked = [(ask.cell, self.pinned[ask]) for ask in (baseline, candidate) if ask in self.pinned]
+        times = import_timing.best(locked, self.matrix.limits) if len(locked) == len((baseline, candidate)) else None
+        return (round(times[0], 3), round(times[1], 3)) if times else None
 
     def _group(self, ask: Ask, again: bool) -> Group:
         changing = ask.side == "candidate" and self.mutable

@@ -157,6 +157,7 @@ def carry_out(prepared: Prepared) -> Qualification:
         probe=prepared.runs,
         policy=prepared.policy,
         known=prepared.known,
+        time=prepared.runs.time,
         tell=lambda text: print(text, file=sys.stderr),
     )
     lanes = qualifying.qualify(prepared.lanes, bench)

@@ -41,6 +41,8 @@ class Bench:
     policy: Qualify
     #: The baseline's record that needn't be run, if there is one; asked again with the candidate's, once that is run.
     known: Callable[[Ask, Seen | None], Seen | None] = lambda _ask, _seen: None
+    #: Seconds of the best import of both, timed in turn; None where that can't be done.
+    time: Callable[[Ask, Ask], tuple[float, float] | None] = lambda _baseline, _candidate: None
     tell: Callable[[str], None] = lambda _: None
 
 
@@ -56,12 +58,20 @@ def qualify(lanes: Sequence[Lane], bench: Bench) -> tuple[Lane, ...]:
     first = _first(wanted, bench)
     seen = [_with(lane, first) for lane in lanes]
     for number in range(1, bench.policy.runs):
-        doubtful = [lane for lane in seen if comparing.changes(lane, bench.policy.slow_import, bench.policy.runs)]
+        doubtful = [lane for lane in seen if comparing.differs(lane)]
         if not doubtful:
             break
         bench.tell(f"{len(doubtful)} of {len(wanted)} differ: run {number + 1} of {bench.policy.runs} of both sides")
         seen = _again(seen, doubtful, bench)
-    return tuple(seen)
+    return tuple(_timed(lane, bench) for lane in seen)
+
+
+def _timed(lane: Lane, bench: Bench) -> Lane:
+    """A lane whose imports are timed in turn, if those of its runs make the candidate's look slow."""
+    if not comparing.is_slow(lane, bench.policy.slow_import):
+        return lane
+    bench.tell(f"importing seems slow in {lane.id}: timing it against the baseline")
+    return lane.model_copy(update={"imports": bench.time(ask(lane, "baseline"), ask(lane, "candidate"))})
 
 
 def _first(lanes: Sequence[Lane], bench: Bench) -> dict[Ask, Seen]:

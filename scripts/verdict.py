@@ -282,7 +282,7 @@ def _counted(found: Iterable[Finding], wanted: str) -> str:
 
 def alike(finding: Finding) -> tuple[Effect, Category, str]:
     """What findings have in common that are one change; whether an observation returned or a test passed is alike."""
-    return finding.effect, finding.category, re.sub(r"^passed\b", "returned", finding.change)
+    return finding.effect, finding.category, re.sub(r"(^|→ )passed\b", r"\1returned", finding.change)
 
 
 def count(number: int, word: str) -> str:

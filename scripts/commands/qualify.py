@@ -154,7 +154,8 @@ def _terminal(one: Qualification, name: str, options: argparse.Namespace) -> str
     screen = Console(width=120, no_color=True, file=io.StringIO()) if options.output else console()
     with screen.capture() as captured:
         views.terminal(one, name, screen)
-    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    text = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    return text if screen.encoding.lower().startswith("utf") or options.output else views.ascii_only(text)
 
 
 def _requirement(text: str) -> str:

@@ -12,11 +12,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from scripts.marks import ASCII
 from scripts.qualification import Qualification
 from scripts.views import templates
 from scripts.views.qualify_page import Group, Page, page
 
 _STYLES: Final = {"✗": "bold red", "!": "yellow", "✓": "green", "·": "dim", "?": "yellow"}
+_ASCII: Final = {**ASCII, **str.maketrans({"→": "->", "•": "-", "…": "...", "─": "-"})}
 #: Digits of a hash that people compare by eye; the artefact has all.
 _SHORT: Final = 12
 
@@ -42,6 +44,11 @@ def terminal(one: Qualification, file: str | None, console: Console) -> None:
         console.print(f"again: {shown.again}", soft_wrap=True)
 
 
+def ascii_only(text: str) -> str:
+    """A text for terminals whose encoding has no more than ASCII."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
 def _headline(shown: Page) -> RenderableType:
     text = Text()
     text.append(f"{shown.mark} {shown.verdict.upper()}", style=_STYLES[shown.mark])
@@ -61,7 +68,7 @@ def _group(group: Group) -> RenderableType:
 
 def _cells(shown: Page) -> RenderableType:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    for heading in ("cell", "candidate", "baseline", "same", "changed", "import"):
+    for heading in ("cell", "candidate", "baseline", "same", "changed", "first import"):
         grid.add_column(heading, justify="right" if heading in {"same", "changed"} else "left")
     for row in shown.rows:
         grid.add_row(row.cell, row.candidate, row.baseline, row.same, row.changed, row.import_time)
@@ -81,9 +88,9 @@ def _identity(shown: Page) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     for name, value in shown.identity:
         grid.add_row(Text(name, style="dim"), Text(value))
-    for wheel in shown.wheels:
-        tested = f"{wheel.filename}\nsha256 {wheel.sha256[:_SHORT]}, commit {wheel.commit[:_SHORT]}; {wheel.cells}"
-        grid.add_row(Text(f"{wheel.side} wheel", style="dim"), Text(tested))
+        wheels = [f"{wheel.sha256[:_SHORT]} {wheel.filename}" for wheel in shown.wheels if wheel.side == name]
+        if wheels:
+            grid.add_row(Text("  sha256", style="dim"), Text("\n".join(wheels)))
     return grid
 
 

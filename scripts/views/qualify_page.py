@@ -150,6 +150,8 @@ def _where(lanes: Sequence[str], total: Sequence[str]) -> str:
 
 def _confirmed(members: Sequence[Finding], runs: int) -> str:
     """What is to be said of repeated runs; of what isn't about behaviour, nothing."""
+    if members[0].category == "newly slow to import":
+        return "; timed in turn, the best of several" if members[0].confirmed else "; by the first imports alone"
     about = [f for f in members if f.before is not None or f.after is not None]
     about = [f for f in about if f.category not in {"flaky", "unavailable"}]
     if not about:
@@ -245,10 +247,19 @@ def _wheels(one: Qualification) -> Iterable[WheelRow]:
             yield WheelRow(side=name, filename=filename, sha256=sha256, commit=commit, cells=cells)
 
 
+def _commits(one: Qualification, side: int) -> list[str]:
+    """The commits of what was tested; the wheels of one release can differ in theirs."""
+    runs = [seen for lane in one.lanes for seen in (lane.candidate, lane.baseline)[side]]
+    found = (seen.record.torch.git_version for seen in runs if seen.record.torch)
+    return list(dict.fromkeys(commit[:12] for commit in found if commit))
+
+
 def _identity(one: Qualification) -> Iterable[tuple[str, str]]:
     where = {"release": "", "test": "release candidate, ", "nightly": "nightly, ", "index": "", "wheels": "wheels in "}
-    yield "candidate", f"{one.candidate.version}: {where[one.candidate.channel]}{one.candidate.where}"
-    yield "baseline", f"{one.baseline.version}: {one.baseline.where}"
+    sides = (("candidate", one.candidate, 0), ("baseline", one.baseline, 1))
+    for name, tested, side in sides:
+        commits = ", ".join(_commits(one, side)) or "not told"
+        yield name, f"{tested.version}, {where[tested.channel]}{tested.where}; commit {commits}"
     yield "asked on", f"{one.asked_on}, {one.platform}"
     yield "machine", one.machine
     yield "tools", ", ".join(f"{name} {version}" for name, version in one.tools.items())

@@ -126,6 +126,23 @@ def test_a_cell_that_can_not_be_had_is_not_run_again() -> None:
     assert len(probe.asked) == 2
 
 
+def test_an_import_that_seems_slow_is_timed_against_the_baseline_and_nothing_is_run_again() -> None:
+    def probe(asked: Sequence[Ask], _again: bool) -> Mapping[Ask, Seen]:
+        return {
+            ask: seen(new(), seconds=9.0) if ask.side == "candidate" else seen(record(), seconds=2.0) for ask in asked
+        }
+
+    timed: list[tuple[Ask, Ask]] = []
+
+    def time(baseline: Ask, candidate: Ask) -> tuple[float, float]:
+        timed.append((baseline, candidate))
+        return 2.0, 2.1
+
+    (one,) = qualifying.qualify([EMPTY], Bench(probe=probe, policy=Qualify(), time=time))
+    assert [[ask.side for ask in pair] for pair in timed] == [["baseline", "candidate"]]
+    assert (one.imports, len(one.candidate)) == ((2.0, 2.1), 1)
+
+
 shows = st.sampled_from([Observation(outcome="returned"), raised("no"), warned("soon")])
 sides = st.lists(shows.map(lambda one: {"trace": one}), min_size=1, max_size=4)
 

@@ -212,6 +212,15 @@ def test_a_slow_import_must_be_slow_by_ratio_and_by_seconds(
     if slow:
         assert found(judgement) == [(comparing.IMPORT_TIME, "newly slow to import", "warns")]
         assert judgement.findings[0].change == "2.0 s → 4.2 s, 2.1 times as long"
+        assert not judgement.findings[0].confirmed  # first imports raise a suspicion
+
+
+def test_imports_timed_in_turn_decide() -> None:
+    sides = {"baseline": (seen(record(), seconds=2.0),), "candidate": (seen(new(), seconds=9.0),)}
+    suspected = lane(None, None).model_copy(update=sides)
+    assert judge(suspected.model_copy(update={"imports": (2.0, 2.1)})).findings == ()
+    (finding,) = judge(suspected.model_copy(update={"imports": (2.0, 9.0)})).findings
+    assert finding.confirmed
 
 
 def test_times_of_two_machines_are_not_compared() -> None:
