@@ -243,7 +243,7 @@ def why_not_compared(lane: Lane) -> str:
             return f"{name}: {problem}"
     if comparing.same_wheel(lane):
         return "candidate and baseline are the same wheel"
-    return f"both fail: {comparing.whole(lane.candidate[0].record).message}"
+    return f"the baseline fails itself: {comparing.whole(lane.baseline[0].record).message}"
 
 
 def _packages(lane: Lane) -> dict[str, tuple[str | None, str | None]]:

@@ -112,11 +112,13 @@ def test_a_baseline_that_could_not_be_had_is_told() -> None:
 def test_both_failing_alike_is_nothing_compared() -> None:
     judgement = judge(lane(failed("import failed"), failed("import failed")))
     assert (judgement.verdict, judgement.findings) == ("inconclusive", ())
-    assert judgement.compared[0].problem == "both fail: import failed: so it is"
+    assert judgement.compared[0].problem == "the baseline fails itself: import failed: so it is"
 
 
 def test_a_candidate_that_can_be_imported_again_is_fixed() -> None:
-    assert found(judge(lane(failed("import failed"), new()))) == [(comparing.WHOLE, "fixed", "noted")]
+    judgement = judge(lane(failed("import failed"), new()))
+    assert found(judgement) == [(comparing.WHOLE, "fixed", "noted")]
+    assert judgement.verdict == "inconclusive"  # there was nothing to compare its behaviour with
 
 
 def test_the_same_wheel_on_both_sides_proves_nothing() -> None:
@@ -422,7 +424,7 @@ def test_a_verdict_never_says_more_than_was_seen(lanes: list[Lane]) -> None:
         assert compared
         assert len(compared) * 2 >= len(lanes)
         assert (judgement.verdict == "qualified") == ("warns" not in effects)
-    spoken = [one for one in judgement.compared if one.problem is None or one.problem.startswith("both fail")]
+    spoken = [one for one in judgement.compared if one.problem is None or one.problem.startswith("the baseline fails")]
     assert {one.lane for one in judgement.findings} <= {one.lane for one in spoken}
 
 
