@@ -118,7 +118,7 @@ def between(matrix: Matrix, offered: Sequence[Offer], question: Question) -> tup
         UsageError: an end is not offered, or both are the same.
     """
     versions = [offer.torch for offer in offered]
-    good, bad = (_place(versions, name, text) for name, text in (("--good", question.good), ("--bad", question.bad)))
+    good, bad = (place(versions, name, text) for name, text in (("--good", question.good), ("--bad", question.bad)))
     if good == bad:
         raise UsageError(f"--good and --bad are both {versions[good]}; there is nothing between them")
     chosen = offered[min(good, bad) : max(good, bad) + 1]
@@ -126,8 +126,8 @@ def between(matrix: Matrix, offered: Sequence[Offer], question: Question) -> tup
     return tuple(candidates if good < bad else reversed(candidates))
 
 
-def _place(versions: Sequence[str], option: str, text: str) -> int:
-    """Where a version stands; a nightly can be told by its date alone."""
+def place(versions: Sequence[str], option: str, text: str) -> int:
+    """Where a version stands; a nightly can be told by its date alone. Raises `UsageError` if it is not there."""
     date = re.sub(r"\D", "", text) if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) else None
     for place, version in enumerate(versions):
         if version == _plain(text) or (date and version.endswith(f".dev{date}")):

@@ -98,13 +98,18 @@ class CellRun:
         return python
 
     def _resolved(self, python: Path) -> locks.Lock:
+        self.lock = self.work.options.locks.get(self.cell) or self._newly_resolved(python)
+        self.work.footprint.expect(self.cell.id, self.lock)
+        return self.lock
+
+    def _newly_resolved(self, python: Path) -> locks.Lock:
         self._tell("resolve")
         with self._timed("resolve"):
             try:
                 source = indexes.source(self.cell.build, self.work.matrix.builds, self.work.checks)
             except indexes.IndexUnreachableError as error:
                 raise CellError("resolve", "index out of reach", str(error)) from error
-            self.lock = locks.resolve(
+            return locks.resolve(
                 self.cell,
                 source=source,
                 needs=locks.requirements(self.work.matrix, self.cell, self.work.options.require),
@@ -114,8 +119,6 @@ class CellRun:
                 log=self.log,
                 timeout=self._time_to_resolve(),
             )
-        self.work.footprint.expect(self.cell.id, self.lock)
-        return self.lock
 
     def _time_to_resolve(self) -> float:
         # The index of the nightlies tells no hashes, so that uv has to download a wheel to lock it.

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "accept": "make fresh records the accepted results",
     "report": "timelines and change points",
     "bisect": "the release where a signature changed",
+    "qualify": "the verdict on a candidate: may it ship",
     "scan": "the history of a file inside torch's wheels",
     "plan": "the cells of a selection, for a CI engine",
     "doctor": "what this machine can run",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +12,12 @@ from typing import Annotated, Any, Literal
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
-from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
 
 from scripts import cells, consistency
 from scripts.errors import ConfigError
 from scripts.paths import MATRIX_TOML
+from scripts.policy import BLOCK, WARN, Category
 
 
 def _specifier(text: str) -> str:
@@ -43,9 +46,18 @@ def _requirement(text: str) -> str:
     return text
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
 Specifier = Annotated[str, AfterValidator(_specifier), Field(description="A PEP 440 specifier, such as '>=1.9,<2.3'.")]
 Release = Annotated[str, AfterValidator(_release), Field(description="A torch version without local label.")]
 Require = Annotated[str, AfterValidator(_requirement), Field(description="A PEP 508 requirement.")]
+Pattern = Annotated[str, AfterValidator(_pattern), Field(description="A regular expression, searched for.")]
 PythonName = Annotated[str, Field(pattern=r"^3\.\d+t?$", description="A Python, such as '3.11'.")]
 BuildName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.]*$", description="A build, such as 'cpu' or 'cu124'.")]
 
@@ -88,6 +100,11 @@ class Build(Table):
     index: str | None = Field(None, pattern=r"^(https?|file)://", description="Index that serves torch for this build.")
     fallback: BuildName | None = Field(None, description="Build to take when this one's index is out of reach.")
     gpu: bool = Field(False, description="Whether the machine's GPUs stay visible in this build's cells.")
+    label: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9.]*$",
+        description="Local label of its wheels, where its index has other builds too; empty for those without one.",
+    )
 
 
 class Python(Table):
@@ -120,6 +137,54 @@ class Selection(Table):
     cells: tuple[str, ...] = Field((), description="Further cells by id: bridges, above all.")
 
 
+class SlowImport(Table):
+    """When importing torch has become slow: both must be so."""
+
+    ratio: float = Field(2.0, gt=1, description="Times as long as the baseline.")
+    seconds: float = Field(1.0, ge=0, description="Seconds longer than the baseline.")
+
+
+class Enough(Table):
+    """How much must have been compared for a verdict; with less it is inconclusive."""
+
+    cells: int = Field(1, ge=1, description="Cells.")
+    share: float = Field(0.5, ge=0, le=1, description="Share of all cells that were wanted.")
+
+
+class Expected(Table):
+    """A change that a release is meant to bring."""
+
+    observation: str = Field(min_length=1, description="An observation or test, or a pattern such as 'trace*'.")
+    releases: Specifier = Field(description="The releases that show the change.")
+    from_: Pattern = Field("", alias="from", description="Searched for in what the baseline shows.")
+    to: Pattern = Field("", description="Searched for in what the candidate shows.")
+    reason: str = Field(min_length=1)
+    link: str = Field(pattern=r"^https?://", description="Where the change was decided.")
+    expires: dt.date = Field(description="The day from which the change counts as unexpected again.")
+
+
+class Qualify(Table):
+    """What a candidate may change, and what is enough to say so."""
+
+    block: tuple[Category, ...] = Field(BLOCK, description="Categories that block a candidate.")
+    warn: tuple[Category, ...] = Field(WARN, description="Categories that are a warning; all others are only noted.")
+    slow_import: SlowImport = SlowImport()
+    enough: Enough = Enough()
+    runs: int = Field(2, ge=2, description="Runs of each side of a cell in which something differs.")
+    with_: tuple[Require, ...] = Field((), alias="with", description="Alternative pins, each tried by itself.")
+    expected: tuple[Expected, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said_wins(cls, data: Any) -> Any:
+        """What is put into one list leaves the other one's default."""
+        if isinstance(data, dict):
+            for name, other, default in (("block", "warn", WARN), ("warn", "block", BLOCK)):
+                if name in data and other not in data:
+                    data = {**data, other: [c for c in default if c not in data[name]]}
+        return data
+
+
 class Matrix(Table):
     """Everything that is tested."""
 
@@ -132,6 +197,7 @@ class Matrix(Table):
     pythons: dict[PythonName, Python] = Field(min_length=1)
     pins: tuple[Pin, ...] = ()
     selections: dict[str, Selection] = Field(min_length=1)
+    qualify: Qualify = Qualify()
 
     def pins_for(self, release: str) -> list[Pin]:
         """The pins that apply to a release, in the order of the file."""

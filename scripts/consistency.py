@@ -7,6 +7,9 @@ import fnmatch
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from scripts import cells
 from scripts.errors import UsageError
 
@@ -33,6 +36,7 @@ def problems(matrix: Matrix) -> Iterator[Problem]:
     for number, pin in enumerate(matrix.pins):
         if not any(cells.matches(r, pin.releases) for r in matrix.releases):
             yield f"pins.{number}.releases", f"{pin.releases!r} holds none of the releases"
+    yield from _bad_qualify(matrix)
     if "matrix" not in matrix.selections:
         yield "selections.matrix", "this selection is required: `nox -s matrix` runs it"
     sound = True
@@ -69,6 +73,20 @@ def _fallbacks(matrix: Matrix, name: str) -> list[str]:
         found.append(build.fallback)
         build = matrix.builds[build.fallback]
     return found
+
+
+def _bad_qualify(matrix: Matrix) -> Iterator[Problem]:
+    policy = matrix.qualify
+    for name in sorted(set(policy.block) & set(policy.warn)):
+        yield "qualify.warn", f"{name!r} is in block too; it can be in one of them"
+    for number, text in enumerate(policy.with_):
+        if canonicalize_name(Requirement(text).name) == "torch":
+            yield f"qualify.with.{number}", f"{text!r}: torch is what is tested; name a package beside it"
+        if text in policy.with_[:number]:
+            yield f"qualify.with.{number}", f"{text!r} is there twice"
+    for number, expected in enumerate(policy.expected):
+        if not (expected.from_ or expected.to):
+            yield f"qualify.expected.{number}", "says neither 'from' nor 'to', so that it would excuse any change"
 
 
 def _bad_releases(matrix: Matrix) -> Iterator[Problem]:

@@ -157,6 +157,7 @@ class Source:
     index: str | None  # None: the default index
     gpu: bool = False
     fallback: str | None = None  # why another build than the one asked for
+    label: str | None = None  # the only local label to take; "" for none
 
 
 def source(name: str, builds: Mapping[str, Build], checks: Checks) -> Source:
@@ -170,7 +171,7 @@ def source(name: str, builds: Mapping[str, Build], checks: Checks) -> Source:
         return Source(build=name, index=None, gpu=build.gpu)
     reach = checks(build.index)
     if reach.ok:
-        return Source(build=name, index=build.index, gpu=build.gpu)
+        return Source(build=name, index=build.index, gpu=build.gpu, label=build.label)
     if build.fallback is None:
         raise IndexUnreachableError(f"the index of {name} is out of reach ({reach.problem}) and it has no fallback")
     found = source(build.fallback, builds, checks)

@@ -88,6 +88,8 @@ def torch_requirements(cell: Cell, source: Source) -> list[str]:
     an extra index; if not, the plain version is wanted, and no other build's label.
     """
     plain = f"torch=={cell.torch}"
+    if source.label is not None:
+        return [f"{plain}+{source.label}" if source.label else f"torch==={cell.torch}"]
     if source.fallback is None or not indexes.further_sources():
         return [plain]
     return [f"torch=={cell.torch}+{cell.build}", f"torch==={cell.torch}", plain]

@@ -11,7 +11,7 @@ import json
 import logging
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pypi_simple
 from pypi_simple import DistributionPackage, ProjectPage
@@ -36,7 +36,7 @@ def wheels(web: Web, index: str, project: str = "torch", *, cache: Path | None =
         WebError: the index is out of reach and was never read before, has no such project, or is no index.
     """
     url = f"{index.rstrip('/')}/{project}/"
-    page = _page(web, url, (cache or paths.STATE / "wheels") / "pages")
+    page = _local(url) if url.startswith("file:") else _page(web, url, (cache or paths.STATE / "wheels") / "pages")
     try:
         packages = _parsed(page, project).packages
     except (ValueError, KeyError, pypi_simple.UnsupportedRepoVersionError) as error:
@@ -59,6 +59,15 @@ def _wheel(package: DistributionPackage) -> WheelFile:
         size=package.size,
         uploaded=package.upload_time,
     )
+
+
+def _local(url: str) -> dict[str, str]:
+    """The page of an index in a folder. Raises `WebError`."""
+    path = Path(unquote(urlsplit(url).path), "index.html")
+    try:
+        return {"url": url, "type": "text/html", "body": path.read_text("utf-8")}
+    except OSError as error:
+        raise WebError(f"{path}: can't be read ({error.strerror})") from error
 
 
 def _page(web: Web, url: str, folder: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -33,6 +33,7 @@ class Options:
     require: tuple[str, ...] = ()  # further requirements, in place of pins on the same packages
     records: Path = paths.RECORDS
     probes: Path | None = None  # another folder of probes than matrix.toml's
+    locks: Mapping[Cell, locks.Lock] = dataclasses.field(default_factory=dict)  # cells not to resolve anew
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

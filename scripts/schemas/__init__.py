@@ -20,6 +20,7 @@ MODELS: Final[Mapping[str, tuple[str, str]]] = {
     "matrix.schema.json": ("scripts.config", "Matrix"),
     "record.schema.json": ("scripts.records", "Record"),
     "fresh-record.schema.json": ("scripts.records", "FreshRecord"),
+    "qualification.schema.json": ("scripts.qualification", "Qualification"),
     "report.schema.json": ("scripts.report", "Report"),
 }
 

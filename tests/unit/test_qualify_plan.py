@@ -1,0 +1,225 @@
+"""Which cells a qualification runs, and where its candidates come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts import cells, config, locks, paths, qualify_plan, qualify_sources
+from scripts.cells import Cell
+from scripts.config import Matrix
+from scripts.errors import ConfigError, UsageError
+from scripts.indexes import Source
+from scripts.qualification import Lane
+from scripts.qualify_plan import Baseline
+from scripts.qualify_sources import Offer
+from tests.support.torches import build_torch
+
+MATRIX = config.load()
+PLATFORM = "linux-x86_64"
+
+
+def offer(
+    version: str = "2.15.0", *, build: str = "cpu", pythons: frozenset[str] | None = None, **changes: Any
+) -> Offer:
+    said = {"builds": {build: build}, "pythons": {build: pythons}, "matrix": MATRIX}
+    return Offer(**{"version": version, "channel": "release", "where": "", **said, **changes})
+
+
+def lanes(one: Offer, baseline: Baseline, **options: Any) -> list[Lane]:
+    matrix = options.pop("matrix", MATRIX)
+    return qualify_plan.lanes(matrix, one, baseline, **{"python": None, "selection": None, **options})
+
+
+def test_every_python_of_the_candidate_beside_the_same_of_the_baseline() -> None:
+    found = lanes(offer(), Baseline(version="2.14.1"))
+    assert [one.python for one in found] == ["3.11", "3.12", "3.13", "3.14"]
+    assert [one.baseline_cell for one in found] == [f"2.14.1-cpu-py{one.python}" for one in found]
+    assert not any(one.missing or one.stands_in for one in found)
+
+
+def test_a_python_that_the_candidate_has_and_matrix_toml_does_not_expect_is_run_too() -> None:
+    found = lanes(offer(pythons=frozenset({"3.10", "3.11"})), Baseline(version="2.14.1"))
+    assert [(one.python, one.missing) for one in found] == [
+        ("3.10", False),
+        ("3.11", False),
+        ("3.12", True),
+        ("3.13", True),
+        ("3.14", True),
+    ]
+
+
+def test_a_baseline_without_this_python_is_represented_by_the_nearest() -> None:
+    found = lanes(offer("2.9.0"), Baseline(version="2.8.0"))
+    assert [(one.python, one.baseline_cell) for one in found][-1] == ("3.14", "2.8.0-cpu-py3.13")
+    assert "Python 3.14 → 3.13" in (found[-1].stands_in or "")
+
+
+def test_a_baseline_without_this_build_is_represented_by_the_nearest() -> None:
+    one = offer("2.12.0", build="cu132")
+    found = lanes(one, Baseline(version="2.11.0"), python="3.11")
+    assert [lane.baseline_cell for lane in found] == ["2.11.0-cu130-py3.11"]
+    assert "cu132 → cu130" in (found[0].stands_in or "")
+
+
+def test_a_selection_narrows_the_pythons() -> None:
+    found = lanes(offer(), Baseline(version="2.14.1"), selection=MATRIX.selections["matrix"])
+    assert [one.python for one in found] == ["3.11"]
+    found = lanes(offer(), Baseline(version="2.14.1"), selection=MATRIX.selections["full"])
+    assert len(found) == 4
+
+
+def test_two_builds_of_one_release() -> None:
+    found = lanes(offer("2.13.0"), Baseline(version="2.13.0", build="cu130"), python="3.11")
+    assert [(one.candidate_cell, one.baseline_cell) for one in found] == [("2.13.0-cpu-py3.11", "2.13.0-cu130-py3.11")]
+
+
+def test_candidate_and_baseline_can_not_be_the_same() -> None:
+    with pytest.raises(UsageError, match="candidate and baseline are both"):
+        lanes(offer("2.14.1"), Baseline(version="2.14.1"), python="3.11")
+
+
+def test_each_alternative_pin_has_lanes_of_its_own() -> None:
+    policy = MATRIX.qualify.model_copy(update={"with_": ("numpy<2", "numpy>=2")})
+    matrix = MATRIX.model_copy(update={"qualify": policy})
+    found = lanes(offer(pythons=frozenset({"3.11"})), Baseline(version="2.14.1"), matrix=matrix)
+    assert len({one.id for one in found}) == len(found)
+    assert [one.id for one in found if one.pins] == ["cpu-py3.11 with numpy<2", "cpu-py3.11 with numpy>=2"]
+
+
+@pytest.mark.parametrize(
+    ("version", "before"), [("2.15.0", "2.14.1"), ("2.14.1", "2.14.0"), ("2.16.0.dev20261101", "2.15.0")]
+)
+def test_the_baseline_is_the_stable_release_before(version: str, before: str) -> None:
+    assert qualify_plan.previous([*MATRIX.releases, "2.15.1rc1"], version) == before
+
+
+def test_nothing_comes_before_the_first_release() -> None:
+    with pytest.raises(UsageError, match="--baseline"):
+        qualify_plan.previous(MATRIX.releases, "1.9.0")
+
+
+pythons = st.integers(8, 15).map("3.{}".format)
+
+
+@given(st.sets(pythons, min_size=1), pythons)
+def test_the_nearest_python_is_there_and_no_other_is_nearer(there: set[str], wanted: str) -> None:
+    found = qualify_plan.nearest_python(there, wanted)
+    assert found in there
+
+    def minor(python: str) -> int:
+        return int(python.split(".")[1])
+
+    assert abs(minor(found) - minor(wanted)) == min(abs(minor(one) - minor(wanted)) for one in there)
+    assert (found == wanted) == (wanted in there)
+
+
+@given(st.sampled_from(sorted(MATRIX.builds)), st.sampled_from(MATRIX.releases))
+def test_the_nearest_build_was_published(build: str, release: str) -> None:
+    found = qualify_plan.nearest_build(MATRIX, release, build)
+    assert cells.matches(release, MATRIX.builds[found].releases)
+
+
+# --- local wheels -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(paths, "QUALIFY", tmp_path / "state")
+    return tmp_path / "state"
+
+
+def of_wheels(matrix: Matrix, *given_: Path, version: str | None = None, patterns: Any = None) -> Offer:
+    return qualify_sources.of_wheels(matrix, list(given_), version, patterns=patterns, platform=PLATFORM)
+
+
+@pytest.mark.usefixtures("state")
+def test_local_wheels_become_an_index_that_lists_just_them_with_their_hashes(tmp_path: Path) -> None:
+    wheel = build_torch("2.15.0", tag="cp311-cp311-linux_x86_64")
+    file = wheel.write(tmp_path / "with space")
+    found = of_wheels(MATRIX, file)
+    assert (found.version, found.channel, found.builds) == ("2.15.0", "wheels", {"cpu": "wheel.cpu"})
+    assert (found.pythons, found.files) == ({"cpu": frozenset({"3.11"})}, {file: wheel.sha256})
+    index = Path((found.matrix.builds["wheel.cpu"].index or "").removeprefix("file://"))
+    page = (index / "torch" / "index.html").read_text("utf-8")
+    assert f"{file.as_uri()}#sha256={wheel.sha256}" in page
+
+
+@pytest.mark.usefixtures("state")
+def test_another_wheel_of_the_same_name_is_another_index(tmp_path: Path) -> None:
+    first = of_wheels(MATRIX, build_torch("2.15.0").write(tmp_path))
+    second = of_wheels(MATRIX, build_torch("2.15.0", git_version="c" * 40).write(tmp_path))
+    assert first.matrix.builds["wheel.cpu"].index != second.matrix.builds["wheel.cpu"].index
+
+
+@pytest.mark.usefixtures("state")
+def test_wheels_for_other_platforms_only_leave_no_python(tmp_path: Path) -> None:
+    found = of_wheels(MATRIX, build_torch("2.15.0", tag="cp311-cp311-win_amd64").write(tmp_path))
+    assert found.pythons == {"cpu": frozenset()}
+
+
+@pytest.mark.usefixtures("state")
+def test_pythons_that_matrix_toml_lacks_are_said(tmp_path: Path) -> None:
+    found = of_wheels(MATRIX, build_torch("2.15.0", tag="cp313-cp313t-linux_x86_64").write(tmp_path))
+    assert found.notes == ("not looked at, since matrix.toml does not have them: Python 3.13t",)
+
+
+@pytest.mark.usefixtures("state")
+def test_a_build_that_no_wheel_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--build: no wheel of cu126; there are cpu"):
+        of_wheels(MATRIX, build_torch("2.15.0").write(tmp_path), patterns=["cu126"])
+
+
+def test_a_label_is_asked_for_where_an_index_has_several() -> None:
+    cell = Cell(torch="2.15.0", build="index.cpu", python="3.11")
+    source = Source(build="index.cpu", index="https://example.org/whl", label="cpu")
+    assert locks.torch_requirements(cell, source) == ["torch==2.15.0+cpu"]
+    plain = Source(build="index.default", index="https://example.org/whl", label="")
+    assert locks.torch_requirements(cell, plain) == ["torch===2.15.0"]
+
+
+# --- the policy in matrix.toml ----------------------------------------------------------------------------------
+
+TEXT = (paths.ROOT / "matrix.toml").read_text("utf-8").partition("[qualify]")[0]
+EXPECTED = """
+[[qualify.expected]]
+observation = "trace"
+releases = ">=2.15"
+to = "ValueError"
+reason = "so"
+link = "https://example.org/1"
+expires = 2027-01-01
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ('[qualify]\nblock = ["brokn"]', "qualify.block.0: Input should be 'broken'"),
+        ('[qualify]\nblok = ["broken"]', "qualify.blok: unknown key 'blok'; did you mean 'block'?"),
+        ('[qualify]\nblock = ["flaky"]\nwarn = ["flaky"]', "qualify.warn: 'flaky' is in block too"),
+        ('[qualify]\nwith = ["torch<2"]', "qualify.with.0: 'torch<2': torch is what is tested"),
+        ('[qualify]\nwith = ["numpy<2", "numpy<2"]', "qualify.with.1: 'numpy<2' is there twice"),
+        ('[qualify]\nwith = ["???"]', "qualify.with.0: '???' is no PEP 508 requirement"),
+        ("[qualify]\nruns = 1", "qualify.runs: Input should be greater than or equal to 2"),
+        ("[qualify]\nenough = { share = 2 }", "qualify.enough.share: Input should be less than or equal to 1"),
+        (EXPECTED.replace('to = "ValueError"', 'to = "("'), "qualify.expected.0.to: '(' is no regular expression"),
+        (EXPECTED.replace('to = "ValueError"', ""), "qualify.expected.0: says neither 'from' nor 'to'"),
+        (EXPECTED.replace('link = "https://example.org/1"', ""), "qualify.expected.0.link: this key is required"),
+        (EXPECTED.replace("2027-01-01", '"soon"'), "qualify.expected.0.expires: Input should be a valid date"),
+        (EXPECTED.replace(">=2.15", "2.15"), "qualify.expected.0.releases: '2.15' is no PEP 440 specifier"),
+    ],
+)
+def test_a_bad_policy_is_refused_by_the_path_of_its_key(extra: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(TEXT + extra)
+    assert any(words in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_a_good_policy_is_read() -> None:
+    policy = config.parse(TEXT + EXPECTED + '[qualify]\nwith = ["numpy<2"]\n').qualify
+    assert (policy.with_, policy.expected[0].to) == (("numpy<2",), "ValueError")
