@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "report": "timelines and change points",
     "bisect": "the release where a signature changed",
     "scan": "the history of a file inside torch's wheels",
+    "merge": "the records of many machines as one set",
     "plan": "the cells of a selection, for a CI engine",
     "doctor": "what this machine can run",
     "update": "releases that the index has and matrix.toml lacks",

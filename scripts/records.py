@@ -191,8 +191,8 @@ def dump(record: Part) -> str:
 def parse(text: str | bytes, model: type[R], where: object) -> R:
     """A record from its text. Raises `SchemaError`, which names ``where``, for what isn't one."""
     try:
-        data: Any = json.loads(text)
-    except ValueError as error:
+        data: Any = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise SchemaError(f"{where}: not JSON ({error}); remove the file, or restore it from version control") from None
     found = data.get("schema") if isinstance(data, dict) else None
     if found != SCHEMA:
@@ -205,6 +205,10 @@ def parse(text: str | bytes, model: type[R], where: object) -> R:
     except ValidationError as error:
         first = error.errors()[0]
         raise SchemaError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 class Store:
