@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from scripts import cells, config, history, paths, planning, runners, touched
 from scripts.cells import Cell
-from scripts.commands.options import chosen
+from scripts.commands.options import chosen, folder
 from scripts.config import Matrix
 from scripts.errors import ConfigError
 from scripts.planning import Planned
@@ -26,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="REF", help="only what a change of matrix.toml or the probes touches")
     parser.add_argument("--all-builds", action="store_true", help="in every build, not only the selection's")
     parser.add_argument("--require", action="append", default=[], metavar="REQ", help="as `nox -s matrix` has it")
-    parser.add_argument("--probes", type=Path, metavar="FOLDER", help="as `nox -s matrix` has it")
+    parser.add_argument("--probes", type=folder, metavar="FOLDER", help="as `nox -s matrix` has it")
 
 
 def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
@@ -35,7 +34,7 @@ def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
     found = chosen(wide, options)
     if options.since:
         found = since(matrix, found, options)
-    run = Options(require=tuple(options.require), probes=options.probes.resolve() if options.probes else None)
+    run = Options(require=tuple(options.require), probes=options.probes)
     platforms: list[str] | list[None] = runners.chosen(matrix, options.platform) or [None]
     plans = [
         item
@@ -49,7 +48,7 @@ def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
 def since(matrix: Matrix, found: list[Cell], options: argparse.Namespace) -> list[Cell]:
     """Those of some cells that a change since a commit touches."""
     commit = history.checked(options.since)
-    probes = options.probes.resolve() if options.probes else paths.ROOT / matrix.probes.path
+    probes = options.probes or paths.ROOT / matrix.probes.path
     text = history.text_at(commit, paths.MATRIX_TOML)
     if text is None or (probes.is_relative_to(paths.ROOT) and history.changed(commit, probes)):
         return found

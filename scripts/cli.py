@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "plan": "the cells of a selection, for a CI engine",
     "doctor": "what this machine can run",
     "update": "releases that the index has and matrix.toml lacks",
+    "ci": "a step of the workflows",
 }
 
 
