@@ -124,7 +124,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """ruff, mypy in strict mode, and whether generated files are current."""
+    """ruff, mypy in strict mode, the workflows' linters, and whether generated files are current."""
     groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests", "lint")
     session.install(*groups)
     session.run("ruff", "check")
@@ -133,6 +133,20 @@ def lint(session: nox.Session) -> None:
     probes = {"MYPYPATH": "tests/cells"}
     session.run("mypy", "--python-version=3.10", "--explicit-package-bases", "tests/cells", env=probes)
     session.run("python", "-m", "scripts.schemas", "--check")
+    lint_workflows(session)
+
+
+def lint_workflows(session: nox.Session) -> None:
+    """Correctness, security and published schemas of what lies in .github; nothing is asked of GitHub."""
+    session.run("actionlint", *map(str, sorted(ROOT.glob(".github/workflows/*.yml"))))
+    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", ".github")
+    for schema, pattern in (
+        ("github-workflows", "workflows/*.yml"),
+        ("github-actions", "actions/*/action.yml"),
+        ("dependabot", "dependabot.yml"),
+    ):
+        files = map(str, sorted((ROOT / ".github").glob(pattern)))
+        session.run("check-jsonschema", f"--builtin-schema=vendor.{schema}", *files)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ class CellRun:
         self._tell("done", record=record)
         return record
 
+    def resolved(self) -> locks.Lock:
+        """Resolve the cell and no more. Raises `CellError` where there is no interpreter or no solution."""
+        with alone(self.cell):
+            return self._resolved(self._interpreter())
+
     def _whatever_happens(self) -> FreshRecord:
         try:
             return self._tested(self._resolved(self._interpreter()))

@@ -19,10 +19,12 @@ COMMANDS: Final = {
     "bisect": "the release where a signature changed",
     "qualify": "the verdict on a candidate: may it ship",
     "scan": "the history of a file inside torch's wheels",
+    "merge": "the records of many machines as one set",
     "plan": "the cells of a selection, for a CI engine",
     "doctor": "what this machine can run",
     "bench": "how fast this is, compared with plain noxfiles",
     "update": "releases that the index has and matrix.toml lacks",
+    "ci": "a step of the workflows",
 }
 
 

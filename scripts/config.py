@@ -122,6 +122,24 @@ class Pin(Table):
     source: str | None = Field(None, description="Where the reason can be checked.")
 
 
+class Runner(Table):
+    """A kind of machine at a CI service, and what its platform lacks of the tables of builds and Pythons."""
+
+    label: tuple[str, ...] | str = Field(description="GitHub's label of the runner; several where all must fit.")
+    platform: str | None = Field(
+        None, pattern=r"^[a-z]+-[a-z0-9_]+$", description="Its platform; by default this table's name."
+    )
+    gpu: bool = Field(False, description="Whether it has a GPU, for the builds that ask for one.")
+    releases: Specifier = Field(">=0", description="The releases that have wheels for the platform.")
+    builds: tuple[str, ...] = Field(("*",), min_length=1, description="The builds that were published for it.")
+    pythons: dict[PythonName, Specifier] = Field({}, description="Which releases a Python has wheels for, if fewer.")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels."""
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+
 class Selection(Table):
     """A named set of cells."""
 
@@ -198,6 +216,7 @@ class Matrix(Table):
     pins: tuple[Pin, ...] = ()
     selections: dict[str, Selection] = Field(min_length=1)
     qualify: Qualify = Qualify()
+    runners: dict[str, Runner] = Field({}, description="Where cells run at a CI service, by platform.")
 
     def pins_for(self, release: str) -> list[Pin]:
         """The pins that apply to a release, in the order of the file."""

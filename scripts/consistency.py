@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ def problems(matrix: Matrix) -> Iterator[Problem]:
         if not any(cells.matches(r, pin.releases) for r in matrix.releases):
             yield f"pins.{number}.releases", f"{pin.releases!r} holds none of the releases"
     yield from _bad_qualify(matrix)
+    yield from _bad_runners(matrix)
     if "matrix" not in matrix.selections:
         yield "selections.matrix", "this selection is required: `nox -s matrix` runs it"
     sound = True
@@ -87,6 +89,26 @@ def _bad_qualify(matrix: Matrix) -> Iterator[Problem]:
     for number, expected in enumerate(policy.expected):
         if not (expected.from_ or expected.to):
             yield f"qualify.expected.{number}", "says neither 'from' nor 'to', so that it would excuse any change"
+
+
+def _bad_runners(matrix: Matrix) -> Iterator[Problem]:
+    taken: dict[tuple[str, bool], str] = {}
+    for name, runner in matrix.runners.items():
+        where = f"runners.{name}"
+        if runner.platform is None and not re.fullmatch(r"[a-z]+-[a-z0-9_]+", name):
+            yield (
+                f"{where}.platform",
+                f"{name!r} is no platform such as 'linux-x86_64'; this key is required",
+            )
+        other = taken.setdefault((runner.platform or name, runner.gpu), name)
+        if other != name:
+            yield where, f"the same platform as runners.{other}; only one of them can get the cells"
+        for pattern in runner.builds:
+            if not any(fnmatch.fnmatchcase(build, pattern) for build in matrix.builds):
+                yield f"{where}.builds", f"unknown build {pattern!r}{nearest(pattern, list(matrix.builds))}"
+        for python in runner.pythons:
+            if python not in matrix.pythons:
+                yield f"{where}.pythons", f"unknown Python {python!r}{nearest(python, list(matrix.pythons))}"
 
 
 def _bad_releases(matrix: Matrix) -> Iterator[Problem]:

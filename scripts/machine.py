@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 _SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
-_MACHINES = {"amd64": "x86_64", "aarch64": "aarch64", "arm64": "arm64"}
+_MACHINES = {"amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
 
 def platform_name() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import tempfile
 import time
@@ -11,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import process
+from scripts import harness, process
 from scripts.config import Limits
+from scripts.harness import Harness
 
 Event = Mapping[str, Any]
 
@@ -41,16 +41,6 @@ class Seen:
         return next((event for event in self.events if event["event"] == name), None)
 
 
-def digest(folder: Path) -> str:
-    """A digest over all files of the probes: other probes make other records."""
-    total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
-            total.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-            total.update(path.read_bytes())
-    return total.hexdigest()
-
-
 def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool) -> Seen:
     """Run every probe of ``folder``; one that crashes or hangs costs itself only.
 
@@ -64,9 +54,10 @@ def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool) -> 
         events_file.touch()
         work = Path(scratch, "work")
         work.mkdir()
+        tests = harness.prepare(folder, Path(scratch))
         while True:
             before = len(read_events(events_file))
-            finished = _one_process(python, folder, events_file, done_file, work, limits=limits, log=log, gpu=gpu)
+            finished = _one_process(python, tests, events_file, done_file, work, limits=limits, log=log, gpu=gpu)
             output += finished.output
             fresh = read_events(events_file)[before:]
             if any(event["event"] in {"finished", "import-failed"} for event in fresh):
@@ -82,18 +73,15 @@ def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool) -> 
 
 
 def _one_process(
-    python: Path, folder: Path, events: Path, done: Path, work: Path, *, limits: Limits, log: Path, gpu: bool
+    python: Path, tests: Harness, events: Path, done: Path, work: Path, *, limits: Limits, log: Path, gpu: bool
 ) -> process.Finished:
     """One start of pytest, with a limit that moves on with every event."""
-    command: list[str | Path] = [
-        *(python, "-m", "pytest", "-c", folder / "pytest.ini", "--rootdir", folder, "-p", "no:cacheprovider", folder),
-    ]
     began = time.monotonic()
     watch = _Watch(events, startup=began + limits.startup, probe=limits.probe)
     return process.run(
-        command,
+        [python, "-m", "pytest", *tests.arguments],
         log=log,
-        env=_environment(events, done, work, gpu=gpu),
+        env={**_environment(events, done, work, gpu=gpu), **tests.environment},
         timeout=limits.startup,
         cwd=work,
         deadline=watch.deadline,

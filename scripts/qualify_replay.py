@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts import candidates, machine, paths, probes, qualify_run, qualifying
+from scripts import candidates, harness, machine, paths, qualify_run, qualifying
 from scripts.cells import DEFAULT_BUILD
 from scripts.config import Build, Matrix
 from scripts.errors import UsageError
@@ -44,7 +44,7 @@ def prepare(matrix: Matrix, before: Qualification, options: argparse.Namespace) 
         runs=runs,
         known=lambda ask, _: accepted.get(ask),
         today=before.asked_on,
-        probes=probes.digest(paths.ROOT / matrix.probes.path),
+        probes=harness.digest(paths.ROOT / matrix.probes.path),
     )
 
 

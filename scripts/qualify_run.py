@@ -124,7 +124,7 @@ def written(cell: Cell, digest: str, text: str, source: Source, *, torch: str) -
     write_atomically(folder / "pylock.toml", text)
     lock = locks.load(folder / "pylock.toml", source)
     wheels = tuple(
-        dataclasses.replace(wheel, sha256=wheel.sha256 or torch or None) if wheel.name == "torch" else wheel
+        dataclasses.replace(wheel, sha256=wheel.sha256 or torch) if wheel.name == "torch" else wheel
         for wheel in lock.wheels
     )
     return dataclasses.replace(lock, digest=digest, wheels=wheels)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts import indexes, machine, paths, probes, qualification, qualify_plan, qualifying, verdict
+from scripts import harness, indexes, machine, paths, qualification, qualify_plan, qualifying, verdict
 from scripts.commands.options import selection_name
 from scripts.config import Matrix, Qualify, Selection
 from scripts.errors import UsageError
@@ -67,7 +67,7 @@ def prepare(web: Web, matrix: Matrix, options: argparse.Namespace) -> Prepared:
         runs=runs_of(offer.matrix, matrix, options, mutable=offer.channel in {"test", "nightly", "index"}),
         known=_known(matrix, options, listing),
         today=dt.datetime.now(dt.UTC).date(),
-        probes=probes.digest(paths.ROOT / matrix.probes.path),
+        probes=harness.digest(paths.ROOT / matrix.probes.path),
     )
 
 

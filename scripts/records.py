@@ -30,7 +30,7 @@ Verdict = Literal["passed", "failed", "skipped", "error", "crashed", "timed-out"
 class Part(BaseModel):
     """A part of a record: unknown keys are refused, and nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class CellKey(Part):
@@ -201,7 +201,7 @@ def _refused(text: str | bytes, where: object, error: ValidationError) -> Schema
     """Why a text is no record: it isn't JSON, it has another schema, or it doesn't fit this one."""
     try:
         data: Any = json.loads(text)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         remedy = "remove the file, or restore it from version control"
         return SchemaError(f"{where}: not JSON ({problem}); {remedy}")
     found = data.get("schema") if isinstance(data, dict) else None

@@ -26,9 +26,14 @@ def accepted() -> list[Record]:
     return Store(paths.RESULTS).read(Record)
 
 
-def fresh(matrix: Matrix) -> list[FreshRecord]:
-    """The fresh records of this machine that are up to date, and those of cells that couldn't be had."""
-    work = Workshop(matrix, Options(), lambda _: None)
+def fresh(matrix: Matrix, options: Options = Options()) -> list[FreshRecord]:  # noqa: B008 - frozen
+    """The fresh records of this machine that are up to date, and those of cells that couldn't be had.
+
+    Args:
+        matrix: what matrix.toml says now.
+        options: the requirements and probes that they were run with.
+    """
+    work = Workshop(matrix, options, lambda _: None)
     found = []
     for path in work.store.paths():
         try:

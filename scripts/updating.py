@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 
 from packaging.version import InvalidVersion, Version
 
 from scripts.cells import version
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class News:
+    """What an index has and a matrix lacks, in order."""
+
+    releases: tuple[str, ...]
+    pythons: tuple[str, ...]  # of the newest release
 
 
 def missing(known: Iterable[str], on_index: Iterable[str]) -> list[str]:

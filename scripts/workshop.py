@@ -13,7 +13,7 @@ from pathlib import Path
 
 import filelock
 
-from scripts import indexes, locks, machine, paths, probes
+from scripts import harness, indexes, locks, machine, paths
 from scripts.cells import Cell
 from scripts.config import Matrix
 from scripts.errors import SchemaError
@@ -86,7 +86,7 @@ class Workshop:
         self.platform = machine.platform_name()
         self.store = Store(options.records)
         self.probes = options.probes or paths.ROOT / matrix.probes.path
-        self.probes_digest = probes.digest(self.probes)
+        self.probes_digest = harness.digest(self.probes)
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
         self.footprint = Footprint(paths.CACHE, options.disk or int(matrix.budget.disk))
         self.checks = indexes.Checks()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from rich.console import Console
@@ -22,6 +23,13 @@ def add_selecting(parser: argparse.ArgumentParser) -> None:
         "--build", metavar="BUILD", help="only this build, such as cpu; a pattern such as 'cu12*' is one"
     )
     group.add_argument("--python", metavar="X.Y", help="only this Python")
+
+
+def folder(text: str) -> Path:
+    """A folder that is there, as an option names it."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
+    return Path(text).resolve()
 
 
 def console(*, width: int | None = None, no_color: bool | None = None) -> Console:

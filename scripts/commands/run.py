@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from scripts import config, drift, report_files, runner
 from scripts.cells import Cell
-from scripts.commands.options import add_cells, add_selecting, chosen, console
+from scripts.commands.options import add_cells, add_selecting, chosen, console, folder
 from scripts.config import Matrix
 from scripts.errors import Exit
 from scripts.progress import Display
-from scripts.records import FreshRecord
+from scripts.records import FreshRecord, Record
 from scripts.views import terminal
 from scripts.workshop import Options
 
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REQ",
         help="a further requirement, in place of a pin on the same package",
     )
-    parser.add_argument("--probes", type=Path, metavar="FOLDER", help="another folder of tests to run in every cell")
+    parser.add_argument("--probes", type=folder, metavar="FOLDER", help="another folder of tests to run in every cell")
 
 
 def run(options: argparse.Namespace) -> Exit:
@@ -48,7 +47,8 @@ def run(options: argparse.Namespace) -> Exit:
     cells = chosen(matrix, options)
     with Display(len(cells)) as display:
         records = runner.run(matrix, cells, run_options(options), display)
-    return tell(matrix, records)
+    # What is accepted was seen by the project's own probes: it says nothing about others.
+    return tell(matrix, records, accepted=None if options.probes else report_files.accepted())
 
 
 def run_options(options: argparse.Namespace) -> Options:
@@ -60,14 +60,14 @@ def run_options(options: argparse.Namespace) -> Options:
         jobs=options.jobs,
         disk=options.disk,
         require=tuple(options.require),
-        probes=options.probes.resolve() if options.probes else None,
+        probes=options.probes,
     )
 
 
-def tell(matrix: Matrix, records: Mapping[Cell, FreshRecord]) -> Exit:
+def tell(matrix: Matrix, records: Mapping[Cell, FreshRecord], *, accepted: Sequence[Record] | None) -> Exit:
     """Show the table and the drift of a run; the exit code says whether anything is unexpected."""
     told = list(records.values())
-    compared = drift.compare(told, report_files.accepted())
+    compared = drift.compare([] if accepted is None else told, accepted or [])
     terminal.show(report_files.report(matrix, report_files.distinct(told), compared), console())
     return verdict(told, compared)
 
@@ -76,12 +76,12 @@ def verdict(records: Sequence[FreshRecord], compared: drift.Compared) -> Exit:
     """The exit code of a run; what is worse comes first."""
     if compared.drift:
         return Exit.UNEXPECTED
-    if any(_failed(record) for record in records):
+    if any(broken(record) for record in records):
         return Exit.MACHINERY
     return Exit.OK if any(record.usable for record in records) else Exit.INCONCLUSIVE
 
 
-def _failed(record: FreshRecord) -> bool:
+def broken(record: FreshRecord) -> bool:
     """Whether a cell failed for other reasons than torch: before torch was tried, or since no probe can be read."""
     unreadable = record.status == "error" and record.reason is not None and record.reason.stage == "run"
     return unreadable or (not record.tells and record.status != "unavailable")

@@ -1,0 +1,47 @@
+"""The files by which a step talks to GitHub's runner: outputs and the job's summary. Elsewhere both go to stdout."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from scripts import printable
+
+#: GitHub shows no more than 1 MiB of a step's summary.
+_SUMMARY: Final = 1_000_000
+
+
+def output(values: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> None:
+    """Set outputs of the step; booleans as ``true`` and ``false``."""
+    _append("GITHUB_OUTPUT", "".join(_line(name, value) for name, value in values.items()), environ)
+
+
+def _line(name: str, value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if "\n" not in text and "\r" not in text:
+        return f"{name}={text}\n"
+    end = uuid.uuid4().hex  # what nobody can guess can't be in the text
+    return f"{name}<<{end}\n{text}\n{end}\n"
+
+
+def summary(text: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Add Markdown to the job's summary."""
+    _append("GITHUB_STEP_SUMMARY", printable.cut(text.rstrip("\n") + "\n\n", _SUMMARY), environ)
+
+
+def _append(variable: str, text: str, environ: Mapping[str, str]) -> None:
+    path = environ.get(variable)
+    if not path:
+        print(text, end="")
+        return
+    with Path(path).open("a", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def run_link(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The address of this run of the workflow, if it is one."""
+    parts = [environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    return "{}/{}/actions/runs/{}".format(*parts) if all(parts) else None

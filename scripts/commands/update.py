@@ -1,0 +1,90 @@
+"""Releases that the index has and matrix.toml lacks: shown as a change of that file, and with --write made.
+
+`--format json` tells the same to machines; `--format github` as lines for a job's outputs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import logging
+import sys
+
+from scripts import config, indexes, paths, simple_index, updating, wheelfiles
+from scripts.cells import python_key, version
+from scripts.config import Matrix
+from scripts.errors import Exit, MatrixError
+from scripts.records import write_atomically
+from scripts.updating import News
+from scripts.web import Web
+from scripts.wheelfiles import WheelFile
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether to write, and how to tell."""
+    parser.add_argument("--write", action="store_true", help="change matrix.toml, not only show how")
+    parser.add_argument("--format", choices=["text", "json", "github"], default="text")
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Look, show, and write if told to."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    matrix = config.load()
+    found = news(matrix)
+    change = Change(found)
+    if options.write and found.releases:
+        write_atomically(paths.MATRIX_TOML, change.after)
+    match options.format:
+        case "json":
+            print(json.dumps({"schema": 1, "releases": found.releases, "pythons": found.pythons, "diff": change.diff}))
+        case "github":
+            print(f"releases={' '.join(found.releases)}\ncount={len(found.releases)}")
+        case _:
+            _show(found, change, written=options.write)
+    return Exit.OK
+
+
+def news(matrix: Matrix) -> News:
+    """What the default index has and a matrix lacks."""
+    with Web() as web:
+        wheels = wheelfiles.stable(simple_index.wheels(web, simple_index.default_index()))
+    releases = updating.missing(matrix.releases, (wheel.release for wheel in wheels))
+    return News(releases=tuple(releases), pythons=tuple(_pythons(matrix, wheels)))
+
+
+def _pythons(matrix: Matrix, wheels: list[WheelFile]) -> list[str]:
+    """Pythons that the newest release has wheels for and the matrix lacks; free-threaded ones aside."""
+    newest = max((wheel.release for wheel in wheels), key=version, default=None)
+    offered = {python for wheel in wheels if wheel.release == newest for python in wheel.pythons}
+    return sorted((p for p in offered - matrix.pythons.keys() if not p.endswith("t")), key=python_key)
+
+
+class Change:
+    """The change of matrix.toml, checked before anybody sees it."""
+
+    def __init__(self, found: News) -> None:
+        self.before = paths.MATRIX_TOML.read_text("utf-8")
+        try:
+            self.after = updating.added(self.before, found.releases)
+        except ValueError as error:
+            raise MatrixError(f"{paths.MATRIX_TOML.name}: {error}") from error
+        config.parse(self.after)
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff; empty if there is none."""
+        name = paths.MATRIX_TOML.name
+        before, after = (text.splitlines(keepends=True) for text in (self.before, self.after))
+        return "".join(difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"))
+
+
+def _show(found: News, change: Change, *, written: bool) -> None:
+    index = indexes.default_index() or "the default index"
+    print(change.diff, end="")
+    if not found.releases:
+        print(f"{index} has no release that {paths.MATRIX_TOML.name} lacks", file=sys.stderr)
+    elif not written:
+        print("not written; --write does that", file=sys.stderr)
+    for python in found.pythons:
+        print(f"note: the newest release has wheels for Python {python}, which [pythons] lacks", file=sys.stderr)
