@@ -125,8 +125,10 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
     """ruff, mypy in strict mode, the workflows' linters, and whether generated files are current."""
-    groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests", "lint")
-    session.install(*groups)
+    project = nox.project.load_toml("pyproject.toml")
+    session.install(*nox.project.dependency_groups(project, "engine", "tests", "lint"))
+    if nox.project.load_toml("noxfile.py")["dependencies"] != list(nox.project.dependency_groups(project, "engine")):
+        session.error("the script block of noxfile.py and the group 'engine' of pyproject.toml differ")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
