@@ -110,3 +110,16 @@ def test_estimates_are_by_the_kind_of_package() -> None:
 
 def test_sizes_for_people() -> None:
     assert human(1_234_567) == "1.2MB"
+
+
+def test_kept_bytecode_counts_and_goes_with_its_package(footprint: Footprint) -> None:
+    held = lock(wheel("a"), wheel("b"))
+    install(footprint, "one", held, {"a": 500, "b": 100})
+    bytecode = footprint.cache / "bytecode" / "a" / "a1"
+    bytecode.mkdir(parents=True)
+    footprint.compiled(held, {"a": 300})
+    with footprint.reserved("two", lock(wheel("c", size=50))):  # 200 bytes, and 900 of 1000 are taken
+        assert footprint.missing(held) == 100
+    assert not bytecode.exists()
+    with footprint.reserved("three", lock(wheel("d", size=200))):  # 800 fit, since nothing is left of "a"
+        assert footprint.missing(lock(wheel("b"))) == 0

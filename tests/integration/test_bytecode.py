@@ -1,0 +1,36 @@
+"""Bytecode is kept from run to run, and no record shows whether there was any."""
+
+from __future__ import annotations
+
+from tests.integration.conftest import MakeProject
+from tests.support.index import LocalIndex
+from tests.support.matrices import cell
+from tests.support.torches import build_torch
+from tests.support.wheels import build_package
+
+CELL = cell("2.5.1")
+
+#: A module whose compiling warns, imported in an observation and so not by the time torch is imported.
+LATE = 'TEXT = "\\d"\n'
+PROBE = """
+def test_late(observe):
+    with observe("late"):
+        import late
+"""
+
+
+def test_a_second_run_finds_bytecode_and_sees_the_same(index: LocalIndex, project: MakeProject) -> None:
+    index.add(build_torch("2.5.1"), channel="cpu")
+    index.add(build_package("late", "1.0", files={"late/__init__.py": LATE}))
+    copy = project("2.5.1")
+    (copy.root / "tests" / "cells" / "test_late.py").write_text(PROBE)
+    runs = [copy.nox("-s", "matrix", "--", "--fresh", "--keep", "--require", "late") for _ in range(2)]
+    assert [run.code for run in runs] == [0, 0], runs[-1].output
+    kept = {path.name for path in (copy.root / ".matrix" / "cache" / "bytecode").iterdir()}
+    assert {"torch", "pytest"} <= kept
+    assert "late" not in kept
+    environment = next((copy.root / ".matrix" / "envs").iterdir())
+    lent = [path for path in environment.rglob("*.pyc") if path.stat().st_nlink > 1]
+    assert any("torch" in path.parts for path in lent)
+    warned = copy.records()[CELL]["observations"]["late"]["warnings"]
+    assert ["invalid escape sequence" in warning["message"] for warning in warned] == [True]
