@@ -22,7 +22,7 @@ from scripts.report import (
     Stretch,
     TimelineView,
 )
-from scripts.signature import GOOD, Signature, describe, describe_change, signature_of
+from scripts.signature import GOOD, Signature, describe, describe_change, signatures
 from scripts.timeline import Axes, ChangePoint, Disagreement, Timeline
 
 #: The notes of a release.
@@ -48,10 +48,13 @@ def report(
     """
     records = sorted(records, key=lambda record: (record.cell.cell.sort_key, record.cell.platform))
     names = _names(records, order)
+    shown = {id(record): signatures(record) for record in records}
     releases = sorted({record.cell.torch for record in records}, key=cells.version)
     lines = [
         line
-        for line in timeline.timelines(records, known=_within(known, releases), exists=exists)
+        for line in timeline.timelines(
+            records, known=_within(known, releases), exists=exists, read=lambda record: shown[id(record)]
+        )
         if line.name in names
     ]
     lines.sort(key=lambda line: (line.platform, list(names).index(line.name)))
@@ -60,7 +63,7 @@ def report(
         releases=tuple(releases),
         platforms=tuple(sorted({record.cell.platform for record in records})),
         names=tuple(names.values()),
-        cells=tuple(book.cell(record) for record in records),
+        cells=tuple(book.cell(record, shown[id(record)]) for record in records),
         timelines=tuple(book.timeline(line) for line in lines),
         changes=tuple(book.change(change) for line in lines for change in line.changes),
         disagreements=tuple(book.disagreement(one) for line in lines for one in line.disagreements),
@@ -134,7 +137,7 @@ class _Book:
     def shown(self) -> dict[str, Shown]:
         return {name: Shown(mark=self._marks[one], text=describe(one), **vars(one)) for one, name in self._ids.items()}
 
-    def cell(self, record: Record) -> CellView:
+    def cell(self, record: Record, signed: Mapping[str, Signature]) -> CellView:
         run = record.run if isinstance(record, FreshRecord) else None
         everything: dict[str, Observation | Test] = {**record.observations, **record.tests}
         seen = {name: everything[name] for name in self.names if name in everything}
@@ -145,7 +148,7 @@ class _Book:
             origin="fresh" if run else "accepted",
             status=record.status,
             reason=record.reason,
-            seen={name: self.id(signature_of(one)) for name, one in seen.items()},
+            seen={name: self.id(signed[name]) for name in seen},
             tracebacks={name: self._traceback(one.frames) for name, one in seen.items() if one.frames},
             packages=self._packages(record.packages) if record.packages else None,
             wheel=record.wheel,

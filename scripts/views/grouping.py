@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from scripts import cells
 from scripts.marks import UNKNOWN, glyph
@@ -62,11 +64,12 @@ class Step:
 
 def steps(report: Report) -> list[Step]:
     """The change points by the two releases they lie between, in order; those that tell the same are one."""
+    tested = _tested(report)
     found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str], list[ChangeView]]] = {}
     ordered = sorted(report.changes, key=lambda c: (cells.version(c.after), cells.version(c.before)))
     for change in ordered:
         group = found.setdefault((change.before, change.after, change.suspects), {})
-        group.setdefault((change.kind, _text(report, change)), []).append(change)
+        group.setdefault((change.kind, _text(report, change, tested)), []).append(change)
     return [
         Step(
             before=before,
@@ -80,27 +83,33 @@ def steps(report: Report) -> list[Step]:
     ]
 
 
-def _text(report: Report, change: ChangeView) -> str:
+#: The axes that a release was run on, by release and platform.
+_Tested = Mapping[tuple[str, str], AbstractSet[str]]
+
+
+def _tested(report: Report) -> _Tested:
+    found: dict[tuple[str, str], set[str]] = {}
+    for cell in report.recorded:
+        found.setdefault((cell.torch, cell.platform), set()).add(cell.axes)
+    return found
+
+
+def _text(report: Report, change: ChangeView, tested: _Tested) -> str:
     """What changed, where if that isn't plain, and what else changed with it."""
     old, new = (report.signatures[one].signature for one in (change.old, change.new))
     on = f" (on {change.platform})" if len(report.platforms) > 1 else ""
-    return f"{describe_change(old, new)}{on}{_on_axes(report, change)}{confounding(change.confounded, change.settle)}"
+    limits = confounding(change.confounded, change.settle)
+    return f"{describe_change(old, new)}{on}{_on_axes(change, tested)}{limits}"
 
 
-def _on_axes(report: Report, change: ChangeView) -> str:
+def _on_axes(change: ChangeView, tested: _Tested) -> str:
     """The axes that show a change: all that both releases were run on, or only some of them."""
-    sides = [
-        {cell.axes for cell in report.recorded if (cell.torch, cell.platform) == (release, change.platform)}
-        for release in (change.before, change.after)
-    ]
-    shared = sides[0] & sides[1]
+    shared = tested[change.before, change.platform] & tested[change.after, change.platform]
     if change.confounded or len(shared) < 2:  # noqa: PLR2004 - one says nothing of agreement
         return ""
-    return (
-        f", on all {len(shared)} builds and Pythons"
-        if shared == set(change.on)
-        else f", on {', '.join(change.on)} only"
-    )
+    if shared == set(change.on):
+        return f", on all {len(shared)} builds and Pythons"
+    return f", on {', '.join(change.on)} only"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
