@@ -21,6 +21,7 @@ from scripts.report import (
     Shown,
     Stretch,
     TimelineView,
+    label,
 )
 from scripts.signature import GOOD, Signature, describe, describe_change, signatures
 from scripts.timeline import Axes, ChangePoint, Disagreement, Timeline
@@ -215,7 +216,7 @@ class _Book:
             platform=one.platform,
             release=one.release,
             sides=sides,
-            sentence=f"{one.name}: {one.release} differs: {said}",
+            sentence=f"{label(one.name)}: {one.release} differs: {said}",
         )
 
 
@@ -248,7 +249,7 @@ def ranges(stretches: Sequence[Stretch]) -> list[Range]:
 
 def sentence(change: ChangePoint) -> str:
     """A change point in words: what, between which releases, from what to what, and what it is blamed on."""
-    what = f"{change.name.rpartition('::')[2]}: {change.before} → {change.after}{not_recorded(change.suspects)}"
+    what = f"{label(change.name)}: {change.before} → {change.after}{not_recorded(change.suspects)}"
     limits = confounding(change.confounded, change.settle)
     return f"{what}, {change.kind}: {describe_change(change.old, change.new)}{limits}"
 

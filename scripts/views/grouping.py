@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from scripts import cells
 from scripts.marks import UNKNOWN, glyph
-from scripts.report import CellView, ChangeView, Name, Report, Stretch, TimelineView
+from scripts.report import CellView, ChangeView, Name, Report, Stretch, TimelineView, label
 from scripts.reporting import confounding, not_recorded
 from scripts.signature import Signature, describe, describe_change
 
@@ -22,11 +22,6 @@ def mark(report: Report, cell: CellView, name: str) -> str:
 def where(cell: CellView) -> str:
     """The platform-free place of a cell: its build and Python."""
     return f"{cell.build} py{cell.python}"
-
-
-def label(report: Report, name: str) -> str:
-    """A name as columns and sentences have it."""
-    return next((one.label for one in report.names if one.name == name), name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,7 +70,7 @@ def steps(report: Report) -> list[Step]:
             before=before,
             after=after,
             told=tuple(
-                Told(names=tuple(label(report, one.name) for one in group), change=group[0], text=text)
+                Told(names=tuple(label(one.name) for one in group), change=group[0], text=text)
                 for (_, text), group in groups.items()
             ),
         )
@@ -254,7 +249,7 @@ def standings(report: Report, platform: str) -> list[Standing]:
     found: dict[tuple[Signature, str, str | None, tuple[str, ...]], list[str]] = {}
     for line in report.timelines:
         if line.platform == platform and (standing := _standing(report, line)):
-            found.setdefault(standing, []).append(label(report, line.name))
+            found.setdefault(standing, []).append(label(line.name))
     all_of_them = [
         Standing(names=tuple(names), signature=signature, since=since, after=after, between=between)
         for (signature, since, after, between), names in found.items()
