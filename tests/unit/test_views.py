@@ -204,7 +204,7 @@ def test_markdown_is_escaped_on_one_line(text: str) -> None:
     escaped = templates.escape_markdown(text)
     assert "\n" not in escaped
     assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[\]<>#|~&$@]", escaped)
-    assert re.sub(r"\\([\\`*_\[\]<>#|~&$@])", r"\1", escaped) == " ".join(text.split())
+    assert re.sub(r"\\([\\`*_\[\]<>#|~&$@])", r"\1", escaped) == visible(" ".join(text.split()))
 
 
 @given(ANY_TEXT)
@@ -299,9 +299,8 @@ SVG: Final = "{http://www.w3.org/2000/svg}"
 @given(ANY_TEXT)
 def test_the_picture_is_well_formed_whatever_is_said(text: str) -> None:
     root = ET.fromstring(svg.render(saying(text)))
-    assert {part.tag.removeprefix(SVG) for part in root.iter()} <= set(
-        ["svg", "title", "desc", "style", "rect", "text", "g", "path"]
-    )
+    tags = {"svg", "title", "desc", "style", "rect", "text", "g", "path"}
+    assert {part.tag.removeprefix(SVG) for part in root.iter()} <= tags
 
 
 def test_the_picture_stays_within_its_frame(hostile: Report) -> None:
@@ -354,9 +353,8 @@ def test_the_page_loads_nothing() -> None:
     rendered = html.render(reporting.report(history("script", ".A")))
     assert "default-src 'none'" in stdlib_html.unescape(rendered)
     assert not re.search(r"<(?:link|img|iframe)\b|@import|url\(", rendered)
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|fetch\(|XMLHttpRequest", rendered
-    )
+    for name in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttpRequest"):
+        assert name not in rendered
 
 
 def test_the_page_holds_each_text_once() -> None:
