@@ -360,3 +360,9 @@ def test_the_page_loads_nothing() -> None:
 def test_the_page_holds_each_text_once() -> None:
     rendered = html.render(reporting.report(history("script", "A" * 30)))
     assert rendered.count('"message":"Failure A of the compiler."') == 1
+
+
+def test_since_when_says_what_else_changed() -> None:
+    records = [record("2.0.0", {"a": seen("A")}, python="3.9"), record("2.1.0", {"a": seen(".")}, python="3.11")]
+    (one,) = grouping.standings(reporting.report(records), "linux-x86_64")
+    assert one.sentence == "a: returned, since 2.1.0, where the Python changed as well"
