@@ -13,6 +13,7 @@ from pydantic import Field
 from scripts import marks
 from scripts.records import Frame, Part, Reason, Timings, Torch, Wheel
 from scripts.signature import Signature
+from scripts.texts import visible
 
 
 class Shown(Part):
@@ -33,6 +34,11 @@ class Shown(Part):
         return Signature(**self.model_dump(exclude={"mark", "text"}))
 
 
+def label(name: str) -> str:
+    """The name of an observation or a test, fit to be shown."""
+    return visible(name.rpartition("::")[2])
+
+
 class Name(Part):
     """An observation, or a test whose verdict tells more than its observations."""
 
@@ -41,8 +47,8 @@ class Name(Part):
 
     @property
     def label(self) -> str:
-        """The name without a test's file."""
-        return self.name.rpartition("::")[2]
+        """The name without a test's file, fit to be shown."""
+        return label(self.name)
 
 
 class CellView(Part):

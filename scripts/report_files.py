@@ -85,13 +85,14 @@ def report(
     )
 
 
+def results_texts(shown: Report) -> dict[str, str]:
+    """What lies beside the results, by name: their page, and the picture in it."""
+    return {"README.md": markdown.results_page(shown, picture=PICTURE), PICTURE: svg.render(shown)}
+
+
 def write_results_page(matrix: Matrix) -> list[Path]:
     """Render the accepted results beside them; returns the files that changed."""
-    shown = report(matrix, accepted())
-    texts = {
-        paths.RESULTS / "README.md": markdown.results_page(shown, picture=PICTURE),
-        paths.RESULTS / PICTURE: svg.render(shown),
-    }
+    texts = {paths.RESULTS / name: text for name, text in results_texts(report(matrix, accepted())).items()}
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in changed:
         write_atomically(path, texts[path])

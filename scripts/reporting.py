@@ -22,8 +22,9 @@ from scripts.report import (
     Shown,
     Stretch,
     TimelineView,
+    label,
 )
-from scripts.signature import GOOD, Signature, describe, describe_change, signature_of
+from scripts.signature import GOOD, Signature, describe, describe_change, signatures
 from scripts.timeline import Axes, ChangePoint, Disagreement, Timeline
 
 #: The notes of a release.
@@ -51,10 +52,13 @@ def report(
     """
     records = sorted(records, key=lambda record: (record.cell.cell.sort_key, record.cell.platform))
     names = _names(records, order)
+    shown = {id(record): signatures(record) for record in records}
     releases = sorted({record.cell.torch for record in records}, key=cells.version)
     lines = [
         line
-        for line in timeline.timelines(records, known=_within(known, releases), exists=exists)
+        for line in timeline.timelines(
+            records, known=_within(known, releases), exists=exists, read=lambda record: shown[id(record)]
+        )
         if line.name in names
     ]
     lines.sort(key=lambda line: (line.platform, list(names).index(line.name)))
@@ -63,7 +67,7 @@ def report(
         releases=tuple(releases),
         platforms=tuple(sorted({record.cell.platform for record in records})),
         names=tuple(names.values()),
-        cells=tuple(book.cell(record) for record in records),
+        cells=tuple(book.cell(record, shown[id(record)]) for record in records),
         timelines=tuple(book.timeline(line) for line in lines),
         changes=tuple(book.change(change, explain(change)) for line in lines for change in line.changes),
         disagreements=tuple(book.disagreement(one) for line in lines for one in line.disagreements),
@@ -137,7 +141,7 @@ class _Book:
     def shown(self) -> dict[str, Shown]:
         return {name: Shown(mark=self._marks[one], text=describe(one), **vars(one)) for one, name in self._ids.items()}
 
-    def cell(self, record: Record) -> CellView:
+    def cell(self, record: Record, signed: Mapping[str, Signature]) -> CellView:
         run = record.run if isinstance(record, FreshRecord) else None
         everything: dict[str, Observation | Test] = {**record.observations, **record.tests}
         seen = {name: everything[name] for name in self.names if name in everything}
@@ -148,7 +152,7 @@ class _Book:
             origin="fresh" if run else "accepted",
             status=record.status,
             reason=record.reason,
-            seen={name: self.id(signature_of(one)) for name, one in seen.items()},
+            seen={name: self.id(signed[name]) for name in seen},
             tracebacks={name: self._traceback(one.frames) for name, one in seen.items() if one.frames},
             packages=self._packages(record.packages) if record.packages else None,
             wheel=record.wheel,
@@ -216,7 +220,7 @@ class _Book:
             platform=one.platform,
             release=one.release,
             sides=sides,
-            sentence=f"{one.name}: {one.release} differs: {said}",
+            sentence=f"{label(one.name)}: {one.release} differs: {said}",
         )
 
 
@@ -249,7 +253,7 @@ def ranges(stretches: Sequence[Stretch]) -> list[Range]:
 
 def sentence(change: ChangePoint) -> str:
     """A change point in words: what, between which releases, from what to what, and what it is blamed on."""
-    what = f"{change.name.rpartition('::')[2]}: {change.before} → {change.after}{not_recorded(change.suspects)}"
+    what = f"{label(change.name)}: {change.before} → {change.after}{not_recorded(change.suspects)}"
     limits = confounding(change.confounded, change.settle)
     return f"{what}, {change.kind}: {describe_change(change.old, change.new)}{limits}"
 

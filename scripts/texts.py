@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-#: Format characters that change how the text around them reads: overrides of direction, isolates, tags.
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+#: Categories of characters that change how the text around them reads, or are none: XML can't hold some of them.
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"})
 _PICTURES: Final = 0x2400  # of control characters: ␀ and so on
 _SPACE, _DELETE = 0x20, 0x7F
 

@@ -135,7 +135,11 @@ class Timeline:
 
 
 def timelines(
-    records: Iterable[Record], *, known: Sequence[str] = (), exists: Callable[[Cell], bool] = lambda _: True
+    records: Iterable[Record],
+    *,
+    known: Sequence[str] = (),
+    exists: Callable[[Cell], bool] = lambda _: True,
+    read: Callable[[Record], Mapping[str, Signature]] = signatures,
 ) -> list[Timeline]:
     """The timelines of everything that was observed, by platform and in the records' own order.
 
@@ -143,6 +147,7 @@ def timelines(
         records: in any order, one a cell.
         known: all releases that there are; those without a record are gaps, and suspects at a change.
         exists: whether upstream published a cell's wheel; a cell that would settle something must exist.
+        read: the signatures of a record, for callers that have them already.
     """
     by_platform: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -150,16 +155,18 @@ def timelines(
     return [
         _timeline(name, platform, seen, _missing(group, seen, known), exists)
         for platform, group in sorted(by_platform.items())
-        for name, seen in _observed(group).items()
+        for name, seen in _observed(group, read).items()
     ]
 
 
-def _observed(records: Iterable[Record]) -> dict[str, dict[str, dict[Axes, Signature]]]:
+def _observed(
+    records: Iterable[Record], read: Callable[[Record], Mapping[str, Signature]]
+) -> dict[str, dict[str, dict[Axes, Signature]]]:
     """By name, then release, then axes. Cells that didn't run have nothing to show."""
     found: dict[str, dict[str, dict[Axes, Signature]]] = {}
     for record in sorted(records, key=lambda record: record.cell.cell.sort_key):
         axes = Axes.of(record)
-        for name, seen in signatures(record).items() if record.usable else ():
+        for name, seen in read(record).items() if record.usable else ():
             if seen.outcome not in _NOTHING:
                 found.setdefault(name, {}).setdefault(record.cell.torch, {})[axes] = seen
     return found

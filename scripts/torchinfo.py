@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Final
 
 from scripts.records import Torch
@@ -13,6 +14,7 @@ VERSION_FILE: Final = "torch/version.py"
 _COMPARE: Final = "https://github.com/pytorch/pytorch/compare"
 #: Digits of a commit that GitHub takes for the whole of it.
 _SHORT: Final = 12
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,40}")
 
 
 def parse(source: bytes) -> Torch | None:
@@ -42,7 +44,8 @@ def _assigned(tree: ast.Module) -> list[tuple[str, str]]:
 
 
 def compare_link(before: Torch | None, after: Torch | None) -> str | None:
-    """GitHub's page of the commits between two torches, if both tell their commit."""
-    if before is None or after is None or not before.git_version or not after.git_version:
+    """GitHub's page of the commits between two torches, if both tell their commit; what is none makes no link."""
+    commits = [torch.git_version for torch in (before, after) if torch and torch.git_version]
+    if len(commits) < 2 or not all(map(_COMMIT.fullmatch, commits)):  # noqa: PLR2004 - both
         return None
-    return f"{_COMPARE}/{before.git_version[:_SHORT]}...{after.git_version[:_SHORT]}"
+    return f"{_COMPARE}/{'...'.join(commit[:_SHORT] for commit in commits)}"

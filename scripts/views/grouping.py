@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from scripts import cells
 from scripts.marks import UNKNOWN, glyph
-from scripts.report import CellView, ChangeView, EvidenceView, Name, Report, Stretch, TimelineView
+from scripts.report import CellView, ChangeView, EvidenceView, Name, Report, Stretch, TimelineView, label
 from scripts.reporting import confounding, not_recorded
 from scripts.signature import Signature, describe, describe_change
 
@@ -20,11 +22,6 @@ def mark(report: Report, cell: CellView, name: str) -> str:
 def where(cell: CellView) -> str:
     """The platform-free place of a cell: its build and Python."""
     return f"{cell.build} py{cell.python}"
-
-
-def label(report: Report, name: str) -> str:
-    """A name as columns and sentences have it."""
-    return next((one.label for one in report.names if one.name == name), name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,17 +64,18 @@ class Step:
 
 def steps(report: Report) -> list[Step]:
     """The change points by the two releases they lie between, in order; those that tell the same are one."""
+    tested = _tested(report)
     found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str], list[ChangeView]]] = {}
     ordered = sorted(report.changes, key=lambda c: (cells.version(c.after), cells.version(c.before)))
     for change in ordered:
         group = found.setdefault((change.before, change.after, change.suspects), {})
-        group.setdefault((change.kind, _text(report, change)), []).append(change)
+        group.setdefault((change.kind, _text(report, change, tested)), []).append(change)
     return [
         Step(
             before=before,
             after=after,
             told=tuple(
-                Told(names=tuple(label(report, one.name) for one in group), change=group[0], text=text)
+                Told(names=tuple(label(one.name) for one in group), change=group[0], text=text)
                 for (_, text), group in groups.items()
             ),
         )
@@ -85,27 +83,33 @@ def steps(report: Report) -> list[Step]:
     ]
 
 
-def _text(report: Report, change: ChangeView) -> str:
+#: The axes that a release was run on, by release and platform.
+_Tested = Mapping[tuple[str, str], AbstractSet[str]]
+
+
+def _tested(report: Report) -> _Tested:
+    found: dict[tuple[str, str], set[str]] = {}
+    for cell in report.recorded:
+        found.setdefault((cell.torch, cell.platform), set()).add(cell.axes)
+    return found
+
+
+def _text(report: Report, change: ChangeView, tested: _Tested) -> str:
     """What changed, where if that isn't plain, and what else changed with it."""
     old, new = (report.signatures[one].signature for one in (change.old, change.new))
     on = f" (on {change.platform})" if len(report.platforms) > 1 else ""
-    return f"{describe_change(old, new)}{on}{_on_axes(report, change)}{confounding(change.confounded, change.settle)}"
+    limits = confounding(change.confounded, change.settle)
+    return f"{describe_change(old, new)}{on}{_on_axes(change, tested)}{limits}"
 
 
-def _on_axes(report: Report, change: ChangeView) -> str:
+def _on_axes(change: ChangeView, tested: _Tested) -> str:
     """The axes that show a change: all that both releases were run on, or only some of them."""
-    sides = [
-        {cell.axes for cell in report.recorded if (cell.torch, cell.platform) == (release, change.platform)}
-        for release in (change.before, change.after)
-    ]
-    shared = sides[0] & sides[1]
+    shared = tested[change.before, change.platform] & tested[change.after, change.platform]
     if change.confounded or len(shared) < 2:  # noqa: PLR2004 - one says nothing of agreement
         return ""
-    return (
-        f", on all {len(shared)} builds and Pythons"
-        if shared == set(change.on)
-        else f", on {', '.join(change.on)} only"
-    )
+    if shared == set(change.on):
+        return f", on all {len(shared)} builds and Pythons"
+    return f", on {', '.join(change.on)} only"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -250,7 +254,7 @@ def standings(report: Report, platform: str) -> list[Standing]:
     found: dict[tuple[Signature, str, str | None, tuple[str, ...]], list[str]] = {}
     for line in report.timelines:
         if line.platform == platform and (standing := _standing(report, line)):
-            found.setdefault(standing, []).append(label(report, line.name))
+            found.setdefault(standing, []).append(label(line.name))
     all_of_them = [
         Standing(names=tuple(names), signature=signature, since=since, after=after, between=between)
         for (signature, since, after, between), names in found.items()

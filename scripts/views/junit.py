@@ -28,7 +28,7 @@ def render(report: Report) -> str:
 
 
 def _suite(report: Report, cell: CellView) -> ET.Element:
-    suite = ET.Element("testsuite", name=f"{cell.platform}/{cell.id}")
+    suite = ET.Element("testsuite", name=_clean(f"{cell.platform}/{cell.id}"))
     if cell.status == "recorded":
         suite.extend(_case(report, cell, name) for name in report.names if name.name in cell.seen)
     else:
@@ -41,7 +41,7 @@ def _suite(report: Report, cell: CellView) -> ET.Element:
 
 def _case(report: Report, cell: CellView, name: Name) -> ET.Element:
     shown = report.signatures[cell.seen[name.name]]
-    case = ET.Element("testcase", classname=cell.id, name=name.label)
+    case = ET.Element("testcase", classname=_clean(cell.id), name=name.label)
     drifted = [one for one in report.drift if (one.cell, one.platform, one.name) == (cell.id, cell.platform, name.name)]
     if drifted:
         _outcome(case, "failure", "drift", f"{drifted[0].kind}: {drifted[0].accepted} → {drifted[0].fresh}")
@@ -54,7 +54,7 @@ def _case(report: Report, cell: CellView, name: Name) -> ET.Element:
 
 def _lost(cell: CellView) -> ET.Element:
     """The one case of a cell that has no observations."""
-    case = ET.Element("testcase", classname=cell.id, name="cell")
+    case = ET.Element("testcase", classname=_clean(cell.id), name="cell")
     reason = f"{cell.reason.kind} ({cell.reason.stage}): {cell.reason.message}" if cell.reason else ""
     _outcome(case, "skipped" if cell.status == "unavailable" else "error", cell.status, reason)
     return case

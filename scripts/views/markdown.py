@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.report import Report
+from scripts.report import Report, label
 from scripts.views import grouping, templates
 from scripts.views.grouping import bands
 
@@ -32,5 +32,5 @@ def _render(name: str, report: Report, *, only_changes: bool, picture: str | Non
         rows=grouping.rows(report, only_changes=only_changes),
         steps=grouping.steps(report),
         bands={platform: bands(report, platform) for platform in report.platforms},
-        label=lambda one: grouping.label(report, one),
+        label=label,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
-from scripts.report import CellView, EvidenceView, Report
+from scripts.report import CellView, EvidenceView, Report, label
 from scripts.reporting import NOTES
 from scripts.views import grouping
 from scripts.views.grouping import Band, Step
@@ -149,7 +149,7 @@ def _evidence(evidence: EvidenceView | None) -> dict[str, Any] | None:
 
 def _drift(report: Report, place: int) -> str:
     one = report.drift[place]
-    what = f"{one.cell} {grouping.label(report, one.name)}" if one.name else one.cell
+    what = f"{one.cell} {label(one.name)}" if one.name else one.cell
     return f"{what}: {one.kind}: {one.accepted} → {one.fresh}"
 
 

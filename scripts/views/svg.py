@@ -115,7 +115,7 @@ class _Panel:
         """Add the boxes of an observation, all as high as the one that says most."""
         segments = [(shown, list(run)) for shown, run in groupby(enumerate(self.bands), key=lambda b: _ids(b[1], name))]
         texts = [self._texts(shown, self._room(len(run))) for shown, run in segments]
-        names = lines(_joints(visible(label)), _SIZE, self.left - _MARGIN - 6, 2, glue="", bold=True)
+        names = lines(_joints(label), _SIZE, self.left - _MARGIN - 6, 2, glue="", bold=True)
         height = max(map(len, [names, *texts])) * _LINE + 10
         for (shown, run), text in zip(segments, texts, strict=True):
             self.boxes.append(self._box(shown, run, text, height))

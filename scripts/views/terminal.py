@@ -14,7 +14,7 @@ from rich.text import Text
 
 from scripts.footprint import human
 from scripts.marks import ASCII
-from scripts.report import CellView, EvidenceView, Report
+from scripts.report import CellView, EvidenceView, Report, label
 from scripts.texts import visible
 from scripts.views import grouping
 from scripts.views.grouping import Row
@@ -78,7 +78,7 @@ def show_comparison(report: Report, pair: Sequence[str], console: Console, *, on
             grid.add_row(Text(one.axes, style="bold"))
             axes = one.axes
         texts = [report.signatures[side].text if side else "not known" for side in (one.before, one.after)]
-        grid.add_row(visible(one.name.label), texts[0], "≠" if one.before != one.after else "=", texts[1])
+        grid.add_row(one.name.label, texts[0], "≠" if one.before != one.after else "=", texts[1])
     if not grid.row_count:
         console.print(f"{before} and {after} behave alike.")
     else:
@@ -112,7 +112,7 @@ def table(report: Report, console: Console, *, only_changes: bool) -> Renderable
 
 def _key(labels: Sequence[str]) -> Table:
     """The numbers of the columns and their names, in two columns of their own."""
-    numbered = [Text(f"{number:>2} {visible(label)}") for number, label in enumerate(labels, 1)]
+    numbered = [Text(f"{number:>2} {label}") for number, label in enumerate(labels, 1)]
     half = -(-len(numbered) // 2)
     grid = Table.grid(padding=(0, 3))
     for left, right in itertools.zip_longest(numbered[:half], numbered[half:]):
@@ -136,7 +136,7 @@ def _grid(report: Report, rows: Sequence[Row], headings: Sequence[Text]) -> Tabl
 
 def _heading(label: str) -> Text:
     """A name broken at its joints, so that its column is narrow."""
-    return Text(visible(label).replace("-", "-\n").replace("_", "_\n"), justify="left")
+    return Text(label.replace("-", "-\n").replace("_", "_\n"), justify="left")
 
 
 def _place(report: Report, row: Row) -> list[str]:
@@ -228,7 +228,7 @@ def drift(report: Report) -> RenderableType | None:
     if report.drift:
         parts.append(Text("Drift against results/", style="bold"))
         for one in report.drift:
-            what = f"{one.cell} {grouping.label(report, one.name)}" if one.name else one.cell
+            what = f"{one.cell} {label(one.name)}" if one.name else one.cell
             parts.append(_item(f"{what}: {one.kind}: {one.accepted} → {one.fresh}"))
     if report.new:
         count = "1 cell is" if len(report.new) == 1 else f"{len(report.new)} cells are"

@@ -391,12 +391,16 @@ def test_light_and_dark_follow_the_system_or_the_reader(show: Open) -> None:
 #: WCAG's contrast of an element's text with what is behind it.
 CONTRAST = """
 element => {
-  const channel = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const light = colour => { const [r, g, b] = colour.match(/[\\d.]+/g).map(Number); return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b); };
-  let behind = element;
-  while (getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement ?? document.body;
-  const pair = [light(getComputedStyle(element).color), light(getComputedStyle(behind).backgroundColor)].sort((a, b) => b - a);
-  return (pair[0] + 0.05) / (pair[1] + 0.05);
+  const part = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = colour => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map(Number);
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const none = "rgba(0, 0, 0, 0)";
+  let back = element;
+  while (getComputedStyle(back).backgroundColor === none) back = back.parentElement ?? document.body;
+  const both = [getComputedStyle(element).color, getComputedStyle(back).backgroundColor].map(light);
+  return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
 }
 """
 

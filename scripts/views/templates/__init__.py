@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import jinja2
 
+from scripts.texts import visible
+
 _FOLDER: Final = Path(__file__).parent
 
 #: What Markdown or HTML within it could take for markup, wherever it stands.
@@ -41,12 +43,12 @@ def _environment() -> jinja2.Environment:
 
 def escape_markdown(text: str) -> str:
     """A text that Markdown shows as it is, on one line, a cell of a table included."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    return _MARKUP.sub(r"\\\1", visible(" ".join(text.split())))
 
 
 def code(text: str) -> str:
     """A text as an inline code span, whatever backticks it has, on one line; bars are escaped for tables."""
-    text = " ".join(text.split()).replace("|", "\\|")
+    text = visible(" ".join(text.split())).replace("|", "\\|")
     fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") or not text else ""
     return f"{fence}{pad}{text}{pad}{fence}"

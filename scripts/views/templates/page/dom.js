@@ -28,7 +28,7 @@ const link = (href, ...children) => h("a", { href, target: "_blank", rel: "noope
 const breakable = (name) => name.split(/(?<=_)/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
 
 // Control and format characters, as scripts/texts.py shows them; lines and tabs stay.
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** A text whose control and format characters are seen instead of obeyed. */
 function visible(text) {

@@ -1,0 +1,137 @@
+"""Every format's whole text, against the golden files: of some real results, and of synthetic ones with all oddities.
+
+When a change of a view is meant: ``nox -s tests -- tests/unit/test_golden.py --update-golden``, and read the diff.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from scripts import config, drift, paths, report_files, reporting
+from scripts.commands.options import console
+from scripts.records import Frame, Record, Store
+from scripts.report import Report, to_json
+from scripts.views import junit, markdown, page, svg, terminal
+from tests.support.records import blocked, fresh, lost, raised, record, returned
+
+HERE: Final = Path(__file__).parent
+ORDER: Final = ("test_trace.py", "test_script.py")
+FUTURE: Final = ("builtins.FutureWarning", "`torch.jit.script` is deprecated. Please switch to `torch.export`.")
+
+
+def real() -> Report:
+    """The cells around the known changes, as they were accepted."""
+    records = Store(HERE / "data" / "results").read(Record)
+    return reporting.report(records, known=config.load().releases, order=ORDER)
+
+
+def synthetic() -> Report:
+    """Flips, gaps, builds and platforms that disagree, a confounded change, drift, new cells, and cells that were lost."""
+    frames = (Frame(file="torch/jit/frontend.py", line=330, function="__call__"),)
+    fine = {"trace": returned(), "script": returned(), "scripted-call": returned()}
+    torn = {**fine, "script": returned(FUTURE)}
+    broken = {
+        "trace": returned(),
+        "script": raised(
+            "GeneratorExp aren't supported:", exception="torch.jit.frontend.UnsupportedNodeError", frames=frames
+        ),
+        "scripted-call": blocked("script"),
+    }
+    accepted = [
+        record("1.9.0", broken, python="3.8"),
+        record("1.10.0", fine, python="3.9"),
+        record("1.11.0", broken, python="3.9"),
+        record("1.12.0", fine, python="3.9"),
+        record("1.12.0", torn, python="3.9", build="cu116"),
+        record("1.13.1", fine, python="3.9"),
+        record("1.13.1", torn, python="3.9", build="cu116"),
+        record("1.13.1", broken, python="3.9", platform="macos-arm64"),
+    ]
+    now = [
+        fresh(record("1.13.1", torn, python="3.9")),
+        fresh(record("1.13.1", torn, python="3.11")),
+        fresh(lost("2.0.0", message="no wheel for Python 3.11 | \x1b[31m<b>"), asked="2.0.0-cpu-py3.11"),
+    ]
+    known = ["1.9.0", "1.9.1", "1.10.0", "1.11.0", "1.12.0", "1.12.1", "1.13.0", "1.13.1", "2.0.0"]
+    records = report_files.merged(accepted, now)
+    return reporting.report(records, known=known, compared=drift.compare(now, accepted))
+
+
+def on_terminal(width: int, show: Callable[..., None]) -> Callable[[Report], str]:
+    def render(report: Report) -> str:
+        screen = console(width=width, no_color=True)
+        with screen.capture() as captured:
+            show(report, screen)
+        return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+    return render
+
+
+FORMATS: Final[dict[str, Callable[[Report], str]]] = {
+    "terminal-80.txt": on_terminal(80, terminal.show),
+    "terminal-120.txt": on_terminal(120, terminal.show),
+    "terminal-changes.txt": on_terminal(80, lambda report, screen: terminal.show(report, screen, only_changes=True)),
+    "terminal-compare.txt": on_terminal(
+        100, lambda report, screen: terminal.show_comparison(report, ("1.9.1", "1.13.1"), screen)
+    ),
+    "terminal-timings.txt": on_terminal(80, terminal.show_timings),
+    "markdown.md": markdown.summary,
+    "markdown-changes.md": lambda report: markdown.summary(report, only_changes=True),
+    "markdown-compare.md": lambda report: markdown.comparison(report, report.releases[0], report.releases[-2]),
+    "results.md": lambda report: markdown.results_page(report, picture="matrix.svg"),
+    "matrix.svg": svg.render,
+    "report.json": to_json,
+    "junit.xml": junit.render,
+    # The page but for its styles and scripts: tests/integration/test_page.py looks at the whole.
+    "page.json": lambda report: json.dumps(page.data(report), indent=1, ensure_ascii=False) + "\n",
+}
+
+
+@pytest.mark.parametrize("make", [real, synthetic], ids=["real", "synthetic"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_golden(make: Callable[[], Report], name: str, request: pytest.FixtureRequest) -> None:
+    golden = HERE / "golden" / make.__name__ / name
+    text = FORMATS[name](make())
+    if request.config.getoption("--update-golden"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text, "utf-8", newline="\n")
+    assert text == golden.read_text("utf-8"), "if this is meant, run it with --update-golden and read the diff"
+
+
+def test_the_page_and_the_picture_beside_the_results_are_current() -> None:
+    shown = report_files.report(config.load(), report_files.accepted())
+    current = {
+        path.name: path.read_text("utf-8") for path in (paths.RESULTS / "README.md", paths.RESULTS / "matrix.svg")
+    }
+    assert current == report_files.results_texts(shown), "run `nox -s accept`, which renders them anew"
+
+
+def test_all_that_is_known_of_the_accepted_results_is_told_with_nothing_confounded() -> None:
+    shown = report_files.report(config.load(), report_files.accepted())
+    told = {(change.name.rpartition("::")[2], change.before, change.after, change.kind) for change in shown.changes}
+    # From the releases' own tests: 3 releases changed scripting or tracing, and 2 brought deprecations.
+    expected = {
+        ("trace", "1.9.1", "1.10.0", "warning gone"),
+        ("trace-while-caching", "1.9.1", "1.10.0", "different failure"),
+        ("script", "1.9.1", "1.10.0", "different failure"),
+        ("script-while-caching", "1.9.1", "1.10.0", "different failure"),
+        ("test_traceable", "1.9.1", "1.10.0", "fixed"),
+        ("test_scriptable", "1.9.1", "1.10.0", "different failure"),
+        ("script", "1.12.1", "1.13.0", "fixed"),
+        ("script-while-caching", "1.12.1", "1.13.0", "fixed"),
+        ("scripted-call", "1.12.1", "1.13.0", "different failure"),
+        ("scripted-call-under-cached", "1.12.1", "1.13.0", "different failure"),
+        ("test_scriptable", "1.12.1", "1.13.0", "fixed"),
+        *((name, "2.9.1", "2.10.0", "warning added") for name in WARNING),
+        *((name, "2.13.0", "2.14.0", "warning changed") for name in WARNING),
+    }
+    assert expected <= told
+    assert {change.blamed for change in shown.changes} == {"torch"}
+
+
+WARNING: Final = ("trace", "trace-while-caching", "test_traceable", "script", "script-while-caching", "test_scriptable")
