@@ -90,7 +90,7 @@ class Runs:
         source = self._source(record)
         lock = record.run.lock
         if lock and ask not in self.pinned:
-            self._keep(ask, lock, source, record)
+            self._keep(ask, lock, source)
         return Seen(
             record=record.accepted(),
             origin="fresh record" if current else "run",
@@ -109,25 +109,19 @@ class Runs:
         asked = self.matrix.builds[Cell.parse(record.run.asked).build]
         return Source(build=name, index=build.index, gpu=asked.gpu, fallback=record.run.fallback, label=build.label)
 
-    def _keep(self, ask: Ask, digest: str, source: Source, record: FreshRecord) -> None:
+    def _keep(self, ask: Ask, digest: str, source: Source) -> None:
         """Keep a cell's lock, so that it is run again from the very same."""
         text = _text_of_lock(ask.cell, digest)
         if text is not None:
             self.texts[digest] = text
-            sha256 = record.wheel.sha256 if record.wheel else ""
-            self.pinned[ask] = written(ask.cell, digest, text, source, torch=sha256)
+            self.pinned[ask] = written(ask.cell, digest, text, source)
 
 
-def written(cell: Cell, digest: str, text: str, source: Source, *, torch: str) -> locks.Lock:
-    """A lock from its text. ``torch`` is the wheel's sha256, which an index of nightlies doesn't tell the lock."""
+def written(cell: Cell, digest: str, text: str, source: Source) -> locks.Lock:
+    """A lock from its text."""
     folder = paths.QUALIFY / "locks" / digest[:16] / cell.id
     write_atomically(folder / "pylock.toml", text)
-    lock = locks.load(folder / "pylock.toml", source)
-    wheels = tuple(
-        dataclasses.replace(wheel, sha256=wheel.sha256 or torch or None) if wheel.name == "torch" else wheel
-        for wheel in lock.wheels
-    )
-    return dataclasses.replace(lock, digest=digest, wheels=wheels)
+    return dataclasses.replace(locks.load(folder / "pylock.toml", source), digest=digest)
 
 
 def _records(group: Group) -> Path:
