@@ -42,7 +42,7 @@ def prepare(matrix: Matrix, before: Qualification, options: argparse.Namespace) 
         baseline=before.baseline,
         lanes=tuple(lane.model_copy(update={"candidate": (), "baseline": (), "note": None}) for lane in before.lanes),
         runs=runs,
-        known=lambda ask, _: accepted.get(ask),
+        known=lambda lane, _: accepted.get(qualifying.ask(lane, "baseline")),
         today=before.asked_on,
         probes=probes.digest(paths.ROOT / matrix.probes.path),
     )
