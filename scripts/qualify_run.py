@@ -153,7 +153,7 @@ class Accepted:
     hashes: Mapping[str, str]  # what the index says now, by file name
 
     def __call__(self, lane: Lane, candidate: Seen | None) -> Seen | None:
-        """The accepted record of the baseline's cell, if it is current; with the candidate's, if both can be compared."""
+        """The accepted record of the baseline, if it is current; with the candidate's, if both can be compared."""
         if lane.pins:
             return None
         found = [record for record in self._results if self._fits(record, Cell.parse(lane.baseline_cell))]
