@@ -42,7 +42,7 @@ def prepare(matrix: Matrix, before: Qualification, options: argparse.Namespace) 
         baseline=before.baseline,
         lanes=tuple(lane.model_copy(update={"candidate": (), "baseline": (), "note": None}) for lane in before.lanes),
         runs=runs,
-        known=lambda ask, _: accepted.get(ask),
+        known=lambda lane, _: accepted.get(qualifying.ask(lane, "baseline")),
         today=before.asked_on,
         probes=harness.digest(paths.ROOT / matrix.probes.path),
     )
@@ -93,7 +93,7 @@ def _lock(serving: Matrix, ask: Ask, seen: Seen, texts: Mapping[str, str]) -> Lo
     if build and build.index and (name.startswith(f"{LOCAL}.") or shown(build.index) == index):
         index = build.index  # as it is here, with its credentials
     source = Source(build=name, index=index, gpu=bool(build and build.gpu), fallback=seen.fallback)
-    return qualify_run.written(ask.cell, digest, texts[digest], source, torch=wheel.sha256 if wheel else "")
+    return qualify_run.written(ask.cell, digest, texts[digest], source)
 
 
 def compared(before: Qualification, now: Qualification, file: Path) -> Qualification:

@@ -18,7 +18,7 @@ from scripts import import_timing, locks, paths, runner
 from scripts.cells import DEFAULT_BUILD, Cell
 from scripts.config import Matrix
 from scripts.indexes import Source
-from scripts.qualification import Seen
+from scripts.qualification import Lane, Seen
 from scripts.qualifying import Ask
 from scripts.records import FreshRecord, Record, Store, write_atomically
 from scripts.web import shown
@@ -90,7 +90,7 @@ class Runs:
         source = self._source(record)
         lock = record.run.lock
         if lock and ask not in self.pinned:
-            self._keep(ask, lock, source, record)
+            self._keep(ask, lock, source)
         return Seen(
             record=record.accepted(),
             origin="fresh record" if current else "run",
@@ -105,29 +105,23 @@ class Runs:
     def _source(self, record: FreshRecord) -> Source:
         """Where a record's torch came from."""
         name = record.wheel.index if record.wheel else DEFAULT_BUILD
-        build = self.matrix.builds[name]
+        build = self.matrix.builds.get(name)
         asked = self.matrix.builds[Cell.parse(record.run.asked).build]
-        return Source(build=name, index=build.index, gpu=asked.gpu, fallback=record.run.fallback, label=build.label)
+        return Source(build=name, index=build.index if build else None, gpu=asked.gpu, fallback=record.run.fallback)
 
-    def _keep(self, ask: Ask, digest: str, source: Source, record: FreshRecord) -> None:
+    def _keep(self, ask: Ask, digest: str, source: Source) -> None:
         """Keep a cell's lock, so that it is run again from the very same."""
         text = _text_of_lock(ask.cell, digest)
         if text is not None:
             self.texts[digest] = text
-            sha256 = record.wheel.sha256 if record.wheel else ""
-            self.pinned[ask] = written(ask.cell, digest, text, source, torch=sha256)
+            self.pinned[ask] = written(ask.cell, digest, text, source)
 
 
-def written(cell: Cell, digest: str, text: str, source: Source, *, torch: str) -> locks.Lock:
-    """A lock from its text. ``torch`` is the wheel's sha256, which an index of nightlies doesn't tell the lock."""
+def written(cell: Cell, digest: str, text: str, source: Source) -> locks.Lock:
+    """A lock from its text."""
     folder = paths.QUALIFY / "locks" / digest[:16] / cell.id
     write_atomically(folder / "pylock.toml", text)
-    lock = locks.load(folder / "pylock.toml", source)
-    wheels = tuple(
-        dataclasses.replace(wheel, sha256=wheel.sha256 or torch) if wheel.name == "torch" else wheel
-        for wheel in lock.wheels
-    )
-    return dataclasses.replace(lock, digest=digest, wheels=wheels)
+    return dataclasses.replace(locks.load(folder / "pylock.toml", source), digest=digest)
 
 
 def _records(group: Group) -> Path:
@@ -158,13 +152,13 @@ class Accepted:
     platform: str
     hashes: Mapping[str, str]  # what the index says now, by file name
 
-    def __call__(self, ask: Ask, candidate: Seen | None) -> Seen | None:
-        """The accepted record of a cell, if it is current; with the candidate's, if both can be compared."""
-        if ask.pins:
+    def __call__(self, lane: Lane, candidate: Seen | None) -> Seen | None:
+        """The accepted record of the baseline, if it is current; with the candidate's, if both can be compared."""
+        if lane.pins:
             return None
-        found = [record for record in self._results if self._fits(record, ask.cell)]
+        found = [record for record in self._results if self._fits(record, Cell.parse(lane.baseline_cell))]
         if candidate is not None:
-            found = [record for record in found if comparable(record, candidate.record, ask.cell)]
+            found = [record for record in found if comparable(record, candidate.record, lane)]
         return Seen(record=found[0], origin="accepted") if found else None
 
     def _fits(self, record: Record, cell: Cell) -> bool:
@@ -185,9 +179,14 @@ def _meets(requirement: Requirement, version: str | None) -> bool:
     return version is not None and requirement.specifier.contains(version, prereleases=True)
 
 
-def comparable(record: Record, candidate: Record, cell: Cell) -> bool:
-    """Whether an accepted record is of the build that the candidate turned out to be, and of the same probes."""
-    if record.cell.build != (candidate.cell.build if candidate.usable else cell.build):
+def comparable(record: Record, candidate: Record, lane: Lane) -> bool:
+    """Whether an accepted record is of the right build and of the same probes.
+
+    Where both sides were asked for in one build, the right one is what the candidate turned out to be.
+    """
+    asked = Cell.parse(lane.baseline_cell).build
+    alike = Cell.parse(lane.candidate_cell).build.rpartition(".")[2] == asked
+    if record.cell.build != (candidate.cell.build if alike and candidate.usable else asked):
         return False
     return not (candidate.usable and record.usable) or _probed(record) == _probed(candidate)
 

@@ -22,7 +22,7 @@ from scripts.qualification import Lane, Qualification, Seen, Tested
 from scripts.qualify_plan import Baseline
 from scripts.qualify_run import Accepted, Runs, hashes_of
 from scripts.qualify_sources import Offer, of_channel, of_index, of_wheels, released, wanted_builds
-from scripts.qualifying import Ask, Bench
+from scripts.qualifying import Bench
 from scripts.records import write_atomically
 from scripts.simple_index import default_index, wheels
 from scripts.web import Web, WebError
@@ -40,14 +40,14 @@ class Prepared:
     baseline: Tested
     lanes: tuple[Lane, ...]
     runs: Runs
-    known: Callable[[Ask, Seen | None], Seen | None]
+    known: Callable[[Lane, Seen | None], Seen | None]
     today: dt.date
     probes: str
 
 
 def prepare(web: Web, matrix: Matrix, options: argparse.Namespace) -> Prepared:
     """What the options ask for, looked up. Raises `UsageError` where they don't fit what there is."""
-    policy = matrix.qualify.model_copy(update={"with_": (*matrix.qualify.with_, *options.with_)})
+    policy = matrix.qualify.model_copy(update={"with_": tuple(dict.fromkeys((*matrix.qualify.with_, *options.with_)))})
     matrix = matrix.model_copy(update={"qualify": policy})
     selection = matrix.selections[selection_name(matrix, options.selection)] if options.selection else None
     offer = _offer(web, matrix, options, selection)
@@ -145,9 +145,9 @@ def _hashes(web: Web, matrix: Matrix, builds: list[str]) -> dict[str, str]:
 
 def _known(
     matrix: Matrix, options: argparse.Namespace, listing: Mapping[str, str]
-) -> Callable[[Ask, Seen | None], Seen | None]:
+) -> Callable[[Lane, Seen | None], Seen | None]:
     if options.fresh:
-        return lambda _ask, _seen: None
+        return lambda _lane, _seen: None
     return Accepted(matrix=matrix, platform=machine.platform_name(), hashes=listing)
 
 

@@ -40,7 +40,7 @@ class Bench:
     probe: Probe
     policy: Qualify
     #: The baseline's record that needn't be run, if there is one; asked again with the candidate's, once that is run.
-    known: Callable[[Ask, Seen | None], Seen | None] = lambda _ask, _seen: None
+    known: Callable[[Lane, Seen | None], Seen | None] = lambda _lane, _seen: None
     #: Seconds of the best import of both, timed in turn; None where that can't be done.
     time: Callable[[Ask, Ask], tuple[float, float] | None] = lambda _baseline, _candidate: None
     tell: Callable[[str], None] = lambda _: None
@@ -76,13 +76,13 @@ def _timed(lane: Lane, bench: Bench) -> Lane:
 
 def _first(lanes: Sequence[Lane], bench: Bench) -> dict[Ask, Seen]:
     """Each side once; a baseline that is known needn't be run, unless it can't be compared with what was run."""
-    known = {ask(lane, "baseline"): bench.known(ask(lane, "baseline"), None) for lane in lanes}
+    known = {ask(lane, "baseline"): bench.known(lane, None) for lane in lanes}
     asked = dict.fromkeys(ask(lane, side) for lane in lanes for side in SIDES)
     seen = dict(bench.probe([one for one in asked if known.get(one) is None], False))
     for lane in lanes:
         one = ask(lane, "baseline")
         if known[one] is not None:
-            known[one] = bench.known(one, seen[ask(lane, "candidate")])
+            known[one] = bench.known(lane, seen[ask(lane, "candidate")])
     late = [one for one in known if known[one] is None and one not in seen]
     return {**seen, **{one: record for one, record in known.items() if record}, **_probed(bench, late, again=False)}
 

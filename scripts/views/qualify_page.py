@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from scripts.cells import Cell
 from scripts.comparing import import_times
 from scripts.expectations import label
 from scripts.policy import Effect, Verdict
 from scripts.qualification import Compared, Finding, Lane, Qualification, Seen
+from scripts.texts import visible
 from scripts.verdict import alike, count
 
 #: The marks can be read without colour.
@@ -80,7 +81,8 @@ class Page:
 
 
 def page(one: Qualification, file: str | None) -> Page:
-    """The page of a qualification; ``file`` is where its artefact is kept."""
+    """The page of a qualification; ``file`` is where its artefact is kept. No text in it hides anything."""
+    one = Qualification.model_validate(_made_visible(one.model_dump(by_alias=True, exclude_defaults=True)))
     pairs = list(zip(one.lanes, one.compared, strict=True))
     return Page(
         mark=VERDICTS[one.verdict],
@@ -96,6 +98,15 @@ def page(one: Qualification, file: str | None) -> Page:
         identity=tuple(_identity(one)),
         again=f"nox -s qualify -- --replay {file}" if file else None,
     )
+
+
+def _made_visible(value: Any) -> Any:
+    """A value of JSON whose texts have no control characters that a terminal or a page would obey."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {_made_visible(key): _made_visible(one) for key, one in value.items()}
+    return [_made_visible(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _replay(one: Qualification) -> tuple[str, ...]:

@@ -25,7 +25,9 @@ OLD, NEW = "2.14.1", "2.15.0"
 def packages() -> list[Wheel]:
     """The real pytest, and as much as it needs of what Python 3.10 lacks."""
     groups = (
-        "class BaseExceptionGroup(BaseException): ...\n\n\nclass ExceptionGroup(BaseExceptionGroup, Exception): ...\n"
+        "class BaseExceptionGroup(BaseException):\n"
+        "    __class_getitem__ = classmethod(lambda cls, item: cls)\n\n\n"
+        "class ExceptionGroup(BaseExceptionGroup, Exception): ...\n"
     )
     backports = [
         build_package("exceptiongroup", "1.3.0", files={"exceptiongroup/__init__.py": groups}),

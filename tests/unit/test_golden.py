@@ -31,7 +31,7 @@ def real() -> Report:
 
 
 def synthetic() -> Report:
-    """Flips, gaps, builds and platforms that disagree, a confounded change, drift, new cells, and cells that were lost."""
+    """Flips, gaps, builds and platforms that disagree, a confounded change, drift, new and lost cells."""
     frames = (Frame(file="torch/jit/frontend.py", line=330, function="__call__"),)
     fine = {"trace": returned(), "script": returned(), "scripted-call": returned()}
     torn = {**fine, "script": returned(FUTURE)}

@@ -149,6 +149,12 @@ def test_every_format_has_the_identity_of_what_was_tested() -> None:
     assert "c" * 12 in shown(one)
 
 
+def test_nothing_recorded_reaches_a_terminal_as_an_escape() -> None:
+    one = hostile()
+    for text in (shown(one), qualify.html(one, None), qualify.markdown(one, None)):
+        assert "\x1b" not in text
+
+
 @given(st.text())
 def test_ascii_only_is_ascii(text: str) -> None:
     assert qualify.ascii_only(text + "✗ → ✓").isascii()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import comparing, qualifying
+from scripts import comparing, qualify_run, qualifying
 from scripts.config import Qualify
 from scripts.qualification import Lane, Seen
 from scripts.qualifying import Ask, Bench
@@ -33,7 +34,7 @@ class Probe:
         return found
 
     def runs(self, *lanes: Lane, accepted: Record | None = None, fits: bool = True, runs: int = 2) -> list[Lane]:
-        def known(_ask: Ask, candidate: Seen | None) -> Seen | None:
+        def known(_lane: Lane, candidate: Seen | None) -> Seen | None:
             if accepted is None or (candidate is not None and not fits):
                 return None
             return seen(accepted, origin="accepted")
@@ -96,6 +97,31 @@ def test_accepted_results_spare_the_baseline() -> None:
     (one,) = probe.runs(EMPTY, accepted=record())
     assert probe.asked == [("candidate", False)]
     assert [s.origin for s in one.baseline] == ["accepted"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "tested", "accepted", "fits"),
+    [
+        (("cpu", "cpu"), "cpu", "cpu", True),
+        (("cpu", "cpu"), "cu132", "cpu", False),  # a fallback stood in for the candidate alone
+        (("cpu", "cpu"), "cu132", "cu132", True),
+        (("cpu", "cu130"), "cpu", "cpu", False),  # two builds of one release
+        (("cpu", "cu130"), "cpu", "cu130", True),
+        (("test.cpu", "cpu"), "cpu", "cpu", True),
+    ],
+)
+def test_accepted_results_must_be_of_the_build_that_is_compared(
+    asked: tuple[str, str], tested: str, accepted: str, fits: bool
+) -> None:
+    cells = {"candidate_cell": f"2.15.0-{asked[0]}-py3.11", "baseline_cell": f"2.14.1-{asked[1]}-py3.11"}
+    one = EMPTY.model_copy(update=cells)
+    assert qualify_run.comparable(record(build=accepted), new(build=tested), one) is fits
+
+
+def test_accepted_results_of_other_probes_can_not_be_compared() -> None:
+    other = record({"script": Observation(outcome="returned")})
+    assert not qualify_run.comparable(other, new(), EMPTY)
+    assert qualify_run.comparable(other, failed("import failed"), EMPTY)
 
 
 def test_accepted_results_that_do_not_fit_are_not_used() -> None:
