@@ -1,0 +1,264 @@
+"""The workflows, run: every `run:` step of their jobs, in order, on this machine, against the local index."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import machine
+from tests.integration.conftest import MakeProject
+from tests.support.behaviour import Behaviour, raises
+from tests.support.hub.runner import Run
+from tests.support.hub.store import Hub
+from tests.support.index import Fault, LocalIndex
+from tests.support.matrices import cell
+from tests.support.project import ROOT, Project
+from tests.support.torches import build_nightlies, build_torch
+
+PLATFORM = machine.platform_name()
+RUNNERS = f"[runners.{PLATFORM}]\nlabel = 'a-runner'\n"
+RELEASES = ("1.12.1", "1.13.1", "2.5.1")
+
+MakeHub = Callable[[Project], Hub]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> MakeHub:
+    """Makes a repository at the hub from a copy of the project, with its workflows."""
+
+    def make(copy: Project) -> Hub:
+        for name in (".github", ".gitignore"):
+            source = ROOT / name
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, copy.root / name)
+        return Hub(tmp_path / "hub", copy.root)
+
+    return make
+
+
+@pytest.fixture
+def accepted(index: LocalIndex, project: MakeProject) -> Project:
+    """A copy of the project with accepted results of three releases."""
+    for release in RELEASES:
+        index.add(build_torch(release), channel="cpu")
+    copy = project(*RELEASES, extra=RUNNERS)
+    assert copy.nox("-s", "matrix").code == 0
+    assert copy.nox("-s", "accept").code == 0
+    shutil.rmtree(copy.root / ".matrix")
+    return copy
+
+
+def change(index: LocalIndex, release: str, message: str = "no more") -> None:
+    """Upload another wheel of a release, which behaves otherwise."""
+    index.remove(build_torch(release), channel="cpu")
+    index.add(
+        build_torch(release, behaviour=Behaviour(observations={"trace": raises("ValueError", message)})), channel="cpu"
+    )
+
+
+def issues(at: Hub) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = at.state["issues"]
+    return found
+
+
+def test_plan_cells_a_failure_its_rerun_and_the_report(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
+    at = hub(accepted)
+    change(index, "2.5.1")
+    index.fail("/whl/cpu/torch-1.13.1*.whl", Fault.status(404))
+    run = Run(
+        at, "matrix.yml", env=accepted.env, event="workflow_call", inputs={"jobs": "3", "platforms": "all"}
+    ).start()
+
+    # Three releases, three jobs, each with a runner; one of them can't have its wheel.
+    legs = run.jobs["cells"].legs
+    assert len(legs) == 3, run.log
+    assert [one.result for one in legs.values()] == ["success", "failure", "success"], run.log
+    assert run.jobs["report"].result == "failure"
+    assert run.jobs["report"].outputs["verdict"] == "unexpected"
+    summary = run.jobs["report"].summary
+    assert "2 of 3 cells recorded" in summary
+    assert "1.13.1" in summary
+
+    # The rerun runs what is missing, and only that.
+    index.heal()
+    index.forget()
+    run.rerun_failed()
+    assert [one.attempt for one in run.jobs["cells"].legs.values()] == [1, 2, 1]
+    assert run.jobs["plan"].attempt == 1
+    assert {request.path.rpartition("/")[2] for request in index.downloads("*/torch-*")} == {
+        "torch-1.13.1+cpu-py3-none-any.whl"
+    }
+    assert run.jobs["cells"].result == "success", run.log
+
+    # All is recorded now; what is left is the drift.
+    report = run.artifacts / "matrix-report"
+    assert run.jobs["report"].result == "failure"
+    assert "3 of 3 cells recorded" in run.jobs["report"].summary
+    assert run.jobs["report"].outputs["drift"] == "4", run.jobs["report"].summary
+    text = json.loads((report / "issue.json").read_text())
+    assert text["title"] == "Drift: 4 observations in 1 cell"
+    assert "ValueError 'no more'" in text["body"]
+    assert f"{PLATFORM}/{cell('2.5.1')}" in text["body"]
+    assert (report / "site" / "index.html").exists()
+
+    # What is recorded and as it was isn't run again by the next run.
+    index.forget()
+    again = Run(at, "matrix.yml", env=accepted.env, event="workflow_call", inputs={"platforms": "all"}).start()
+    assert again.jobs["plan"].outputs["jobs"] == "0"
+    assert again.jobs["cells"].result == "skipped"
+    assert index.downloads() == []
+    assert again.jobs["report"].outputs["drift"] == "4"
+
+
+def test_publishing_keeps_one_issue_and_the_page(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
+    at = hub(accepted)
+    inputs = {"platforms": PLATFORM, "fresh": True}
+
+    def publish() -> Run:
+        return Run(at, "publish.yml", env=accepted.env, inputs=inputs).start()
+
+    run = publish()
+    assert run.failed == [], run.log
+    assert run.jobs["matrix"].outputs["verdict"] == "ok"
+    assert (at.pages / "index.html").exists()
+    assert issues(at) == []
+
+    change(index, "2.5.1")
+    run = publish()
+    assert run.failed == ["matrix/report ", "matrix"], run.log
+    assert (run.jobs["pages"].result, run.jobs["issue"].result) == ("success", "success"), run.log
+    assert [(one["title"], one["state"], one["label"]) for one in issues(at)] == [
+        ("Drift: 4 observations in 1 cell", "open", "matrix")
+    ]
+    assert f"https://github.example/someone/matrix/actions/runs/{run.id}" in issues(at)[0]["body"]
+    assert "### Change points" in issues(at)[0]["body"]
+
+    publish()  # the same drift: nothing to say
+    assert sum(call[:2] == ["issue", "edit"] for call in at.state["calls"]) == 0
+    change(index, "1.13.1", "never")
+    publish()
+    assert [one["title"] for one in issues(at)] == ["Drift: 8 observations in 2 cells"]
+    assert "'never'" in issues(at)[0]["body"]
+
+    for release in ("1.13.1", "2.5.1"):
+        index.remove(build_torch(release), channel="cpu")
+        index.add(build_torch(release), channel="cpu")
+    assert publish().failed == []
+    assert [one["state"] for one in issues(at)] == ["closed"]
+
+
+def test_another_repository_runs_its_tests_over_the_releases(
+    index: LocalIndex, project: MakeProject, hub: MakeHub, tmp_path: Path
+) -> None:
+    for release in RELEASES:
+        index.add(build_torch(release), channel="cpu")
+    copy = project(*RELEASES, extra=RUNNERS)
+    at = hub(copy)
+    library = tmp_path / "library"
+    (library / "tests").mkdir(parents=True)
+    test = library / "tests" / "test_mine.py"
+    test.write_text(
+        "import torch\n\n"
+        "def test_version():\n    assert torch.__version__ < '2'\n\n"
+        "def test_observed(observe):\n    with observe('mine'):\n        torch.jit.script(torch.nn.Linear(2, 2))\n"
+    )
+    other = Hub(tmp_path / "other", library, "else/library")
+    at.repositories["else/library"] = other.repository
+    inputs = {"probes": "tests", "require": "iniconfig", "platforms": PLATFORM, "name": "mine"}
+    run = Run(at, "matrix.yml", env=copy.env, event="workflow_call", inputs=inputs, caller="else/library").start()
+    assert run.jobs["cells"].result == "success", run.log
+    assert run.jobs["report"].result == "failure"
+    assert f"{PLATFORM}/{cell('2.5.1')} test_mine.py::test_version: failed" in run.jobs["report"].summary
+    assert f"{cell('1.13.1')} test_mine.py::test_version" not in run.jobs["report"].summary
+    report = json.loads((run.artifacts / "mine-report" / "report.json").read_text())
+    assert {"mine", "test_mine.py::test_version"} <= {one["name"] for one in report["names"]}
+
+    bad = Run(
+        at,
+        "matrix.yml",
+        env=copy.env,
+        event="workflow_call",
+        inputs={**inputs, "probes": "../.."},
+        caller="else/library",
+    ).start()
+    assert bad.failed == ["plan "]
+    assert "the input 'probes' is '../..', which lies outside the repository" in bad.log
+
+
+def test_only_what_a_change_touches(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
+    at = hub(accepted)
+    before = at.commit()
+    inputs = {"since": before, "platforms": PLATFORM}
+
+    def plan() -> Run:
+        return Run(at, "matrix.yml", env=accepted.env, event="workflow_call", inputs=inputs).start()
+
+    run = plan()
+    assert (run.failed, run.jobs["plan"].outputs["jobs"]) == ([], "0"), run.log
+    matrix = (accepted.root / "matrix.toml").read_text()
+    pin = '[[pins]]\nrequire = "iniconfig"\nreleases = "<1.13"\nreason = "to see it"\n'
+    accepted.write_matrix(matrix + pin)
+    at.push("A pin for one release")
+    run = plan()
+    assert [leg for leg in run.jobs["cells"].legs.values() if cell("1.12.1") in leg.log], run.log
+    assert cell("2.5.1") not in run.jobs["cells"].legs[f"{PLATFORM}-1"].log
+    assert run.failed == [], run.log
+
+
+def test_a_new_release_becomes_a_pull_request_with_its_results(
+    index: LocalIndex, accepted: Project, hub: MakeHub
+) -> None:
+    at = hub(accepted)
+    index.add(build_torch("2.6.0", label=None))
+    index.add(
+        build_torch("2.6.0", behaviour=Behaviour(observations={"trace": raises("ValueError", "no more")})),
+        channel="cpu",
+    )
+    index.add(*build_nightlies(1), channel="nightly/cpu")
+    run = Run(at, "watch.yml", env=accepted.env, event="schedule").start()
+    assert run.jobs["releases"].outputs["releases"] == "2.6.0", run.log
+    assert run.jobs["pull-request"].result == "success", run.log
+    (pull,) = at.state["pulls"]
+    assert (pull["title"], pull["head"]) == ("torch 2.6.0: release and results", "matrix/new-releases")
+    assert "2.5.1 → 2.6.0" in pull["body"]
+    assert '"2.6.0"' in at.show(pull["head"], "matrix.toml")
+    record = json.loads(at.show(pull["head"], f"results/{PLATFORM}/{cell('2.6.0')}.json"))
+    assert record["observations"]["trace"]["exception"] == "builtins.ValueError"
+    assert '"2.6.0"' not in at.show("main", "matrix.toml")
+
+    again = Run(at, "watch.yml", env=accepted.env, event="schedule").start()
+    assert again.jobs["pull-request"].result == "success", again.log
+    assert len(at.state["pulls"]) == 1
+
+
+def test_a_nightly_that_behaves_otherwise_becomes_an_issue_with_the_day(
+    index: LocalIndex, accepted: Project, hub: MakeHub
+) -> None:
+    at = hub(accepted)
+    index.add(build_torch("2.5.1", label=None))
+    changed = Behaviour(observations={"script": raises("ValueError", "no more")})
+    nights = build_nightlies(5, version="2.6.0", behaviour=lambda day: changed if day.day >= 9 else None)
+    index.add(*nights, channel="nightly/cpu")
+    run = Run(at, "watch.yml", env=accepted.env, event="schedule").start()
+    assert run.failed == [], run.log
+    assert run.jobs["pull-request"].result == "skipped"
+    (issue,) = issues(at)
+    assert "Nightly: " in issue["title"]
+    assert "'no more'" in issue["body"]
+    assert "2.6.0.dev20261109" in issue["body"]
+
+
+def test_what_a_job_may_not_do_is_refused(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
+    at = hub(accepted)
+    workflow = accepted.root / ".github" / "workflows" / "publish.yml"
+    workflow.write_text(workflow.read_text().replace("issues: write", "issues: read"))
+    at.push("No permission")
+    change(index, "2.5.1")
+    run = Run(at, "publish.yml", env=accepted.env, inputs={"platforms": PLATFORM}).start()
+    assert run.jobs["issue"].result == "failure"
+    assert "Resource not accessible by integration" in run.log
+    assert issues(at) == []
