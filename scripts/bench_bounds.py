@@ -44,6 +44,7 @@ def pieces(wheels: Sequence[LockedWheel], limit: int, size: int = _PIECE) -> lis
     parts = [
         Piece(url=wheel.url, start=start, size=min(size, (wheel.size or 0) - start))
         for wheel in wheels
+        if wheel.url.startswith(("http://", "https://"))  # a local folder says nothing of the network
         for start in range(0, wheel.size or 0, size)
     ]
     ends = itertools.accumulate(part.size for part in parts)

@@ -137,10 +137,9 @@ def test_work_of_children_of_children_counts(tmp_path: Path) -> None:
 
 
 def test_what_is_downloaded_ends_at_the_limit() -> None:
-    wheels = [
-        LockedWheel(name=name, version="1", url=name, sha256="1", size=size) for name, size in {"a": 25, "b": 7}.items()
-    ]
-    assert [(p.url, p.start, p.size) for p in pieces(wheels, 100, 10)] == [
+    files = {"https://x/a": 25, "https://x/b": 7, "file:///here/c": 50}
+    wheels = [LockedWheel(name="x", version="1", url=url, sha256="1", size=size) for url, size in files.items()]
+    assert [(p.url[-1], p.start, p.size) for p in pieces(wheels, 100, 10)] == [
         *(("a", 0, 10), ("a", 10, 10), ("a", 20, 5)),
         ("b", 0, 7),
     ]
