@@ -15,7 +15,7 @@ from typing import Final
 
 from rich.console import Console
 
-from scripts import bench_result, bench_run, bench_views, cells, config, paths
+from scripts import bench_result, bench_run, bench_views, cells, config, paths, process
 from scripts.bench_result import Bench
 from scripts.bench_run import Plan
 from scripts.bench_subjects import PLAIN
@@ -59,7 +59,9 @@ def run(options: argparse.Namespace) -> Exit:
     else:
         matrix = config.load()
         console = Console(stderr=True, highlight=False)
-        bench = bench_run.run(matrix, plan(matrix, options), _FOLDER, lambda text: console.print(text, soft_wrap=True))
+        with process.interruptible():  # nothing is left behind, whatever ends it
+            wanted = plan(matrix, options)
+            bench = bench_run.run(matrix, wanted, _FOLDER, lambda text: console.print(text, soft_wrap=True))
         console.print(f"kept as {bench_result.write(bench, _FOLDER).relative_to(paths.ROOT)}", soft_wrap=True)
     show(bench, options.format)
     return Exit.OK
