@@ -222,14 +222,30 @@ def _axes(cell: CellView, *, platform: bool) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Since:
+    """From which release on something is so."""
+
+    release: str
+    after: str | None = None  # the last release that was otherwise, if one is known
+    between: tuple[str, ...] = ()  # releases between the two of which nothing is known
+    confounded: tuple[str, ...] = ()  # what changed besides torch
+
+    def __str__(self) -> str:
+        """The release, and how sure that is."""
+        if self.after is None:
+            return f"since {self.release} at least, the first recorded"
+        maybe = f" ({', '.join(self.between)} not recorded)" if self.between else ""
+        limits = f", where the {' and the '.join(self.confounded)} changed as well" if self.confounded else ""
+        return f"since {self.release}{maybe}{limits}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Standing:
     """What some observations show in the last release, and since when; warnings apart."""
 
     names: tuple[str, ...]
     signature: Signature
-    since: str
-    after: str | None  # the last release that was otherwise, if one is known
-    between: tuple[str, ...]  # releases after that one and before ``since`` of which nothing is known
+    since: Since
 
     @property
     def mark(self) -> str:
@@ -244,36 +260,40 @@ class Standing:
     @property
     def text(self) -> str:
         """The standing in words."""
-        maybe = f" ({', '.join(self.between)} not recorded)" if self.between else ""
-        since = f"since {self.since}{maybe}" if self.after else f"since {self.since} at least, the first recorded"
-        return f"{describe(self.signature)}, {since}"
+        return f"{describe(self.signature)}, {self.since}"
 
 
 def standings(report: Report, platform: str) -> list[Standing]:
     """How things stand in the last release of a platform, failures first. Where builds disagree nothing is said."""
-    found: dict[tuple[Signature, str, str | None, tuple[str, ...]], list[str]] = {}
+    found: dict[tuple[Signature, Since], list[str]] = {}
     for line in report.timelines:
         if line.platform == platform and (standing := _standing(report, line)):
             found.setdefault(standing, []).append(label(line.name))
-    all_of_them = [
-        Standing(names=tuple(names), signature=signature, since=since, after=after, between=between)
-        for (signature, since, after, between), names in found.items()
-    ]
-    return sorted(all_of_them, key=lambda one: "✗!·-✓".index(one.mark))
+    said = [Standing(names=tuple(names), signature=now, since=since) for (now, since), names in found.items()]
+    return sorted(said, key=lambda one: "✗!·-✓".index(one.mark))
 
 
-def _standing(report: Report, line: TimelineView) -> tuple[Signature, str, str | None, tuple[str, ...]] | None:
-    if not line.intervals or len(line.intervals[-1].signatures) != 1:
+def _standing(report: Report, line: TimelineView) -> tuple[Signature, Since] | None:
+    """The last behaviour of a timeline, and since when it is so; nothing where axes disagree on it."""
+    now = _without_warnings(report, line.intervals[-1]) if line.intervals else frozenset()
+    if len(now) != 1:
         return None
-    now = _without_warnings(report, line.intervals[-1])
     alike = list(itertools.takewhile(lambda one: _without_warnings(report, one) == now, reversed(line.intervals)))
+    before = line.intervals[: len(line.intervals) - len(alike)]
     since = alike[-1].releases[0]
-    if len(alike) == len(line.intervals):
-        return next(iter(now)), since, None, ()
-    after = line.intervals[-len(alike) - 1].releases[-1]
+    return next(iter(now)), _since(report, line, before[-1].releases[-1], since) if before else Since(release=since)
+
+
+def _since(report: Report, line: TimelineView, after: str, since: str) -> Since:
     low, high = cells.version(after), cells.version(since)
-    between = tuple(release for release in line.gaps if low < cells.version(release) < high)
-    return next(iter(now)), since, after, between
+    step = (line.name, line.platform, after, since)
+    confounded = [one.confounded for one in report.changes if (one.name, one.platform, one.before, one.after) == step]
+    return Since(
+        release=since,
+        after=after,
+        between=tuple(release for release in line.gaps if low < cells.version(release) < high),
+        confounded=next(iter(confounded), ()),
+    )
 
 
 def _without_warnings(report: Report, stretch: Stretch) -> frozenset[Signature]:

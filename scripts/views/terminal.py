@@ -79,7 +79,9 @@ def show_comparison(report: Report, pair: Sequence[str], console: Console, *, on
             axes = one.axes
         texts = [report.signatures[side].text if side else "not known" for side in (one.before, one.after)]
         grid.add_row(one.name.label, texts[0], "≠" if one.before != one.after else "=", texts[1])
-    if not grid.row_count:
+    if not differences:
+        console.print(f"There is no record of the behaviour of both {before} and {after}.")
+    elif not grid.row_count:
         console.print(f"{before} and {after} behave alike.")
     else:
         _print(console, [grid])
