@@ -16,7 +16,7 @@ from scripts.footprint import human
 from scripts.marks import ASCII
 from scripts.report import CellView, EvidenceView, Report, label
 from scripts.texts import visible
-from scripts.views import grouping
+from scripts.views import grouping, standing
 from scripts.views.grouping import Row
 
 _STYLES: Final = {"✓": "green", "✗": "red", "!": "bold red", "·": "dim", "?": "yellow", "-": "dim"}
@@ -161,11 +161,11 @@ def legend(report: Report) -> RenderableType:
 
 def standings(report: Report, platform: str) -> RenderableType | None:
     """How things stand in the last release of a platform."""
-    found = grouping.standings(report, platform)
+    found = standing.standings(report, platform)
     if not found:
         return None
     on = f" on {platform}" if len(report.platforms) > 1 else ""
-    last = grouping.bands(report, platform)[-1].releases[-1]
+    last = standing.last_release(report, platform)
     heading = Text(visible(f"Now, in {last}{on}"), style="bold")
     return Group(heading, *(_item(one.sentence, one.mark) for one in found))
 
