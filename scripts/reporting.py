@@ -255,7 +255,8 @@ def sentence(change: ChangePoint) -> str:
     """A change point in words: what, between which releases, from what to what, and what it is blamed on."""
     what = f"{label(change.name)}: {change.before} → {change.after}{not_recorded(change.suspects)}"
     limits = confounding(change.confounded, change.settle)
-    return f"{what}, {change.kind}: {describe_change(change.old, change.new)}{limits}"
+    on = f", on {', '.join(map(str, change.on))}" if change.across else ""
+    return f"{what}, {change.kind}: {describe_change(change.old, change.new)}{on}{limits}"
 
 
 def not_recorded(suspects: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """One observation over the releases: where it is the same, where it changes, and what can be blamed for it. Pure.
 
-Releases are compared with their neighbours on the same axes (platform, build, Python) only. A change that is seen
-so is torch's. Where no axes are shared, a change is *confounded*, and the cell that would settle it is named.
+Releases are compared on the same axes (platform, build, Python) only: each with its neighbour, and, where axes were
+not run on a release in between, with the next that they were run on. A change that is seen so is torch's. Where
+neighbours share no axes, a change is *confounded*, and the cell that would settle it is named.
 """
 
 from __future__ import annotations
@@ -10,49 +11,14 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final, Self
 
 from scripts import cells
-from scripts.cells import DEFAULT_BUILD, Cell
+from scripts.cells import Cell
+from scripts.observed import Axes, Gap, Seen, missing, observed
 from scripts.records import Record
 from scripts.signature import Class, Signature, classify, differences, signatures
 
-#: Signatures that say that nothing was observed.
-_NOTHING: Final = frozenset({"skipped"})
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Axes:
-    """What a release is tested on: all that could be blamed instead of torch.
-
-    The CUDA wheels of the default index count as one build, ``default``: what ``pip install torch`` gives. Their
-    CUDA version follows the release, so no two releases far apart could be compared otherwise.
-    """
-
-    platform: str
-    build: str
-    python: str
-    tested: str = dataclasses.field(default="", compare=False)  # the wheel's own build, such as cu117
-
-    @classmethod
-    def of(cls, record: Record) -> Self:
-        """The axes of a record, by what was really tested."""
-        key = record.cell
-        from_default = record.wheel is not None and record.wheel.index == DEFAULT_BUILD
-        build = DEFAULT_BUILD if from_default and key.build.startswith("cu") else key.build
-        return cls(platform=key.platform, build=build, python=key.python, tested=key.build)
-
-    @property
-    def sort_key(self) -> tuple[str, str, tuple[int, int, bool]]:
-        """By platform, build, Python."""
-        return self.platform, self.build, cells.python_key(self.python)
-
-    def __str__(self) -> str:
-        return f"{self.build} on Python {self.python}"
-
-
-#: What was seen of one observation, on one platform, in one release: on each axes its signature.
-Seen = Mapping[Axes, Signature]
+__all__ = ["Axes", "ChangePoint", "Disagreement", "Gap", "Interval", "Seen", "Timeline", "timelines"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,14 +40,6 @@ class Interval:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Gap:
-    """A release of which nothing is known, and why."""
-
-    release: str
-    why: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class ChangePoint:
     """Two neighbouring releases with different signatures."""
 
@@ -95,6 +53,7 @@ class ChangePoint:
     suspects: tuple[str, ...]  # releases that may be the first of the new behaviour; `after` is the last of them
     confounded: tuple[str, ...] = ()  # axes that change as well: "build", "Python"
     settle: tuple[str, ...] = ()  # ids of cells any of which would settle what is confounded
+    across: bool = False  # releases in between were run, but not on these axes
 
     @property
     def kind(self) -> Class:
@@ -153,53 +112,27 @@ def timelines(
     for record in records:
         by_platform[record.cell.platform].append(record)
     return [
-        _timeline(name, platform, seen, _missing(group, seen, known), exists)
+        _timeline(name, platform, seen, missing(group, seen, known), exists)
         for platform, group in sorted(by_platform.items())
-        for name, seen in _observed(group, read).items()
+        for name, seen in observed(group, read).items()
     ]
-
-
-def _observed(
-    records: Iterable[Record], read: Callable[[Record], Mapping[str, Signature]]
-) -> dict[str, dict[str, dict[Axes, Signature]]]:
-    """By name, then release, then axes. Cells that didn't run have nothing to show."""
-    found: dict[str, dict[str, dict[Axes, Signature]]] = {}
-    for record in sorted(records, key=lambda record: record.cell.cell.sort_key):
-        axes = Axes.of(record)
-        for name, seen in read(record).items() if record.usable else ():
-            if seen.outcome not in _NOTHING:
-                found.setdefault(name, {}).setdefault(record.cell.torch, {})[axes] = seen
-    return found
-
-
-def _missing(records: Iterable[Record], seen: Mapping[str, Seen], known: Sequence[str]) -> tuple[Gap, ...]:
-    """The releases of which a timeline knows nothing, each with the reason that the records give."""
-    why = dict.fromkeys(known, "not recorded")
-    for record in records:
-        if record.usable:
-            why.setdefault(record.cell.torch, "not recorded")
-            if record.cell.torch not in seen:
-                why[record.cell.torch] = "not observed"
-        elif record.reason is not None:
-            why[record.cell.torch] = f"{record.status}: {record.reason.kind}"
-    gaps = [release for release in why if release not in seen]
-    return tuple(Gap(release=release, why=why[release]) for release in sorted(gaps, key=cells.version))
 
 
 def _timeline(
     name: str, platform: str, seen: Mapping[str, Seen], gaps: tuple[Gap, ...], exists: Callable[[Cell], bool]
 ) -> Timeline:
-    changes = tuple(
+    changes = [
         change
         for before, after in pairwise(seen)
         for change in _changes(_Step(name=name, platform=platform, before=before, after=after), seen, gaps, exists)
-    )
+    ]
+    changes += _across(name, platform, seen, gaps, changes)
     return Timeline(
         name=name,
         platform=platform,
         intervals=tuple(_intervals(seen)),
         gaps=gaps,
-        changes=changes,
+        changes=tuple(sorted(changes, key=lambda change: cells.version(change.after))),
         disagreements=tuple(
             Disagreement(name=name, platform=platform, release=release, sides=_sides(by_axes))
             for release, by_axes in seen.items()
@@ -264,6 +197,47 @@ def _changes(
         if before[axes] != after[axes]:
             ways.setdefault((before[axes], after[axes]), []).append(axes)
     return [step.change(old, new, on, gaps) for (old, new), on in ways.items()]
+
+
+def _across(
+    name: str, platform: str, seen: Mapping[str, Seen], gaps: Sequence[Gap], told: Sequence[ChangePoint]
+) -> list[ChangePoint]:
+    """Changes on axes that were not run on the releases in between, unless changes between neighbours explain them."""
+    releases = list(seen)
+    ways: dict[tuple[str, str, Signature, Signature], list[Axes]] = {}
+    for axes in dict.fromkeys(axes for by_axes in seen.values() for axes in by_axes):
+        run_on = [release for release in releases if axes in seen[release]]
+        for before, after in pairwise(run_on):
+            old, new = seen[before][axes], seen[after][axes]
+            if old != new and not _explained(old, new, _between(told, before, after)):
+                ways.setdefault((before, after, old, new), []).append(axes)
+    unseen = [gap.release for gap in gaps]
+    found = []
+    for (before, after, old, new), on in ways.items():
+        change = _Step(name=name, platform=platform, before=before, after=after).change(old, new, on, gaps)
+        low, high = cells.version(before), cells.version(after)
+        suspects = [one for one in (*unseen, *releases) if low < cells.version(one) <= high]
+        found.append(dataclasses.replace(change, suspects=tuple(sorted(suspects, key=cells.version)), across=True))
+    return found
+
+
+def _between(changes: Iterable[ChangePoint], before: str, after: str) -> list[ChangePoint]:
+    """The changes of torch that lie between two releases, in order."""
+    low, high = cells.version(before), cells.version(after)
+    return [
+        one
+        for one in changes
+        if not one.confounded and low <= cells.version(one.before) and cells.version(one.after) <= high
+    ]
+
+
+def _explained(old: Signature, new: Signature, changes: Iterable[ChangePoint]) -> bool:
+    """Whether changes, one after the other, lead from one signature to another."""
+    reached = {old}
+    for change in changes:
+        if change.old in reached:
+            reached.add(change.new)
+    return new in reached
 
 
 def _confounded(

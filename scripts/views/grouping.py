@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from scripts import cells
-from scripts.marks import UNKNOWN, glyph
-from scripts.report import CellView, ChangeView, EvidenceView, Name, Report, Stretch, TimelineView, label
+from scripts.marks import UNKNOWN
+from scripts.report import CellView, ChangeView, EvidenceView, Name, Report, label
 from scripts.reporting import confounding, not_recorded
-from scripts.signature import Signature, describe, describe_change
+from scripts.signature import describe_change
 
 
 def mark(report: Report, cell: CellView, name: str) -> str:
@@ -105,8 +104,11 @@ def _text(report: Report, change: ChangeView, tested: _Tested) -> str:
 def _on_axes(change: ChangeView, tested: _Tested) -> str:
     """The axes that show a change: all that both releases were run on, or only some of them."""
     shared = tested[change.before, change.platform] & tested[change.after, change.platform]
-    if change.confounded or len(shared) < 2:  # noqa: PLR2004 - one says nothing of agreement
+    across = any((one, change.platform) in tested for one in change.suspects[:-1])
+    if change.confounded or (len(shared) < 2 and not across):  # noqa: PLR2004 - one says nothing of agreement
         return ""
+    if across:
+        return f", on {', '.join(change.on)}"
     if shared == set(change.on):
         return f", on all {len(shared)} builds and Pythons"
     return f", on {', '.join(change.on)} only"
@@ -219,62 +221,3 @@ def compare(report: Report, before: str, after: str) -> list[Difference]:
 
 def _axes(cell: CellView, *, platform: bool) -> str:
     return f"{cell.axes}, {cell.platform}" if platform else cell.axes
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What some observations show in the last release, and since when; warnings apart."""
-
-    names: tuple[str, ...]
-    signature: Signature
-    since: str
-    after: str | None  # the last release that was otherwise, if one is known
-    between: tuple[str, ...]  # releases after that one and before ``since`` of which nothing is known
-
-    @property
-    def mark(self) -> str:
-        """The standing in one character."""
-        return glyph(self.signature)
-
-    @property
-    def sentence(self) -> str:
-        """The standing in words, with its names."""
-        return f"{', '.join(self.names)}: {self.text}"
-
-    @property
-    def text(self) -> str:
-        """The standing in words."""
-        maybe = f" ({', '.join(self.between)} not recorded)" if self.between else ""
-        since = f"since {self.since}{maybe}" if self.after else f"since {self.since} at least, the first recorded"
-        return f"{describe(self.signature)}, {since}"
-
-
-def standings(report: Report, platform: str) -> list[Standing]:
-    """How things stand in the last release of a platform, failures first. Where builds disagree nothing is said."""
-    found: dict[tuple[Signature, str, str | None, tuple[str, ...]], list[str]] = {}
-    for line in report.timelines:
-        if line.platform == platform and (standing := _standing(report, line)):
-            found.setdefault(standing, []).append(label(line.name))
-    all_of_them = [
-        Standing(names=tuple(names), signature=signature, since=since, after=after, between=between)
-        for (signature, since, after, between), names in found.items()
-    ]
-    return sorted(all_of_them, key=lambda one: "✗!·-✓".index(one.mark))
-
-
-def _standing(report: Report, line: TimelineView) -> tuple[Signature, str, str | None, tuple[str, ...]] | None:
-    if not line.intervals or len(line.intervals[-1].signatures) != 1:
-        return None
-    now = _without_warnings(report, line.intervals[-1])
-    alike = list(itertools.takewhile(lambda one: _without_warnings(report, one) == now, reversed(line.intervals)))
-    since = alike[-1].releases[0]
-    if len(alike) == len(line.intervals):
-        return next(iter(now)), since, None, ()
-    after = line.intervals[-len(alike) - 1].releases[-1]
-    low, high = cells.version(after), cells.version(since)
-    between = tuple(release for release in line.gaps if low < cells.version(release) < high)
-    return next(iter(now)), since, after, between
-
-
-def _without_warnings(report: Report, stretch: Stretch) -> frozenset[Signature]:
-    return frozenset(dataclasses.replace(report.signatures[one].signature, warnings=()) for one in stretch.signatures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.report import Report, label
-from scripts.views import grouping, templates
+from scripts.views import grouping, standing, templates
 from scripts.views.grouping import bands
 
 
@@ -27,7 +27,7 @@ def _render(name: str, report: Report, *, only_changes: bool, picture: str | Non
     return templates.render(
         name,
         picture=picture,
-        standings={platform: grouping.standings(report, platform) for platform in report.platforms},
+        standings={platform: standing.standings(report, platform) for platform in report.platforms},
         report=report,
         rows=grouping.rows(report, only_changes=only_changes),
         steps=grouping.steps(report),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from scripts.report import CellView, EvidenceView, Report, label
 from scripts.reporting import NOTES
-from scripts.views import grouping
+from scripts.views import grouping, standing
 from scripts.views.grouping import Band, Step
 
 NOTHING: Final = -1
@@ -109,7 +109,7 @@ def data(report: Report) -> dict[str, Any]:
 def _standing(report: Report, platform: str) -> list[dict[str, Any]]:
     return [
         {"mark": one.mark, "outcome": one.signature.outcome, "names": one.names, "text": one.text}
-        for one in grouping.standings(report, platform)
+        for one in standing.standings(report, platform)
     ]
 
 

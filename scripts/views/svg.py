@@ -16,7 +16,7 @@ from scripts.marks import UNKNOWN
 from scripts.report import Report, Shown
 from scripts.signature import first_line, short
 from scripts.texts import visible
-from scripts.views import grouping, templates
+from scripts.views import grouping, standing, templates
 from scripts.views.grouping import Band
 from scripts.views.textwidth import fitted, lines, width
 
@@ -73,7 +73,7 @@ def render(report: Report) -> str:
 
 def _summary(report: Report) -> str:
     """The picture in words, for those who don't see it."""
-    return " ".join(f"{one.sentence}." for platform in report.platforms for one in grouping.standings(report, platform))
+    return " ".join(f"{one.sentence}." for platform in report.platforms for one in standing.standings(report, platform))
 
 
 def _picture(report: Report) -> Picture:

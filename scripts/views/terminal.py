@@ -16,7 +16,7 @@ from scripts.footprint import human
 from scripts.marks import ASCII
 from scripts.report import CellView, EvidenceView, Report, label
 from scripts.texts import visible
-from scripts.views import grouping
+from scripts.views import grouping, standing
 from scripts.views.grouping import Row
 
 _STYLES: Final = {"✓": "green", "✗": "red", "!": "bold red", "·": "dim", "?": "yellow", "-": "dim"}
@@ -79,7 +79,9 @@ def show_comparison(report: Report, pair: Sequence[str], console: Console, *, on
             axes = one.axes
         texts = [report.signatures[side].text if side else "not known" for side in (one.before, one.after)]
         grid.add_row(one.name.label, texts[0], "≠" if one.before != one.after else "=", texts[1])
-    if not grid.row_count:
+    if not differences:
+        console.print(f"There is no record of the behaviour of both {before} and {after}.")
+    elif not grid.row_count:
         console.print(f"{before} and {after} behave alike.")
     else:
         _print(console, [grid])
@@ -159,11 +161,11 @@ def legend(report: Report) -> RenderableType:
 
 def standings(report: Report, platform: str) -> RenderableType | None:
     """How things stand in the last release of a platform."""
-    found = grouping.standings(report, platform)
+    found = standing.standings(report, platform)
     if not found:
         return None
     on = f" on {platform}" if len(report.platforms) > 1 else ""
-    last = grouping.bands(report, platform)[-1].releases[-1]
+    last = standing.last_release(report, platform)
     heading = Text(visible(f"Now, in {last}{on}"), style="bold")
     return Group(heading, *(_item(one.sentence, one.mark) for one in found))
 

@@ -124,22 +124,60 @@ def place(axes: Axes) -> tuple[str, str]:
     return axes.build, axes.python
 
 
-@given(WORLDS)
-def test_torch_is_blamed_for_what_equal_axes_show_and_for_nothing_else(world: World) -> None:
-    found = line(records_of(world))
-    blamed = {
+def steps(world: World) -> set[tuple[str, str, tuple[str, str], Signature, Signature]]:
+    """Every change that some axes show from one release that they were run on to the next."""
+    found = set()
+    for axes in AXES:
+        run_on = [n for n, shown in enumerate(world) if axes in shown]
+        for a, b in pairwise(run_on):
+            if world[a][axes] != world[b][axes]:
+                found.add((f"2.{a}.0", f"2.{b}.0", axes, signature(world[a][axes]), signature(world[b][axes])))
+    return found
+
+
+def blamed_on_torch(found: Timeline) -> set[tuple[str, str, tuple[str, str], Signature, Signature]]:
+    return {
         (change.before, change.after, place(axes), change.old, change.new)
         for change in found.changes
         if not change.confounded
         for axes in change.on
     }
-    expected = {
-        (f"2.{n}.0", f"2.{n + 1}.0", axes, signature(old[axes]), signature(new[axes]))
-        for n, (old, new) in enumerate(pairwise(world))
-        for axes in old.keys() & new.keys()
-        if old[axes] != new[axes]
-    }
-    assert blamed == expected
+
+
+@given(WORLDS)
+def test_torch_is_blamed_for_what_equal_axes_show_and_for_nothing_else(world: World) -> None:
+    blamed = blamed_on_torch(line(records_of(world)))
+    assert blamed <= steps(world)
+    neighbours = {(f"2.{n}.0", f"2.{n + 1}.0") for n in range(len(world))}
+    assert {one for one in steps(world) if one[:2] in neighbours} <= blamed
+
+
+@given(WORLDS)
+def test_every_change_that_equal_axes_show_is_told_or_follows_from_what_is_told(world: World) -> None:
+    changes = [one for one in line(records_of(world)).changes if not one.confounded]
+    for before, after, axes, old, new in steps(world):
+        told = any((one.before, one.after, one.old, one.new) == (before, after, old, new) for one in changes)
+        reached = {old}
+        for one in changes:  # in order
+            if before <= one.before and one.after <= after and one.old in reached:
+                reached.add(one.new)
+        assert told or new in reached, axes
+
+
+def test_a_change_is_seen_across_a_release_that_was_run_on_other_axes_only() -> None:
+    records = [
+        *history(NAME, "..."),
+        *history(NAME, ". A", python="3.9"),
+    ]
+    (change,) = line(records).changes
+    assert (change.before, change.after, change.kind) == ("2.0.0", "2.2.0", "broken")
+    assert [str(axes) for axes in change.on] == ["cpu on Python 3.9"]
+    assert change.suspects == ("2.1.0", "2.2.0")
+
+
+def test_a_wider_change_that_narrower_ones_explain_is_not_told_again() -> None:
+    records = [*history(NAME, ".AB"), *history(NAME, ". B", python="3.9")]
+    assert [(one.before, one.after) for one in line(records).changes] == [("2.0.0", "2.1.0"), ("2.1.0", "2.2.0")]
 
 
 @given(WORLDS)

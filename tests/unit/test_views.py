@@ -20,7 +20,7 @@ from scripts.commands.options import console
 from scripts.records import Record, Store
 from scripts.report import Report
 from scripts.texts import visible
-from scripts.views import grouping, html, junit, markdown, page, svg, templates, terminal, textwidth
+from scripts.views import grouping, html, junit, markdown, page, standing, svg, templates, terminal, textwidth
 from tests.support.hostile import TEXTS, hostile_records
 from tests.support.records import blocked, fresh, history, lost, raised, record, returned, seen
 
@@ -121,15 +121,15 @@ def test_a_change_says_which_builds_show_it() -> None:
 )
 def test_how_things_stand_now(letters: str, said: str) -> None:
     report = reporting.report(history("script", letters), known=[f"2.{n}.0" for n in range(4)])
-    (one,) = grouping.standings(report, report.platforms[0])
+    (one,) = standing.standings(report, report.platforms[0])
     assert one.text == said
 
 
 def test_failures_come_first_in_how_things_stand_and_builds_that_disagree_are_left_out() -> None:
     shown = {"fine": returned(), "blocked": blocked("bad"), "bad": seen("A"), "torn": seen("A")}
     report = reporting.report([record("2.0.0", shown), record("2.0.0", {**shown, "torn": returned()}, python="3.9")])
-    standings = grouping.standings(report, report.platforms[0])
-    assert [(one.mark, one.names) for one in standings] == [("✗", ("bad",)), ("·", ("blocked",)), ("✓", ("fine",))]
+    found = standing.standings(report, report.platforms[0])
+    assert [(one.mark, one.names) for one in found] == [("✗", ("bad",)), ("·", ("blocked",)), ("✓", ("fine",))]
 
 
 def test_comparing_keeps_platforms_apart() -> None:
@@ -364,5 +364,10 @@ def test_the_page_holds_each_text_once() -> None:
 
 def test_since_when_says_what_else_changed() -> None:
     records = [record("2.0.0", {"a": seen("A")}, python="3.9"), record("2.1.0", {"a": seen(".")}, python="3.11")]
-    (one,) = grouping.standings(reporting.report(records), "linux-x86_64")
+    (one,) = standing.standings(reporting.report(records), "linux-x86_64")
     assert one.sentence == "a: returned, since 2.1.0, where the Python changed as well"
+
+
+def test_what_the_last_release_does_not_show_is_not_told_as_its() -> None:
+    report = reporting.report([record("2.0.0", {"a": seen("A"), "b": returned()}), record("2.1.0", {"b": returned()})])
+    assert [one.names for one in standing.standings(report, "linux-x86_64")] == [("b",)]
