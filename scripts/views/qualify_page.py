@@ -87,7 +87,7 @@ def page(one: Qualification, file: str | None) -> Page:
     return Page(
         mark=VERDICTS[one.verdict],
         verdict=one.verdict,
-        title=f"torch {one.candidate.version} against {one.baseline.version}",
+        title=_title(one),
         because=one.because,
         replay=_replay(one),
         groups=tuple(_groups(one)),
@@ -98,6 +98,19 @@ def page(one: Qualification, file: str | None) -> Page:
         identity=tuple(_identity(one)),
         again=f"nox -s qualify -- --replay {file}" if file else None,
     )
+
+
+def _title(one: Qualification) -> str:
+    """What is compared; two builds of one release by the builds too."""
+    versions = [one.candidate.version, one.baseline.version]
+    if versions[0] == versions[1]:
+        builds = [sorted({Cell.parse(name).build for name in names}) for names in _asked(one)]
+        versions = [f"{version} {'/'.join(found)}" for version, found in zip(versions, builds, strict=True)]
+    return f"torch {versions[0]} against {versions[1]}"
+
+
+def _asked(one: Qualification) -> list[list[str]]:
+    return [[lane.candidate_cell for lane in one.lanes], [lane.baseline_cell for lane in one.lanes]]
 
 
 def _made_visible(value: Any) -> Any:

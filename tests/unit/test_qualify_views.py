@@ -107,6 +107,16 @@ def test_builds_that_differ_by_themselves_are_said() -> None:
     assert one.notes == ("cu132 was tested against cu130, so that a change can be of the build too",)
 
 
+def test_two_builds_of_one_release_are_told_apart_in_the_title() -> None:
+    two = lane(record(torch="2.13.0"), new()).model_copy(
+        update={"candidate_cell": "2.13.0-cpu-py3.11", "baseline_cell": "2.13.0-cu130-py3.11"}
+    )
+    one = qualified(two)
+    same = one.candidate.model_copy(update={"version": "2.13.0"})
+    found = page(one.model_copy(update={"candidate": same, "baseline": same}), None)
+    assert found.title == "torch 2.13.0 cpu against 2.13.0 cu130"
+
+
 def test_a_replay_says_whether_the_verdict_stands() -> None:
     replay = Replay(file="x.json", asked_on=TODAY, verdict="qualified", stands=False, differences=("now only: y",))
     text = shown(qualified(lane(record(), new({"trace": raised("no")})), replay=replay))
