@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import cli, config, printable, report_files
-from scripts.ci import actions, cells, issues, report
+from scripts.ci import actions, cells, issues, qualify, report
 from scripts.ci.inputs import Inputs
 from scripts.ci.issues import Open, Text
 from scripts.ci.report import Facts
@@ -233,3 +233,28 @@ def test_a_cache_is_named_after_the_wheels_that_it_holds() -> None:
 def test_new_releases_run_beside_the_last_known_one() -> None:
     found = [cell.id for cell in new_cells(MATRIX, ("2.15.1", "2.16.0"))]
     assert found == ["2.15.0-cpu-py3.11", "2.15.1-cpu-py3.11", "2.16.0-cpu-py3.11"]
+
+
+# --- qualify ---
+
+
+@pytest.mark.parametrize(
+    ("candidate", "channel", "option"),
+    [
+        ("2.16.0", "", []),
+        ("2.16.0", "test", ["--pre"]),
+        ("2.16.0rc1", "", ["--pre"]),
+        ("2.16.0.dev20261101", "", ["--nightly"]),
+        ("2026-11-01", "", ["--nightly"]),
+    ],
+)
+def test_a_candidate_s_channel_is_known_by_its_version(candidate: str, channel: str, option: list[str]) -> None:
+    found = qualify.arguments({"CI_CANDIDATE": candidate, "CI_CHANNEL": channel})
+    assert found[: -len(["--format", "--output", "--", "candidate"])] == option
+    assert found[-2:] == ["--", candidate]
+
+
+@pytest.mark.parametrize("said", [{}, {"CI_CANDIDATE": "2.16.0", "CI_CHANNEL": "nowhere"}])
+def test_what_can_not_be_qualified_is_refused(said: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="the input"):
+        qualify.arguments(said)
