@@ -32,9 +32,8 @@ def run() -> Exit:
 
 def arguments(environ: Mapping[str, str]) -> list[str]:
     """The options of `qualify` from the workflow's inputs. Raises `UsageError` for an input that can't be used."""
-    candidate, baseline, channel = (
-        environ.get(f"CI_{name}", "").strip() for name in ("CANDIDATE", "BASELINE", "CHANNEL")
-    )
+    names = ("CI_CANDIDATE", "CI_BASELINE", "CI_CHANNEL")
+    candidate, baseline, channel = (environ.get(name, "").strip() for name in names)
     if not candidate:
         raise UsageError("the input 'candidate' is empty; write a version, such as 2.16.0")
     channel = channel or _channel(candidate)

@@ -265,12 +265,12 @@ def test_what_a_job_may_not_do_is_refused(index: LocalIndex, accepted: Project, 
 
 
 @pytest.mark.parametrize(
-    ("act", "result", "words"),
-    [(None, "success", "qualified"), (raises("ValueError", "no more"), "failure", "blocked")],
+    ("act", "expected"),
+    [(None, ("success", "qualified")), (raises("ValueError", "no more"), ("failure", "blocked"))],
     ids=["qualified", "blocked"],
 )
 def test_the_verdict_on_a_candidate_is_the_conclusion_and_the_summary(
-    index: LocalIndex, project: MakeProject, hub: MakeHub, act: Act | None, result: str, words: str
+    index: LocalIndex, project: MakeProject, hub: MakeHub, act: Act | None, expected: tuple[str, str]
 ) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     behaviour = Behaviour(observations={"trace": act}) if act else None
@@ -279,7 +279,7 @@ def test_the_verdict_on_a_candidate_is_the_conclusion_and_the_summary(
     at = hub(copy)
     inputs = {"candidate": "2.6.0", "baseline": "2.5.1", "channel": "test"}
     run = Run(at, "qualify.yml", env=copy.env, inputs=inputs).start()
-    assert run.jobs["qualify"].result == result, run.log
-    assert words in run.jobs["qualify"].summary.lower()
+    assert run.jobs["qualify"].result == expected[0], run.log
+    assert expected[1] in run.jobs["qualify"].summary.lower()
     assert ("no more" in run.jobs["qualify"].summary) is (act is not None)
     assert list((run.artifacts / "qualify").rglob("*.json"))
