@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from scripts import indexes, locks, machine, paths, runners, sharding
@@ -107,13 +107,25 @@ def jobs(planned: Sequence[Planned], count: int | None = None) -> list[Job]:
             by_runner.setdefault(item.runner, []).append(item)
     total = sum(cost(item) for items in by_runner.values() for item in items)
     wanted = min(MOST_JOBS, max(count or math.ceil(total / _JOB), len(by_runner)))
-    spare = wanted - len(by_runner)
-    found: list[Job] = []
-    for runner, items in by_runner.items():
-        number = 1 + int(spare * sum(map(cost, items)) / total + 1e-9)
-        shares = _split(items, number, cost=cost)
-        found += [Job(runner=runner, number=n, cells=tuple(share)) for n, share in enumerate(shares, 1)]
-    return found
+    numbers = _apportioned({runner: list(map(cost, items)) for runner, items in by_runner.items()}, wanted)
+    return [
+        Job(runner=runner, number=number, cells=tuple(share))
+        for runner, items in by_runner.items()
+        for number, share in enumerate(_split(items, numbers[runner], cost=cost), 1)
+    ]
+
+
+def _apportioned(costs: Mapping[str, Sequence[float]], jobs: int) -> dict[str, int]:
+    """How many jobs each runner gets: one, then more for whichever has the most to do in each of its jobs."""
+    numbers = dict.fromkeys(costs, 1)
+    for _ in range(jobs - len(costs)):
+        loads = {
+            runner: sum(items) / numbers[runner] for runner, items in costs.items() if numbers[runner] < len(items)
+        }
+        if not loads:
+            break
+        numbers[max(loads, key=lambda runner: loads[runner])] += 1
+    return numbers
 
 
 def _split(planned: Sequence[Planned], count: int, *, cost: Callable[[Planned], float]) -> list[list[Planned]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from packaging.version import InvalidVersion, Version
 
@@ -35,17 +35,19 @@ def _is_stable(text: str) -> bool:
     return not parsed.is_prerelease and not parsed.is_postrelease and parsed.local is None
 
 
-def added(text: str, releases: Iterable[str]) -> str:
+def added(text: str, releases: Sequence[str]) -> str:
     """The text of a matrix.toml with ``releases`` put in order into its list; all else stays as it is.
 
     Releases of one minor share a line.
     """
-    match = re.search(r"^releases = \[\n(?P<list>.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    match = re.search(r"^releases = \[(?P<list>[^\[\]]*)\]", text, re.MULTILINE)
     if match is None:
-        raise ValueError("no list of releases, one minor a line, at the top of the file")
+        raise ValueError("no list `releases = […]` at the top of the file")
+    if not releases:
+        return text
     all_of_them = sorted({*re.findall(r'"([^"]+)"', match["list"]), *releases}, key=version)
     lines: dict[tuple[int, ...], list[str]] = {}
     for release in all_of_them:
         lines.setdefault(version(release).release[:2], []).append(f'"{release}",')
-    block = "".join(f"  {' '.join(line)}\n" for line in lines.values())
+    block = "\n" + "".join(f"  {' '.join(line)}\n" for line in lines.values())
     return text[: match.start("list")] + block + text[match.end("list") :]

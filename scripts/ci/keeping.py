@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from scripts import accepting, config, paths, report_files, updating
+from scripts import accepting, config, paths, report_files
 from scripts.ci import actions, hub, issues
 from scripts.ci.issues import Text
 from scripts.ci.report import ISSUE
@@ -47,7 +47,7 @@ def pull_request(folder: Path) -> Exit:
     if not new:
         print("the index has none of the releases asked for any more, or matrix.toml has them")
         return Exit.OK
-    write_atomically(paths.MATRIX_TOML, updating.added(paths.MATRIX_TOML.read_text("utf-8"), new))
+    write_atomically(paths.MATRIX_TOML, update.Change(new).after)
     matrix = config.load()
     merged = merging.merge([folder], paths.RECORDS)
     records = [record for record in merged.records if record.cell.torch in new]

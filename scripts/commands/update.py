@@ -10,6 +10,7 @@ import difflib
 import json
 import logging
 import sys
+from collections.abc import Sequence
 
 from scripts import config, indexes, paths, simple_index, updating, wheelfiles
 from scripts.cells import python_key, version
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> Exit:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     matrix = config.load()
     found = news(matrix)
-    change = Change(found)
+    change = Change(found.releases)
     if options.write and found.releases:
         write_atomically(paths.MATRIX_TOML, change.after)
     match options.format:
@@ -63,10 +64,10 @@ def _pythons(matrix: Matrix, wheels: list[WheelFile]) -> list[str]:
 class Change:
     """The change of matrix.toml, checked before anybody sees it."""
 
-    def __init__(self, found: News) -> None:
+    def __init__(self, releases: Sequence[str]) -> None:
         self.before = paths.MATRIX_TOML.read_text("utf-8")
         try:
-            self.after = updating.added(self.before, found.releases)
+            self.after = updating.added(self.before, releases)
         except ValueError as error:
             raise MatrixError(f"{paths.MATRIX_TOML.name}: {error}") from error
         config.parse(self.after)

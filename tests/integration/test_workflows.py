@@ -12,7 +12,7 @@ import pytest
 
 from scripts import machine
 from tests.integration.conftest import MakeProject
-from tests.support.behaviour import Behaviour, raises
+from tests.support.behaviour import Act, Behaviour, raises
 from tests.support.hub.runner import Run
 from tests.support.hub.store import Hub
 from tests.support.index import Fault, LocalIndex
@@ -262,3 +262,24 @@ def test_what_a_job_may_not_do_is_refused(index: LocalIndex, accepted: Project, 
     assert run.jobs["issue"].result == "failure"
     assert "Resource not accessible by integration" in run.log
     assert issues(at) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [(None, ("success", "qualified")), (raises("ValueError", "no more"), ("failure", "blocked"))],
+    ids=["qualified", "blocked"],
+)
+def test_the_verdict_on_a_candidate_is_the_conclusion_and_the_summary(
+    index: LocalIndex, project: MakeProject, hub: MakeHub, act: Act | None, expected: tuple[str, str]
+) -> None:
+    index.add(build_torch("2.5.1"), channel="cpu")
+    behaviour = Behaviour(observations={"trace": act}) if act else None
+    index.add(build_torch("2.6.0", behaviour=behaviour), channel="test/cpu")
+    copy = project("2.5.1", extra=RUNNERS)
+    at = hub(copy)
+    inputs = {"candidate": "2.6.0", "baseline": "2.5.1", "channel": "test"}
+    run = Run(at, "qualify.yml", env=copy.env, inputs=inputs).start()
+    assert run.jobs["qualify"].result == expected[0], run.log
+    assert expected[1] in run.jobs["qualify"].summary.lower()
+    assert ("no more" in run.jobs["qualify"].summary) is (act is not None)
+    assert list((run.artifacts / "qualify").rglob("*.json"))

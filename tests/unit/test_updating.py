@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scripts import config, paths, updating
 
 
@@ -21,3 +23,14 @@ def test_adding_keeps_the_rest_of_the_file() -> None:
 def test_adding_nothing_changes_nothing() -> None:
     text = paths.MATRIX_TOML.read_text("utf-8")
     assert updating.added(text, []) == text
+
+
+def test_a_list_on_one_line_becomes_one_minor_a_line() -> None:
+    text = 'schema = 1\nreleases = ["2.5.0", "2.5.1"]\n[probes]\n'
+    changed = 'schema = 1\nreleases = [\n  "2.5.0", "2.5.1",\n  "2.6.0",\n]\n[probes]\n'
+    assert updating.added(text, ["2.6.0"]) == changed
+
+
+def test_a_file_without_the_list_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no list `releases"):
+        updating.added("[releases]\n", ["2.6.0"])

@@ -1,0 +1,260 @@
+"""The glue of the workflows: outputs, inputs, issues, and texts of strangers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts import cli, config, printable, report_files
+from scripts.ci import actions, cells, issues, qualify, report
+from scripts.ci.inputs import Inputs
+from scripts.ci.issues import Open, Text
+from scripts.ci.report import Facts
+from scripts.ci.watch import new_cells
+from scripts.drift import Drift
+from scripts.errors import Exit, UsageError
+from scripts.indexes import Source
+from scripts.locks import Lock, LockedWheel
+from scripts.records import CellKey
+from tests.support.hub.runner import read_outputs
+
+MATRIX = config.load()
+
+# --- the runner's files ---
+
+
+@given(st.dictionaries(st.from_regex(r"\A[a-z]{1,8}\Z"), st.text(st.characters(exclude_categories=["Cs", "Cc"]))))
+def test_outputs_come_back_as_they_were(values: dict[str, str]) -> None:
+    text = "".join(actions._line(name, value) for name, value in values.items())
+    assert text.count("\n") == len(values)
+
+
+def test_no_output_can_make_another(tmp_path: Path) -> None:
+    path = tmp_path / "output"
+    values = {"plain": "x", "evil": "1\nverdict=ok\nEND", "yes": True, "number": 3}
+    actions.output(values, {"GITHUB_OUTPUT": str(path)})
+    assert dict(read_outputs(path)) == {"plain": "x", "evil": "1\nverdict=ok\nEND", "yes": "true", "number": "3"}
+
+
+def test_outside_of_github_a_step_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    actions.output({"a": 1}, {})
+    actions.summary("# Told", {})
+    assert capsys.readouterr().out == "a=1\n# Told\n\n"
+    assert actions.run_link({}) is None
+
+
+def test_a_summary_is_cut_before_github_drops_it(tmp_path: Path) -> None:
+    path = tmp_path / "summary"
+    actions.summary("é" * 2_000_000, {"GITHUB_STEP_SUMMARY": str(path)})
+    assert path.stat().st_size < 1_048_576
+    assert "the rest was cut" in path.read_text("utf-8")
+
+
+# --- inputs ---
+
+
+def test_inputs_are_read_from_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "caller" / "my tests").mkdir(parents=True)
+    said = {
+        "CI_SELECTION": "smoke",
+        "CI_PLATFORMS": "linux-x86_64, windows-x86_64",
+        "CI_REQUIRE": "a<2\n\n b==1 \n",
+        "CI_PROBES": "my tests",
+        "CI_JOBS": "7",
+        "CI_FRESH": "true",
+        "CI_CELLS": "2.5.1-cpu-py3.11 2.6.0-cpu-py3.11",
+    }
+    inputs = Inputs.read(said, tmp_path)
+    assert (inputs.selection, inputs.platforms, inputs.jobs) == ("smoke", ("linux-x86_64", "windows-x86_64"), 7)
+    assert inputs.require == ("a<2", "b==1")
+    assert inputs.probes == tmp_path / "caller" / "my tests"
+    assert not inputs.own_probes
+    assert inputs.choice().cells == ["2.5.1-cpu-py3.11", "2.6.0-cpu-py3.11"]
+    assert Inputs.read({}, tmp_path) == Inputs()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"CI_JOBS": "many"}, "the input 'jobs' is 'many'"),
+        ({"CI_JOBS": "0"}, "the input 'jobs' is '0'"),
+        ({"CI_PROBES": "../secret"}, "outside the repository"),
+        ({"CI_PROBES": "/etc"}, "outside the repository"),
+        ({"CI_RESULTS": "nowhere"}, "no such folder"),
+    ],
+)
+def test_an_input_that_can_not_be_used_is_named(tmp_path: Path, said: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Inputs.read(said, tmp_path)
+
+
+def test_an_input_is_never_an_option(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        Inputs.read({"CI_TORCH": "--help"}, tmp_path).choice()
+    assert Inputs.read({"CI_SELECTION": "--since=x"}, tmp_path).choice().since is None
+
+
+def test_steps_say_what_they_need(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ci", "nonsense"]) == Exit.USAGE
+    assert cli.main(["ci", "issue"]) == Exit.USAGE
+    assert cli.main(["ci", "plan", "folder"]) == Exit.USAGE
+    assert "plan takes no folder" in capsys.readouterr().err
+
+
+# --- issues ---
+
+DRIFTED = Text(kind="drift", title="Drift: 1", body="What it is.")
+QUIET = Text(kind="drift", title=None, body=None)
+
+
+def opened(text: Text, number: int = 3, link: str | None = None) -> Open:
+    action = issues.decide(text, [], link)
+    assert action is not None
+    return Open(number=number, title=action.title, body=action.body)
+
+
+def test_an_issue_is_opened_once_updated_when_it_says_something_else_and_closed() -> None:
+    first = opened(DRIFTED, link="https://run/1")
+    assert "https://run/1" in first.body
+    assert issues.decide(DRIFTED, [first], "https://run/2") is None
+    changed = issues.decide(Text(kind="drift", title="Drift: 2", body="More."), [first], None)
+    assert changed
+    assert (changed.do, changed.number, changed.title) == ("update", 3, "Drift: 2")
+    closed = issues.decide(QUIET, [first], None)
+    assert closed
+    assert (closed.do, closed.number) == ("close", 3)
+    assert issues.decide(QUIET, [], None) is None
+
+
+def test_issues_of_others_and_of_another_kind_are_left_alone() -> None:
+    people = Open(number=1, title="Drift: 1", body="<!-- matrix:drift 0123 --> I saw this too")
+    nightly = opened(Text(kind="nightly", title="Nightly", body="x"), number=2)
+    action = issues.decide(DRIFTED, [people, nightly], None)
+    assert action
+    assert action.do == "create"
+
+
+def test_of_several_the_oldest_is_kept() -> None:
+    action = issues.decide(QUIET, [opened(DRIFTED, 9), opened(DRIFTED, 4)], None)
+    assert action
+    assert action.number == 4
+
+
+def drifted(number: int, message: str = "no more") -> Drift:
+    key = CellKey(torch=f"2.{number}.0", build="cpu", python="3.11", platform="linux-x86_64")
+    return Drift(cell=key, name="trace", kind="broken", accepted="returned", fresh=f"ValueError {message!r}")
+
+
+EMPTY = report_files.report(MATRIX, [])
+
+
+def test_what_drifts_alike_in_several_cells_is_told_once() -> None:
+    text = issues.drift([drifted(5), drifted(6), drifted(7, "else")], EMPTY)
+    assert text.title == "Drift: 3 observations in 3 cells"
+    assert text.body
+    assert text.body.count("accepted: returned") == 2
+    assert "`linux-x86_64/2.5.0-cpu-py3.11`, `linux-x86_64/2.6.0-cpu-py3.11`" in text.body
+    assert issues.drift([], EMPTY) == QUIET
+
+
+def test_an_issue_fits_github_however_much_drifts() -> None:
+    text = issues.drift([drifted(number, "x" * 5000 + str(number)) for number in range(400)], EMPTY)
+    assert len(opened(text).body) < 65_536
+    assert opened(text).body.rstrip().endswith("-->")
+
+
+EVIL = "@everyone <script>alert(1)</script> ``` ~~~ [x](http://evil) #1\n::add-mask::x\n</details> `|`"
+
+
+def test_a_message_can_not_mention_link_or_end_its_block() -> None:
+    body = issues.drift([drifted(5, EVIL)], EMPTY).body
+    assert body
+    inside = re.search(r"^(`{3,})text\n(.*?)^\1$", body, re.MULTILINE | re.DOTALL)
+    assert inside
+    assert "@everyone" in inside[2]
+    assert "@everyone" not in body.replace(inside[0], "")
+
+
+@given(st.text())
+def test_a_fenced_text_ends_where_its_fence_ends(text: str) -> None:
+    lines = printable.fenced(text).splitlines()
+    fence = lines[0].removesuffix("text")
+    assert lines[-1] == fence
+    assert not [line for line in lines[1:-1] if fence in line or line.lstrip().startswith("::")]
+
+
+@given(st.text(), st.integers(30, 200))
+def test_a_cut_text_is_short_enough(text: str, limit: int) -> None:
+    assert len(printable.cut(text, limit).encode("utf-8", "surrogatepass")) <= max(limit, 0) or text == ""
+
+
+# --- the verdict ---
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [
+        (Facts(wanted=2, recorded=2), Exit.OK),
+        (Facts(), Exit.OK),
+        (Facts(wanted=2, recorded=0), Exit.INCONCLUSIVE),
+        (Facts(wanted=2, recorded=1, missing=("x",)), Exit.MACHINERY),
+        (Facts(wanted=2, recorded=2, refused=("x",)), Exit.MACHINERY),
+        (Facts(wanted=2, recorded=2, drift=1, missing=("x",)), Exit.UNEXPECTED),
+        (Facts(wanted=2, recorded=2, conflicts=("x",)), Exit.UNEXPECTED),
+        (Facts(wanted=2, recorded=2, failed=("x",)), Exit.UNEXPECTED),
+    ],
+)
+def test_the_verdict(facts: Facts, verdict: Exit) -> None:
+    assert report.judge(facts) is verdict
+
+
+# --- caches, new releases ---
+
+
+def lock(*names: str, size: int = 10) -> Lock:
+    wheels = tuple(
+        LockedWheel(name=name, version="1", url=f"http://x/{name}-1-py3-none-any.whl", sha256=name, size=size)
+        for name in names
+    )
+    return Lock(path=Path("x"), digest="".join(names), wheels=wheels, source=Source(build="cpu", index=None))
+
+
+def test_a_cache_is_named_after_the_wheels_that_it_holds() -> None:
+    one, two = lock("torch", "numpy"), lock("torch", "sympy")
+    assert cells.key([one, two]) == cells.key([two, one])
+    assert cells.key([one]) != cells.key([one, two])
+    assert cells.distinct_bytes([one, two]) == 30
+
+
+def test_new_releases_run_beside_the_last_known_one() -> None:
+    found = [cell.id for cell in new_cells(MATRIX, ("2.15.1", "2.16.0"))]
+    assert found == ["2.15.0-cpu-py3.11", "2.15.1-cpu-py3.11", "2.16.0-cpu-py3.11"]
+
+
+# --- qualify ---
+
+
+@pytest.mark.parametrize(
+    ("candidate", "channel", "option"),
+    [
+        ("2.16.0", "", []),
+        ("2.16.0", "test", ["--pre"]),
+        ("2.16.0rc1", "", ["--pre"]),
+        ("2.16.0.dev20261101", "", ["--nightly"]),
+        ("2026-11-01", "", ["--nightly"]),
+    ],
+)
+def test_a_candidate_s_channel_is_known_by_its_version(candidate: str, channel: str, option: list[str]) -> None:
+    found = qualify.arguments({"CI_CANDIDATE": candidate, "CI_CHANNEL": channel})
+    assert found[: -len(["--format", "--output", "--", "candidate"])] == option
+    assert found[-2:] == ["--", candidate]
+
+
+@pytest.mark.parametrize("said", [{}, {"CI_CANDIDATE": "2.16.0", "CI_CHANNEL": "nowhere"}])
+def test_what_can_not_be_qualified_is_refused(said: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="the input"):
+        qualify.arguments(said)
