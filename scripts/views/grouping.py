@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from scripts import cells
@@ -64,22 +64,42 @@ class Step:
 def steps(report: Report) -> list[Step]:
     """The change points by the two releases they lie between, in order; those that tell the same are one."""
     tested = _tested(report)
-    found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str], list[ChangeView]]] = {}
+    found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str, str], list[ChangeView]]] = {}
     ordered = sorted(report.changes, key=lambda c: (cells.version(c.after), cells.version(c.before)))
     for change in ordered:
         group = found.setdefault((change.before, change.after, change.suspects), {})
-        group.setdefault((change.kind, _text(report, change, tested)), []).append(change)
+        group.setdefault((change.kind, *_texts(report, change, tested)), []).append(change)
     return [
         Step(
             before=before,
             after=after,
-            told=tuple(
-                Told(names=tuple(label(one.name) for one in group), change=group[0], text=text)
-                for (_, text), group in groups.items()
-            ),
+            told=tuple(told for (_, *texts), group in groups.items() for told in _told(report, group, *texts)),
         )
         for (before, after, _), groups in found.items()
     ]
+
+
+def _told(report: Report, changes: Sequence[ChangeView], what: str, limits: str) -> list[Told]:
+    """Changes that read alike: once for all platforms on which the same names show them."""
+    by_platform: dict[str, list[ChangeView]] = {}
+    for change in changes:
+        by_platform.setdefault(change.platform, []).append(change)
+    alike: dict[tuple[str, ...], list[ChangeView]] = {}
+    for group in by_platform.values():
+        alike.setdefault(tuple(label(one.name) for one in group), []).append(group[0])
+    return [
+        Told(names=names, change=group[0], text=f"{what}{_on_platforms(report, group)}{limits}")
+        for names, group in alike.items()
+    ]
+
+
+def _on_platforms(report: Report, changes: Sequence[ChangeView]) -> str:
+    """The platforms that show a change, where there are several."""
+    if len(report.platforms) == 1:
+        return ""
+    if len(changes) == len(report.platforms):
+        return f" (on all {len(changes)} platforms)"
+    return f" (on {', '.join(change.platform for change in changes)})"
 
 
 #: The axes that a release was run on, by release and platform.
@@ -93,12 +113,11 @@ def _tested(report: Report) -> _Tested:
     return found
 
 
-def _text(report: Report, change: ChangeView, tested: _Tested) -> str:
-    """What changed, where if that isn't plain, and what else changed with it."""
+def _texts(report: Report, change: ChangeView, tested: _Tested) -> tuple[str, str]:
+    """What changed, where if that isn't plain; and what else changed with it."""
     old, new = (report.signatures[one].signature for one in (change.old, change.new))
-    on = f" (on {change.platform})" if len(report.platforms) > 1 else ""
-    limits = confounding(change.confounded, change.settle)
-    return f"{describe_change(old, new)}{on}{_on_axes(change, tested)}{limits}"
+    what = f"{describe_change(old, new)}{_on_axes(change, tested)}"
+    return what, confounding(change.confounded, change.settle)
 
 
 def _on_axes(change: ChangeView, tested: _Tested) -> str:

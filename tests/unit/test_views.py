@@ -371,3 +371,15 @@ def test_since_when_says_what_else_changed() -> None:
 def test_what_the_last_release_does_not_show_is_not_told_as_its() -> None:
     report = reporting.report([record("2.0.0", {"a": seen("A"), "b": returned()}), record("2.1.0", {"b": returned()})])
     assert [one.names for one in standing.standings(report, "linux-x86_64")] == [("b",)]
+
+
+def test_what_all_platforms_agree_on_is_told_once() -> None:
+    def both(letter: str, elsewhere: str) -> list[Record]:
+        here = [record("2.0.0", {"a": seen(".")}), record("2.1.0", {"a": seen(letter)})]
+        there = [record("2.0.0", {"a": seen(".")}, platform="x"), record("2.1.0", {"a": seen(elsewhere)}, platform="x")]
+        return [*here, *there]
+
+    (step,) = grouping.steps(reporting.report(both("A", "A")))
+    assert [one.text.partition(" (")[2] for one in step.told] == ["on all 2 platforms)"]
+    (step,) = grouping.steps(reporting.report(both("A", "B")))
+    assert [one.text.partition(" (")[2] for one in step.told] == ["on linux-x86_64)", "on x)"]

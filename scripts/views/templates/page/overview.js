@@ -47,7 +47,15 @@ function bands(platform) {
     h("tr", {}, h("th", { scope: "row" }, breakable(name.label)), segments(all, at).map((one) => segment(one, platform, at))),
   );
   return h("div", {}, title, h("div", { className: "sideways", tabIndex: 0, role: "group", "aria-label": `Bands of ${platform}` },
-    h("table", { className: "bands", "aria-label": `Releases that behave alike, ${platform}` }, h("thead", {}, head), h("tbody", {}, rows))));
+    roomy(all.length, h("table", { className: "bands", "aria-label": `Releases that behave alike, ${platform}` }, h("thead", {}, head), h("tbody", {}, rows)))));
+}
+
+const BAND = 132; // pixels that a band needs for its texts
+
+/** A table of so many bands as wide as they need; narrow screens, which show them one below the other, don't ask. */
+function roomy(many, table) {
+  table.style.setProperty("--room", `${170 + many * BAND}px`);
+  return table;
 }
 
 /** Neighbouring bands in which one observation is the same, as one. */
