@@ -197,20 +197,24 @@ def parse(text: str | bytes, model: type[R], where: object) -> R:
         raise _refused(text, where, error) from None
 
 
+_REMEDY: Final = "remove the file, or restore it from version control"
+
+
 def _refused(text: str | bytes, where: object, error: ValidationError) -> SchemaError:
     """Why a text is no record: it isn't JSON, it has another schema, or it doesn't fit this one."""
     try:
         data: Any = json.loads(text)
     except (ValueError, RecursionError) as problem:
-        remedy = "remove the file, or restore it from version control"
-        return SchemaError(f"{where}: not JSON ({problem}); {remedy}")
+        return SchemaError(f"{where}: not JSON ({problem}); {_REMEDY}")
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":  # Python's reader takes more than JSON
+        return SchemaError(f"{where}: not JSON ({first['msg']}); {_REMEDY}")
     found = data.get("schema") if isinstance(data, dict) else None
     if found != SCHEMA:
         return SchemaError(
             f"{where}: schema {found!r}, and this version reads schema {SCHEMA}; "
             "run the version that wrote it, or record the cell again with `nox -s matrix -- --fresh`"
         )
-    first = error.errors()[0]
     return SchemaError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 

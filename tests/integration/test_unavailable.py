@@ -153,15 +153,15 @@ def test_a_wheel_that_is_no_zip(index: LocalIndex, project: MakeProject) -> None
 def test_too_small_a_budget_costs_only_the_cells_that_do_not_fit(
     index: LocalIndex, project: MakeProject, build: str
 ) -> None:
-    sizes = {"2.4.1": 0, "2.5.0": 4_000_000, "2.5.1": 0}
+    sizes = {"2.4.1": 0, "2.5.0": 40_000_000, "2.5.1": 0}
     index.add(*(build_torch(release, label=None, size=size) for release, size in sizes.items()))
     index.add(*(build_torch(release, size=size) for release, size in sizes.items()), channel="cpu")
     builds = {} if build == "default" else {"cpu": None}
-    copy = project(*sizes, builds=builds, extra='[budget]\ndisk = "8 MB"\njobs = 2\n')
+    copy = project(*sizes, builds=builds, extra='[budget]\ndisk = "60 MB"\njobs = 2\n')
     stage, kind, message = reason(copy, cell("2.5.0", build))
     assert (stage, kind) == ("install", "over the disk budget")
     need, free = message.removeprefix("needs ").removesuffix(" free").split(", ")
-    assert need == "8.8MB"
+    assert 80 < float(need.removesuffix("MB")) < 100  # the wheel, and what unpacking it takes
     assert free.endswith("MB")
     assert not index.downloads("*torch-2.5.0*")
     for release in ("2.4.1", "2.5.1"):

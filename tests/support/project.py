@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -99,6 +100,8 @@ class Project:
             text=True,
             encoding="utf-8",
             errors="replace",
+            # A shell starts what it runs in the background deaf to Ctrl-C, which these tests are to send.
+            preexec_fn=_listen_to_interrupts if sys.platform != "win32" else None,  # noqa: PLW1509 - safe, short as it is
         )
 
     def records(self) -> dict[str, Any]:
@@ -140,6 +143,10 @@ def environment(folder: Path, index: LocalIndex) -> dict[str, str]:
         "UV_NO_CONFIG": "1",
         "UV_PYTHON_DOWNLOADS": "never",
     }
+
+
+def _listen_to_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def kill_tree(child: subprocess.Popen[str]) -> None:
