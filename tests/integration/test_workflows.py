@@ -16,9 +16,10 @@ from tests.support.behaviour import Act, Behaviour, raises
 from tests.support.hub.runner import Run
 from tests.support.hub.store import Hub
 from tests.support.index import Fault, LocalIndex
-from tests.support.matrices import cell
+from tests.support.matrices import cell, matrix_text
 from tests.support.project import ROOT, Project
 from tests.support.torches import build_nightlies, build_torch
+from tests.support.wheels import Wheel
 
 PLATFORM = machine.platform_name()
 RUNNERS = f"[runners.{PLATFORM}]\nlabel = 'a-runner'\n"
@@ -40,15 +41,24 @@ def hub(tmp_path: Path) -> MakeHub:
     return make
 
 
+@pytest.fixture(scope="module")
+def results(real_pytest: list[Wheel], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The accepted results of three releases; nothing in them tells of the index."""
+    with LocalIndex() as index:
+        index.add(*real_pytest)
+        index.add(*map(build_torch, RELEASES), channel="cpu")
+        copy = Project(tmp_path_factory.mktemp("accepted"), matrix_text(index, RELEASES), index)
+        assert copy.nox("-s", "matrix").code == 0
+        assert copy.nox("-s", "accept").code == 0
+    return copy.root / "results"
+
+
 @pytest.fixture
-def accepted(index: LocalIndex, project: MakeProject) -> Project:
+def accepted(index: LocalIndex, project: MakeProject, results: Path) -> Project:
     """A copy of the project with accepted results of three releases."""
-    for release in RELEASES:
-        index.add(build_torch(release), channel="cpu")
+    index.add(*map(build_torch, RELEASES), channel="cpu")
     copy = project(*RELEASES, extra=RUNNERS)
-    assert copy.nox("-s", "matrix").code == 0
-    assert copy.nox("-s", "accept").code == 0
-    shutil.rmtree(copy.root / ".matrix")
+    shutil.copytree(results, copy.root / "results", dirs_exist_ok=True)
     return copy
 
 
@@ -83,6 +93,11 @@ def test_plan_cells_a_failure_its_rerun_and_the_report(index: LocalIndex, accept
     assert "2 of 3 cells recorded" in summary
     assert "1.13.1" in summary
 
+    # A machine that sends something else than records is named, and costs nothing else.
+    hostile = run.artifacts / "matrix-records-hostile" / PLATFORM / f"{cell('1.13.1')}.json"
+    hostile.parent.mkdir(parents=True)
+    hostile.write_text('{"schema": 2, "cell": "::stop-commands::x"}')
+
     # The rerun runs what is missing, and only that.
     index.heal()
     index.forget()
@@ -98,6 +113,8 @@ def test_plan_cells_a_failure_its_rerun_and_the_report(index: LocalIndex, accept
     report = run.artifacts / "matrix-report"
     assert run.jobs["report"].result == "failure"
     assert "3 of 3 cells recorded" in run.jobs["report"].summary
+    assert "### Refused files" in run.jobs["report"].summary
+    assert "schema 2, and this version reads schema 1" in run.jobs["report"].summary
     assert run.jobs["report"].outputs["drift"] == "4", run.jobs["report"].summary
     text = json.loads((report / "issue.json").read_text())
     assert text["title"] == "Drift: 4 observations in 1 cell"
@@ -116,10 +133,9 @@ def test_plan_cells_a_failure_its_rerun_and_the_report(index: LocalIndex, accept
 
 def test_publishing_keeps_one_issue_and_the_page(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
     at = hub(accepted)
-    inputs = {"platforms": PLATFORM, "fresh": True}
 
-    def publish() -> Run:
-        return Run(at, "publish.yml", env=accepted.env, inputs=inputs).start()
+    def publish(*, fresh: bool = True) -> Run:
+        return Run(at, "publish.yml", env=accepted.env, inputs={"platforms": PLATFORM, "fresh": fresh}).start()
 
     run = publish()
     assert run.failed == [], run.log
@@ -137,7 +153,7 @@ def test_publishing_keeps_one_issue_and_the_page(index: LocalIndex, accepted: Pr
     assert f"https://github.example/someone/matrix/actions/runs/{run.id}" in issues(at)[0]["body"]
     assert "### Change points" in issues(at)[0]["body"]
 
-    publish()  # the same drift: nothing to say
+    publish(fresh=False)  # the same drift: nothing to say
     assert sum(call[:2] == ["issue", "edit"] for call in at.state["calls"]) == 0
     change(index, "1.13.1", "never")
     publish()
@@ -207,6 +223,30 @@ def test_only_what_a_change_touches(index: LocalIndex, accepted: Project, hub: M
     assert [leg for leg in run.jobs["cells"].legs.values() if cell("1.12.1") in leg.log], run.log
     assert cell("2.5.1") not in run.jobs["cells"].legs[f"{PLATFORM}-1"].log
     assert run.failed == [], run.log
+
+
+def test_a_pull_request_runs_the_smoke_cells_that_it_touches(
+    index: LocalIndex, accepted: Project, hub: MakeHub
+) -> None:
+    smoke = '[selections.smoke]\ndescription = "A few"\nreleases = ["1.13.1", "2.5.1"]\n'
+    accepted.write_matrix((accepted.root / "matrix.toml").read_text() + smoke)
+    at = hub(accepted)
+    payload = {"pull_request": {"base": {"sha": at.commit()}}}
+    (accepted.root / "README.md").write_text("More.")
+    at.push("Words")
+    index.forget()
+
+    def ci(event: str) -> Run:
+        return Run(at, "ci.yml", env=accepted.env, event=event, payload=payload, only=["smoke"]).start()
+
+    run = ci("pull_request")
+    assert (run.failed, run.jobs["smoke/cells"].result) == ([], "skipped"), run.log
+    probe = accepted.root / "tests" / "cells" / "test_trace.py"
+    probe.write_text(probe.read_text() + "\n\ndef test_more():\n    pass\n")
+    at.push("A probe")
+    run = ci("pull_request")
+    assert (run.failed, run.jobs["smoke/cells"].result) == ([], "success"), run.log
+    assert "2 of 2 cells recorded" in run.jobs["smoke/report"].summary
 
 
 def test_a_new_release_becomes_a_pull_request_with_its_results(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +55,7 @@ class Run:
         payload: Mapping[str, Any] | None = None,
         inputs: Mapping[str, Any] | None = None,
         caller: str | None = None,
+        only: Collection[str] = (),
     ) -> None:
         """Prepare a run.
 
@@ -66,10 +67,12 @@ class Run:
             payload: the event.
             inputs: of the workflow.
             caller: the repository that calls the workflow, if it isn't the workflow's own.
+            only: the jobs to run, if not all.
         """
         hub.runs += 1
         self.hub, self.workflow, self.env, self.event = hub, workflow, dict(env), event
         self.payload, self.inputs, self.caller = payload or {}, inputs or {}, caller or hub.name
+        self.only = only
         self.id, self.attempt = hub.runs, 0
         self.sha = hub.commit()
         self.folder = hub.folder / f"run-{self.id}"
@@ -118,9 +121,10 @@ class Run:
         context = {**self._context(), "inputs": _inputs(trigger, inputs)}
         env = {key: as_text(fill(value, context)) for key, value in said.get("env", {}).items()}
         ran: set[str] = set()
-        for job_id, job in said["jobs"].items():
+        chosen = {name: job for name, job in said["jobs"].items() if prefix or not self.only or name in self.only}
+        for job_id, job in chosen.items():
             self._job(job_id, job, {**context, "env": env}, prefix=prefix, granted=granted, ran=ran)
-        jobs = {job_id: {"outputs": self.jobs[prefix + job_id].outputs} for job_id in said["jobs"]}
+        jobs = {job_id: {"outputs": self.jobs[prefix + job_id].outputs} for job_id in chosen}
         wanted = (trigger.get("outputs") or {}) if called else {}
         return {key: as_text(fill(one["value"], {**context, "jobs": jobs})) for key, one in wanted.items()}
 
