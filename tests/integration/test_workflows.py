@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from tests.support.matrices import cell, matrix_text
 from tests.support.project import ROOT, Project
 from tests.support.torches import build_nightlies, build_torch
 from tests.support.wheels import Wheel
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the emulated runner is a Linux one, with bash")
 
 PLATFORM = machine.platform_name()
 RUNNERS = f"[runners.{PLATFORM}]\nlabel = 'a-runner'\n"

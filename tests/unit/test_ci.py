@@ -20,7 +20,7 @@ from scripts.errors import Exit, UsageError
 from scripts.indexes import Source
 from scripts.locks import Lock, LockedWheel
 from scripts.records import CellKey
-from tests.support.hub.runner import read_outputs
+from tests.support.hub.machine import read_outputs
 
 MATRIX = config.load()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.hub.expressions import UnknownError, condition, fill
-from tests.support.hub.runner import read_outputs
+from tests.support.hub.machine import read_outputs
 
 CONTEXT: dict[str, Any] = {
     "inputs": {"name": "Mine", "fresh": False, "empty": ""},
