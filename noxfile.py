@@ -32,7 +32,8 @@ ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:  # the `nox` program, unlike `python -m nox`, leaves it out
     sys.path.insert(0, str(ROOT))
 
-from scripts import cells, cli, config, errors  # noqa: E402
+from scripts import cli, errors  # noqa: E402
+from scripts.matrix import cells, config  # noqa: E402
 
 nox.needs_version = ">=2026.8.10"
 nox.options.default_venv_backend = "uv"

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Self
 
-from scripts import cells
-from scripts.cells import DEFAULT_BUILD
-from scripts.records import Record
-from scripts.signature import Signature
+from scripts.matrix import cells
+from scripts.matrix.cells import DEFAULT_BUILD
+from scripts.results.records import Record
+from scripts.results.signature import Signature
 
 #: Signatures that say that nothing was observed.
 _NOTHING: Final = frozenset({"skipped"})

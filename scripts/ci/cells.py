@@ -7,16 +7,17 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from scripts import cli, config, machine
-from scripts.cellrun import CellRun
-from scripts.cells import Cell
+from scripts import cli, machine
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
 from scripts.errors import Exit
-from scripts.failures import CellError
-from scripts.footprint import human
-from scripts.locks import Lock
-from scripts.workshop import Workshop
+from scripts.matrix import config
+from scripts.matrix.cells import Cell
+from scripts.running.cellrun import CellRun
+from scripts.running.failures import CellError
+from scripts.running.footprint import human
+from scripts.running.locks import Lock
+from scripts.running.workshop import Workshop
 
 #: GitHub keeps 10 GB of caches for a repository; some of it is left for everything else.
 CACHES: Final = 8_000_000_000

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from scripts import choosing, paths
+from scripts import paths
 from scripts.commands.options import add_cells, add_selecting
 from scripts.errors import UsageError
-from scripts.workshop import Options
+from scripts.matrix import choosing
+from scripts.running.workshop import Options
 
 #: Where a caller's repository is checked out, when the workflow is called from another one.
 CALLER: Final = "caller"

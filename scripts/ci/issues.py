@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from scripts import printable
-from scripts.drift import Drift
-from scripts.records import Part
-from scripts.report import ChangeView, Report
+from scripts.reports.report import ChangeView, Report
+from scripts.results.drift import Drift
+from scripts.results.records import Part
 
 Kind = Literal["drift", "nightly"]
 

@@ -8,14 +8,17 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from scripts import accepting, config, paths, report_files
+from scripts import paths
 from scripts.ci import actions, hub, issues
 from scripts.ci.issues import Text
 from scripts.ci.report import ISSUE
 from scripts.commands import merge as merging
 from scripts.commands import update
 from scripts.errors import Exit, SchemaError, UsageError
-from scripts.records import Store, write_atomically
+from scripts.matrix import config
+from scripts.reports import report_files
+from scripts.results import accepting
+from scripts.results.records import Store, write_atomically
 
 BRANCH: Final = "matrix/new-releases"
 

@@ -9,13 +9,15 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from scripts import choosing, config, paths, planning, printable
+from scripts import paths, printable
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
 from scripts.commands.plan import as_github
 from scripts.errors import Exit, SchemaError
-from scripts.planning import Planned
-from scripts.records import Part, write_atomically
+from scripts.matrix import choosing, config
+from scripts.plans import planning
+from scripts.plans.planning import Planned
+from scripts.results.records import Part, write_atomically
 
 #: The plan as a file, which the report reads.
 FILE: Final = paths.STATE / "plan" / "plan.json"

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts import config, drift, paths, printable, report_files
+from scripts import paths, printable
 from scripts.ci import actions, issues, plan
 from scripts.ci.inputs import Inputs
 from scripts.ci.plan import Wanted
 from scripts.commands import merge as merging
 from scripts.commands import run as running
-from scripts.config import Matrix
-from scripts.drift import Compared
 from scripts.errors import Exit
-from scripts.records import FreshRecord, Part, Record, Store, dump, write_atomically
-from scripts.report import Report
-from scripts.signature import GOOD
+from scripts.matrix import config
+from scripts.matrix.config import Matrix
+from scripts.reports import report_files
+from scripts.reports.report import Report
+from scripts.results import drift
+from scripts.results.drift import Compared
+from scripts.results.records import FreshRecord, Part, Record, Store, dump, write_atomically
+from scripts.results.signature import GOOD
 from scripts.views import html, markdown
 
 #: What the jobs behind get: the page, the report for machines, the issue's text, and what the verdict is made of.

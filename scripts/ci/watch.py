@@ -6,18 +6,22 @@ import contextlib
 import io
 from pathlib import Path
 
-from scripts import candidates, cells, cli, config, machine, paths, runner, simple_index, wheelfiles
-from scripts.cells import Cell
+from scripts import cli, machine, paths
+from scripts.bisecting import candidates
 from scripts.ci import actions, issues
 from scripts.ci.report import ISSUE
 from scripts.commands import update
 from scripts.commands.run import broken
-from scripts.config import Matrix
 from scripts.errors import Exit, MatrixError
-from scripts.records import FreshRecord, write_atomically
-from scripts.signature import classify, describe_change, signatures
-from scripts.web import Web
-from scripts.workshop import Options
+from scripts.matrix import cells, config
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.results.records import FreshRecord, write_atomically
+from scripts.results.signature import classify, describe_change, signatures
+from scripts.running import runner
+from scripts.running.workshop import Options
+from scripts.sources import simple_index, wheelfiles
+from scripts.sources.web import Web
 
 #: The build whose nightlies are run: the smallest wheels.
 _BUILD = "cpu"

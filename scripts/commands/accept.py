@@ -9,12 +9,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from scripts import accepting, config, drift, paths, report_files
-from scripts.cells import Cell
+from scripts import paths
 from scripts.commands.options import add_selecting, narrow
-from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
-from scripts.records import FreshRecord, Store
+from scripts.matrix import config
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.reports import report_files
+from scripts.results import accepting, drift
+from scripts.results.records import FreshRecord, Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,13 +15,15 @@ from typing import Final
 
 from rich.console import Console
 
-from scripts import bench_result, bench_run, bench_views, cells, config, paths, process
-from scripts.bench_result import Bench
-from scripts.bench_run import Plan
-from scripts.bench_subjects import PLAIN
-from scripts.cells import DEFAULT_BUILD, Cell
-from scripts.config import Matrix
+from scripts import paths, process
+from scripts.bench import bench_result, bench_run, bench_views
+from scripts.bench.bench_result import Bench
+from scripts.bench.bench_run import Plan
+from scripts.bench.bench_subjects import PLAIN
 from scripts.errors import Exit, UsageError
+from scripts.matrix import cells, config
+from scripts.matrix.cells import DEFAULT_BUILD, Cell
+from scripts.matrix.config import Matrix
 
 _FOLDER: Final = paths.STATE / "bench"
 

@@ -28,13 +28,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from scripts import bisect_json, bisect_log, bisect_state, bisect_views, candidates, config, machine
-from scripts.bisect_run import Bench
-from scripts.bisect_state import Question, State
-from scripts.bisection import Outcome
+from scripts import machine
+from scripts.bisecting import bisect_json, bisect_log, bisect_state, bisect_views, candidates
+from scripts.bisecting.bisect_run import Bench
+from scripts.bisecting.bisect_state import Question, State
+from scripts.bisecting.bisection import Outcome
+from scripts.bisecting.search import Answer
 from scripts.errors import Exit, UsageError
-from scripts.search import Answer
-from scripts.web import Web
+from scripts.matrix import config
+from scripts.sources.web import Web
 
 #: With --all, the longest behaviour that may be missed between two candidates that are alike has one fewer.
 _GRAIN = 4

@@ -15,13 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 from rich.table import Table
 
-from scripts import config, indexes, interpreters, machine, paths, simple_index
-from scripts.cells import Cell, exists
+from scripts import machine, paths
 from scripts.commands.options import add_cells, add_selecting, chosen
-from scripts.config import Matrix
 from scripts.errors import Exit
-from scripts.footprint import human
-from scripts.workshop import default_jobs
+from scripts.matrix import config
+from scripts.matrix.cells import Cell, exists
+from scripts.matrix.config import Matrix
+from scripts.running import interpreters
+from scripts.running.footprint import human
+from scripts.running.workshop import default_jobs
+from scripts.sources import indexes, simple_index
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,10 +13,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts import merging, paths, printable, records, strangers
-from scripts.drift import drift_of, status
+from scripts import paths, printable
 from scripts.errors import Exit
-from scripts.merging import Conflict, Merged
+from scripts.results import merging, records, strangers
+from scripts.results.drift import drift_of, status
+from scripts.results.merging import Conflict, Merged
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from rich.console import Console
 
-from scripts import cells, consistency
-from scripts.cells import Cell
-from scripts.config import Matrix
 from scripts.errors import UsageError
+from scripts.matrix import cells, consistency
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
 
 
 def add_selecting(parser: argparse.ArgumentParser) -> None:

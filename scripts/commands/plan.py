@@ -18,12 +18,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from scripts import choosing, planning, simulating
 from scripts.commands.options import add_cells, add_selecting
-from scripts.config import Matrix, load
 from scripts.errors import Exit, UsageError
-from scripts.footprint import human
-from scripts.planning import Job, Planned
+from scripts.matrix import choosing
+from scripts.matrix.config import Matrix, load
+from scripts.plans import planning, simulating
+from scripts.plans.planning import Job, Planned
+from scripts.running.footprint import human
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

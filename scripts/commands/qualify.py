@@ -29,15 +29,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from rich.console import Console
 
-from scripts import cells, config, paths, qualification, qualify_replay, qualify_session
+from scripts import paths
 from scripts.commands.options import console
-from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
-from scripts.policy import Verdict
-from scripts.qualification import Qualification
-from scripts.records import write_atomically
+from scripts.matrix import cells, config
+from scripts.matrix.config import Matrix
+from scripts.qualify import qualification, qualify_replay, qualify_session
+from scripts.qualify.policy import Verdict
+from scripts.qualify.qualification import Qualification
+from scripts.results.records import write_atomically
+from scripts.sources.web import Web
 from scripts.views import qualify as views
-from scripts.web import Web
 
 _EXITS: Final[dict[Verdict, Exit]] = {
     "qualified": Exit.OK,

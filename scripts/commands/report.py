@@ -12,15 +12,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts import bulk, cells, config, consistency, drift, evidence_views, paths, report_files
+from scripts import paths
 from scripts.commands.options import add_selecting, console, narrow
-from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
-from scripts.explaining import Explainer
-from scripts.records import Record, Store, write_atomically
-from scripts.report import Report, to_json
+from scripts.matrix import cells, config, consistency
+from scripts.matrix.config import Matrix
+from scripts.reports import bulk, report_files
+from scripts.reports.report import Report, to_json
+from scripts.results import drift
+from scripts.results.records import Record, Store, write_atomically
+from scripts.scanning import evidence_views
+from scripts.scanning.explaining import Explainer
+from scripts.sources.web import Web
 from scripts.views import html, junit, markdown, svg, terminal
-from scripts.web import Web
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "html": html.render,

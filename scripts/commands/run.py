@@ -11,15 +11,18 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from scripts import config, drift, report_files, runner
-from scripts.cells import Cell
 from scripts.commands.options import add_cells, add_selecting, chosen, console, folder
-from scripts.config import Matrix
 from scripts.errors import Exit
-from scripts.progress import Display
-from scripts.records import FreshRecord, Record
+from scripts.matrix import config
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.reports import report_files
+from scripts.results import drift
+from scripts.results.records import FreshRecord, Record
+from scripts.running import runner
+from scripts.running.progress import Display
+from scripts.running.workshop import Options
 from scripts.views import terminal
-from scripts.workshop import Options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

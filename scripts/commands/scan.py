@@ -22,15 +22,18 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from scripts import config, consistency, indexes, machine, scan, scan_views, simple_index, wheelfiles
-from scripts.cells import DEFAULT_BUILD, matches
+from scripts import machine
 from scripts.commands.options import add_selecting
-from scripts.config import Matrix
 from scripts.errors import Exit, UsageError
+from scripts.matrix import config, consistency
+from scripts.matrix.cells import DEFAULT_BUILD, matches
+from scripts.matrix.config import Matrix
+from scripts.scanning import scan, scan_views
+from scripts.sources import indexes, simple_index, wheelfiles
+from scripts.sources.web import Web
+from scripts.sources.wheelfiles import WheelFile
+from scripts.sources.wheels import Reader
 from scripts.text_layout import fenced
-from scripts.web import Web
-from scripts.wheelfiles import WheelFile
-from scripts.wheels import Reader
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,14 +12,16 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from scripts import config, indexes, paths, simple_index, updating, wheelfiles
-from scripts.cells import python_key, version
-from scripts.config import Matrix
+from scripts import paths
 from scripts.errors import Exit, MatrixError
-from scripts.records import write_atomically
-from scripts.updating import News
-from scripts.web import Web
-from scripts.wheelfiles import WheelFile
+from scripts.matrix import config, updating
+from scripts.matrix.cells import python_key, version
+from scripts.matrix.config import Matrix
+from scripts.matrix.updating import News
+from scripts.results.records import write_atomically
+from scripts.sources import indexes, simple_index, wheelfiles
+from scripts.sources.web import Web
+from scripts.sources.wheelfiles import WheelFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

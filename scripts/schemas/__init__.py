@@ -17,11 +17,11 @@ from scripts import paths
 
 #: Each schema's file, and the module and model it comes from; imported only when schemas are made.
 MODELS: Final[Mapping[str, tuple[str, str]]] = {
-    "matrix.schema.json": ("scripts.config", "Matrix"),
-    "record.schema.json": ("scripts.records", "Record"),
-    "fresh-record.schema.json": ("scripts.records", "FreshRecord"),
-    "qualification.schema.json": ("scripts.qualification", "Qualification"),
-    "report.schema.json": ("scripts.report", "Report"),
+    "matrix.schema.json": ("scripts.matrix.config", "Matrix"),
+    "record.schema.json": ("scripts.results.records", "Record"),
+    "fresh-record.schema.json": ("scripts.results.records", "FreshRecord"),
+    "qualification.schema.json": ("scripts.qualify.qualification", "Qualification"),
+    "report.schema.json": ("scripts.reports.report", "Report"),
 }
 
 

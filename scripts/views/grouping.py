@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from scripts import cells
-from scripts.marks import UNKNOWN
-from scripts.report import CellView, ChangeView, EvidenceView, Name, Report, label
-from scripts.reporting import confounding, not_recorded
-from scripts.signature import describe_change
+from scripts.matrix import cells
+from scripts.reports.marks import UNKNOWN
+from scripts.reports.report import CellView, ChangeView, EvidenceView, Name, Report, label
+from scripts.reports.reporting import confounding, not_recorded
+from scripts.results.signature import describe_change
 
 
 def mark(report: Report, cell: CellView, name: str) -> str:

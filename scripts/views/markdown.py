@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.report import Report, label
+from scripts.reports.report import Report, label
 from scripts.views import grouping, standing, templates
 from scripts.views.grouping import bands
 

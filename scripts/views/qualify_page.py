@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from scripts.cells import Cell
-from scripts.comparing import import_times
-from scripts.expectations import label
-from scripts.policy import Effect, Verdict
-from scripts.qualification import Compared, Finding, Lane, Qualification, Seen
+from scripts.matrix.cells import Cell
+from scripts.qualify.comparing import import_times
+from scripts.qualify.expectations import label
+from scripts.qualify.policy import Effect, Verdict
+from scripts.qualify.qualification import Compared, Finding, Lane, Qualification, Seen
+from scripts.qualify.verdict import alike, count
 from scripts.texts import visible
-from scripts.verdict import alike, count
 
 #: The marks can be read without colour.
 MARKS: Final[dict[Effect, str]] = {"blocks": "✗", "warns": "!", "expected": "✓", "noted": "·"}

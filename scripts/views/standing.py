@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
-from scripts import cells
-from scripts.marks import glyph
-from scripts.report import Report, Stretch, TimelineView, label
-from scripts.signature import Signature, describe
+from scripts.matrix import cells
+from scripts.reports.marks import glyph
+from scripts.reports.report import Report, Stretch, TimelineView, label
+from scripts.results.signature import Signature, describe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

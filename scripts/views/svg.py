@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from scripts.marks import UNKNOWN
-from scripts.report import Report, Shown
-from scripts.signature import first_line, short
+from scripts.reports.marks import UNKNOWN
+from scripts.reports.report import Report, Shown
+from scripts.results.signature import first_line, short
 from scripts.texts import visible
 from scripts.views import grouping, standing, templates
 from scripts.views.grouping import Band

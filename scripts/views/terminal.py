@@ -12,9 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scripts.footprint import human
-from scripts.marks import ASCII
-from scripts.report import CellView, EvidenceView, Report, label
+from scripts.reports.marks import ASCII
+from scripts.reports.report import CellView, EvidenceView, Report, label
+from scripts.running.footprint import human
 from scripts.texts import visible
 from scripts.views import grouping, standing
 from scripts.views.grouping import Row

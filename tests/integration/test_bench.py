@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bench_run, bench_scale, config
-from scripts.bench_result import PHASES
-from scripts.bench_run import Plan
-from scripts.cells import Cell
+from scripts.bench import bench_run, bench_scale
+from scripts.bench.bench_result import PHASES
+from scripts.bench.bench_run import Plan
 from scripts.errors import MatrixError
+from scripts.matrix import config
+from scripts.matrix.cells import Cell
 from tests.support.behaviour import Behaviour, raises
 from tests.support.index import LocalIndex
 from tests.support.matrices import PYTHON

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from scripts import paths, reporting
-from scripts.records import Frame, Record, Store
-from scripts.report import EvidenceView, HunkView, Report
+from scripts import paths
+from scripts.reports import reporting
+from scripts.reports.report import EvidenceView, HunkView, Report
+from scripts.results.records import Frame, Record, Store
 from scripts.views import html
 from tests.support.browser import Watched, chromium
 from tests.support.hostile import FLAG, TEXTS, hostile_records

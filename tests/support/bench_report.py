@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from scripts import bulk, reporting
-from scripts.records import Record, Store
+from scripts.reports import bulk, reporting
+from scripts.results.records import Record, Store
 from scripts.views import html
 from tests.support.browser import chromium
 from tests.support.records import many

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from scripts.records import Frame, Observation, Record, Warned
+from scripts.results.records import Frame, Observation, Record, Warned
 from tests.support.records import lost, record, returned
 
 #: Set by whatever manages to run in a page.

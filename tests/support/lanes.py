@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.qualification import Lane, Origin, Seen
-from scripts.records import CellKey, Observation, Reason, Record, Stage, Status, Test, Torch, Warned, Wheel
+from scripts.qualify.qualification import Lane, Origin, Seen
+from scripts.results.records import CellKey, Observation, Reason, Record, Stage, Status, Test, Torch, Warned, Wheel
 
 PLATFORM = "linux-x86_64"
 SHA = {"2.14.1": "b" * 64, "2.15.0": "c" * 64}

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from scripts.records import (
+from scripts.results.records import (
     CellKey,
     Frame,
     FreshRecord,

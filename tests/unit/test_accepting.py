@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.accepting import accept, latest
-from scripts.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Store
+from scripts.results.accepting import accept, latest
+from scripts.results.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Store
 
 
 def fresh(

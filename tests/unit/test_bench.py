@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scripts import bench_measure, bench_result, bench_subjects, bench_views, config, process
-from scripts.bench_bounds import pieces
-from scripts.bench_result import Bench, Download, Figure, Import, Phase, Scale, Usage
-from scripts.bench_subjects import PLAIN, noxfile
-from scripts.cells import Cell
+from scripts import process
+from scripts.bench import bench_measure, bench_result, bench_subjects, bench_views
+from scripts.bench.bench_bounds import pieces
+from scripts.bench.bench_result import Bench, Download, Figure, Import, Phase, Scale, Usage
+from scripts.bench.bench_subjects import PLAIN, noxfile
 from scripts.commands import bench as command
 from scripts.errors import SchemaError, UsageError
-from scripts.locks import LockedWheel
+from scripts.matrix import config
+from scripts.matrix.cells import Cell
+from scripts.running.locks import LockedWheel
 
 CELLS = (Cell(torch="1.9.1", build="default", python="3.9"), Cell(torch="2.5.1", build="default", python="3.11"))
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import (
+from scripts import paths
+from scripts.bisecting import (
     bisect_json,
     bisect_log,
     bisect_state,
@@ -20,25 +21,24 @@ from scripts import (
     bisection,
     bridging,
     candidates,
-    commandrun,
-    config,
     judging,
-    paths,
     probing,
-    records,
     reproducing,
     search,
 )
-from scripts.bisect_state import Candidate, Question, State, Step
-from scripts.bisection import Outcome
-from scripts.candidates import Offer
-from scripts.cells import Cell
+from scripts.bisecting.bisect_state import Candidate, Question, State, Step
+from scripts.bisecting.bisection import Outcome
+from scripts.bisecting.candidates import Offer
+from scripts.bisecting.search import Answer, WrongEnds
 from scripts.commands import bisect as command
 from scripts.errors import SchemaError, UsageError
-from scripts.explaining import Unexplained
-from scripts.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Torch
-from scripts.search import Answer, WrongEnds
-from scripts.workshop import Options
+from scripts.matrix import config
+from scripts.matrix.cells import Cell
+from scripts.results import records
+from scripts.results.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Torch
+from scripts.running import commandrun
+from scripts.running.workshop import Options
+from scripts.scanning.explaining import Unexplained
 
 PLATFORM = "linux-x86_64"
 RELEASES = [f"2.{minor}.0" for minor in range(12)]

@@ -6,9 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from scripts import bytecode
-from scripts.environments import Installed
-from scripts.locks import LockedWheel
+from scripts.running import bytecode
+from scripts.running.environments import Installed
+from scripts.running.locks import LockedWheel
 
 NAME = "__pycache__/module.cpython-311.pyc"
 

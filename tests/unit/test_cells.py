@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import cells, config
-from scripts.cells import Cell
 from scripts.errors import UsageError
+from scripts.matrix import cells, config
+from scripts.matrix.cells import Cell
 
 MATRIX = config.load()
 

@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import cli, config, printable, report_files
+from scripts import cli, printable
 from scripts.ci import actions, cells, issues, qualify, report
 from scripts.ci.inputs import Inputs
 from scripts.ci.issues import Open, Text
 from scripts.ci.report import Facts
 from scripts.ci.watch import new_cells
-from scripts.drift import Drift
 from scripts.errors import Exit, UsageError
-from scripts.indexes import Source
-from scripts.locks import Lock, LockedWheel
-from scripts.records import CellKey
+from scripts.matrix import config
+from scripts.reports import report_files
+from scripts.results.drift import Drift
+from scripts.results.records import CellKey
+from scripts.running.locks import Lock, LockedWheel
+from scripts.sources.indexes import Source
 from tests.support.hub.machine import read_outputs
 
 MATRIX = config.load()

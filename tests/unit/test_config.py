@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import cells, config, paths
+from scripts import paths
 from scripts.errors import ConfigError, Exit
+from scripts.matrix import cells, config
 
 GOOD = """
 schema = 1

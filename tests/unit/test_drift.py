@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts import drift
-from scripts.records import Reason, Record
+from scripts.results import drift
+from scripts.results.records import Reason, Record
 from tests.support.records import fresh, lost, raised, record, returned, seen
 
 OLD = record("2.0.0", {"script": seen("A"), "trace": returned()})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import environments
+from scripts.running import environments
 
 
 @pytest.fixture

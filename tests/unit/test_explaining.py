@@ -11,13 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts import evidence_views, paths
-from scripts.config import Build
-from scripts.evidence import Evidence
-from scripts.explaining import Explainer, Unexplained
-from scripts.records import CellKey, Observation, Record, Torch, Wheel
-from scripts.timeline import timelines
-from scripts.web import Web
+from scripts import paths
+from scripts.matrix.config import Build
+from scripts.reports.timeline import timelines
+from scripts.results.records import CellKey, Observation, Record, Torch, Wheel
+from scripts.scanning import evidence_views
+from scripts.scanning.evidence import Evidence
+from scripts.scanning.explaining import Explainer, Unexplained
+from scripts.sources.web import Web
 
 BASE = "https://index.example/whl/cpu"
 PATH = "torch/nn/utils/parametrize.py"

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from scripts import failures
+from scripts.running import failures
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.failures import CellError
-from scripts.footprint import Footprint, human, unpacked
-from scripts.indexes import Source
-from scripts.locks import Lock, LockedWheel
+from scripts.running.failures import CellError
+from scripts.running.footprint import Footprint, human, unpacked
+from scripts.running.locks import Lock, LockedWheel
+from scripts.sources.indexes import Source
 
 SOURCE = Source(build="default", index=None)
 

@@ -12,10 +12,13 @@ from typing import Final
 
 import pytest
 
-from scripts import config, drift, paths, report_files, reporting
+from scripts import paths
 from scripts.commands.options import console
-from scripts.records import Frame, Record, Store
-from scripts.report import Report, to_json
+from scripts.matrix import config
+from scripts.reports import report_files, reporting
+from scripts.reports.report import Report, to_json
+from scripts.results import drift
+from scripts.results.records import Frame, Record, Store
 from scripts.views import junit, markdown, page, svg, terminal
 from tests.support.records import blocked, fresh, lost, raised, record, returned
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import indexes
-from scripts.config import Build
+from scripts.matrix.config import Build
+from scripts.sources import indexes
 from tests.support.index import Fault, LocalIndex
 from tests.support.torches import build_torch
 

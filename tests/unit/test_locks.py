@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts import config, locks
-from scripts.cells import Cell
-from scripts.indexes import Source
+from scripts.matrix import config
+from scripts.matrix.cells import Cell
+from scripts.running import locks
+from scripts.sources.indexes import Source
 
 MATRIX = config.load()
 LOCK = """

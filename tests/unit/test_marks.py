@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.marks import ASCII, all_marks, glyph, letters
-from scripts.signature import Signature
+from scripts.reports.marks import ASCII, all_marks, glyph, letters
+from scripts.results.signature import Signature
 
 WARNINGS = st.lists(st.sampled_from([("a.W", "x"), ("b.W", "y")]), max_size=2, unique=True).map(tuple)
 SIGNATURES = st.builds(

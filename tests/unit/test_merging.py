@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import cli, merging, records, strangers
+from scripts import cli
 from scripts.commands import merge as command
 from scripts.errors import Exit
-from scripts.merging import File, Merged
-from scripts.records import FreshRecord
-from scripts.strangers import Limits
+from scripts.results import merging, records, strangers
+from scripts.results.merging import File, Merged
+from scripts.results.records import FreshRecord
+from scripts.results.strangers import Limits
 
 PLATFORM = "linux-x86_64"
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import cells as cells_module
-from scripts import config, planning, runners, simulating
-from scripts.cells import Cell
-from scripts.config import Matrix
 from scripts.errors import UsageError
-from scripts.planning import Planned
+from scripts.matrix import cells as cells_module
+from scripts.matrix import config
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.plans import planning, runners, simulating
+from scripts.plans.planning import Planned
 
 MATRIX = config.load()
 

@@ -7,10 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
-from scripts.cells import Cell
-from scripts.progress import Display
-from scripts.records import CellKey, FreshRecord, Reason, Run, Timings
-from scripts.workshop import Progress
+from scripts.matrix.cells import Cell
+from scripts.results.records import CellKey, FreshRecord, Reason, Run, Timings
+from scripts.running.progress import Display
+from scripts.running.workshop import Progress
 
 CELLS = [Cell(torch=torch, build="cpu", python="3.11") for torch in ("1.13.1", "2.0.1", "2.5.1", "2.15.0")]
 FALLBACK = "the index of cpu is out of reach, so default was taken"

@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import cells, config, locks, paths, qualify_plan, qualify_sources
-from scripts.cells import Cell
-from scripts.config import Matrix
+from scripts import paths
 from scripts.errors import ConfigError, UsageError
-from scripts.indexes import Source
-from scripts.qualification import Lane
-from scripts.qualify_plan import Baseline
-from scripts.qualify_sources import Offer
+from scripts.matrix import cells, config
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.qualify import qualify_plan, qualify_sources
+from scripts.qualify.qualification import Lane
+from scripts.qualify.qualify_plan import Baseline
+from scripts.qualify.qualify_sources import Offer
+from scripts.running import locks
+from scripts.sources.indexes import Source
 from tests.support.torches import build_torch
 
 MATRIX = config.load()

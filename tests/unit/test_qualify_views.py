@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scripts import qualification, verdict
-from scripts.config import Qualify
-from scripts.qualification import Lane, Qualification, Replay
-from scripts.records import Observation
+from scripts.matrix.config import Qualify
+from scripts.qualify import qualification, verdict
+from scripts.qualify.qualification import Lane, Qualification, Replay
+from scripts.results.records import Observation
 from scripts.views import qualify
 from scripts.views.qualify_page import page
 from tests.support.lanes import PLATFORM, blocked, failed, lane, new, raised, record, warned

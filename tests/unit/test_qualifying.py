@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import comparing, qualify_run, qualifying
-from scripts.config import Qualify
-from scripts.qualification import Lane, Seen
-from scripts.qualifying import Ask, Bench
-from scripts.records import Observation, Record
+from scripts.matrix.config import Qualify
+from scripts.qualify import comparing, qualify_run, qualifying
+from scripts.qualify.qualification import Lane, Seen
+from scripts.qualify.qualifying import Ask, Bench
+from scripts.results.records import Observation, Record
 from tests.support.lanes import failed, lane, new, raised, record, seen, warned
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import records
 from scripts.errors import SchemaError
-from scripts.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Store, Torch
+from scripts.results import records
+from scripts.results.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Store, Torch
 
 KEY = CellKey(torch="2.5.1", build="cpu", python="3.11", platform="linux-x86_64")
 RUN = Run(asked="2.5.1-cpu-py3.11", inputs="0", recorded_at="2026-01-01T00:00:00+00:00", machine="any")

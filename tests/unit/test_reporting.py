@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import drift, paths, records, reporting
-from scripts.records import Frame, Observation, Record
-from scripts.report import Report, Stretch, to_json
-from scripts.signature import signatures
+from scripts import paths
+from scripts.reports import reporting
+from scripts.reports.report import Report, Stretch, to_json
+from scripts.results import drift, records
+from scripts.results.records import Frame, Observation, Record
+from scripts.results.signature import signatures
 from tests.support.records import LINUX, fresh, history, lost, raised, record, returned, seen
 
 LETTERS = st.text("AB.w", min_size=1, max_size=10)

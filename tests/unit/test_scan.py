@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from scripts import evidence, scan, scan_views, source_search, torchinfo
 from scripts.errors import UsageError
-from scripts.evidence import Needles
-from scripts.records import Frame, Observation, Torch, Warned
-from scripts.web import NoRangesError, WebError
-from scripts.wheelfiles import WheelFile
-from scripts.wheels import Member, Reader
+from scripts.results.records import Frame, Observation, Torch, Warned
+from scripts.scanning import evidence, scan, scan_views, source_search
+from scripts.scanning.evidence import Needles
+from scripts.sources import torchinfo
+from scripts.sources.web import NoRangesError, WebError
+from scripts.sources.wheelfiles import WheelFile
+from scripts.sources.wheels import Member, Reader
 
 PATH = "torch/nn/utils/parametrize.py"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import search
-from scripts.search import SKIP, Answer, Ask, Change, Changes, Found, WrongEnds
+from scripts.bisecting import search
+from scripts.bisecting.search import SKIP, Answer, Ask, Change, Changes, Found, WrongEnds
 
 GOOD, BAD, SKIPPED, THIRD = Answer.GOOD, Answer.BAD, Answer.SKIP, Answer.THIRD
 LETTERS = {"g": GOOD, "b": BAD, "s": SKIPPED, "3": THIRD}

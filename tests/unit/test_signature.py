@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import records, signature
-from scripts.records import Observation, Warned
-from scripts.signature import Signature, classify, describe, describe_change, differences, normalise, signature_of
+from scripts.results import records, signature
+from scripts.results.records import Observation, Warned
+from scripts.results.signature import (
+    Signature,
+    classify,
+    describe,
+    describe_change,
+    differences,
+    normalise,
+    signature_of,
+)
 
 HERE = Path(__file__).parent
 #: Raw texts as torch raised them, by release and observation; see the file's own note.

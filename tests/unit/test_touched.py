@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import cells, config, history, paths, touched
-from scripts.cells import Cell
+from scripts import paths
 from scripts.errors import UsageError
+from scripts.matrix import cells, config, touched
+from scripts.matrix.cells import Cell
+from scripts.results import history
 from tests.support.hub.store import git
 
 TEXT = paths.MATRIX_TOML.read_text("utf-8")

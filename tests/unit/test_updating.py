@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts import config, paths, updating
+from scripts import paths
+from scripts.matrix import config, updating
 
 
 def test_only_stable_releases_after_the_first_known_are_new() -> None:

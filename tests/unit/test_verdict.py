@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import comparing, records, verdict
-from scripts.config import Qualify
-from scripts.policy import CATEGORIES, Category
-from scripts.qualification import Finding, Lane
-from scripts.records import Observation, Record
-from scripts.signature import Signature
-from scripts.verdict import Judgement
+from scripts.matrix.config import Qualify
+from scripts.qualify import comparing, verdict
+from scripts.qualify.policy import CATEGORIES, Category
+from scripts.qualify.qualification import Finding, Lane
+from scripts.qualify.verdict import Judgement
+from scripts.results import records
+from scripts.results.records import Observation, Record
+from scripts.results.signature import Signature
 from tests.support.lanes import blocked, failed, lane, new, raised, record, seen, warned
 
 TODAY = dt.date(2026, 11, 24)

@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scripts import drift, paths, reporting
-from scripts import records as model
+from scripts import paths
 from scripts.commands.options import console
-from scripts.records import Record, Store
-from scripts.report import Report
+from scripts.reports import reporting
+from scripts.reports.report import Report
+from scripts.results import drift
+from scripts.results import records as model
+from scripts.results.records import Record, Store
 from scripts.texts import visible
 from scripts.views import grouping, html, junit, markdown, page, standing, svg, templates, terminal, textwidth
 from tests.support.hostile import TEXTS, hostile_records

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts import simple_index, web, wheelfiles
-from scripts.web import NoRangesError, Web, WebError
-from scripts.wheelfiles import WheelFile
-from scripts.wheels import Member, Reader
+from scripts.sources import simple_index, web, wheelfiles
+from scripts.sources.web import NoRangesError, Web, WebError
+from scripts.sources.wheelfiles import WheelFile
+from scripts.sources.wheels import Member, Reader
 
 BASE = "https://index.example/whl/cpu"
 

@@ -7,8 +7,8 @@ from threading import Event
 
 import pytest
 
-from scripts.cells import Cell
-from scripts.workshop import Queue
+from scripts.matrix.cells import Cell
+from scripts.running.workshop import Queue
 
 CELLS = [Cell(torch=f"2.{minor}.0", build="cpu", python="3.11") for minor in range(4)]
 

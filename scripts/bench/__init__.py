@@ -1,0 +1,1 @@
+"""How fast this is, compared with plain noxfiles."""

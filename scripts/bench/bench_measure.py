@@ -1,0 +1,120 @@
+"""Measuring one command from outside: time, processor time of all its children, bytes received, peak of the disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import psutil
+
+from scripts import machine, process
+from scripts.bench.bench_result import Usage
+
+#: Walking the folder may take this part of one core, so that watching costs next to nothing.
+_SHARE: Final = 0.04
+_SHORTEST: Final = 0.25
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A command that was run, and what it took."""
+
+    usage: Usage
+    finished: process.Finished
+
+
+def measure(
+    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], folder: Path, log: Path, timeout: float
+) -> Measured:
+    """Run a command to its end. ``folder`` is where all that it keeps must lie, caches and temporary files too."""
+    cpu, received = _cpu_of_children(), _received()
+    with PeakDisk(folder) as disk:
+        finished = process.run(command, log=log, env=env, timeout=timeout, cwd=cwd)
+    usage = Usage(
+        seconds=round(finished.seconds, 3),
+        cpu=round(_cpu_of_children() - cpu, 3),
+        moved=max(0, _received() - received),
+        disk=disk.peak,
+    )
+    return Measured(usage=usage, finished=finished)
+
+
+class PeakDisk:
+    """Watches how much a folder holds, in a thread, while the ``with`` block lasts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.peak = folder, 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="disk", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        """Look again and again, and once more at the end."""
+        while True:
+            last = self._stop.is_set()
+            began = time.thread_time()
+            self.peak = max(self.peak, held(self.folder))
+            if last:
+                return
+            self._stop.wait(max(_SHORTEST, (time.thread_time() - began) / _SHARE))
+
+
+def held(folder: Path) -> int:
+    """Bytes of disk that a folder holds; a file with several names counts once, what goes away meanwhile doesn't."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for entry in _files(folder):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        if (status.st_dev, status.st_ino) not in seen or not status.st_ino:
+            seen.add((status.st_dev, status.st_ino))
+            total += machine.on_disk(status)
+    return total
+
+
+def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    waiting = [str(folder)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        yield entry
+        except OSError:
+            continue
+
+
+def _cpu_of_children() -> float:
+    """Processor seconds of all children that ended, and of theirs. Windows doesn't tell: 0."""
+    times = psutil.Process().cpu_times()
+    return float(times.children_user + times.children_system)
+
+
+def _received() -> int:
+    """Bytes that came over the network so far, without this machine's traffic with itself."""
+    counters = psutil.net_io_counters(pernic=True, nowrap=True)
+    local = {name for name, addresses in psutil.net_if_addrs().items() if _loopback(addresses)}
+    return sum(counter.bytes_recv for name, counter in counters.items() if name not in local)
+
+
+def _loopback(addresses: Sequence[object]) -> bool:
+    return any(str(getattr(address, "address", "")) in {"127.0.0.1", "::1"} for address in addresses)

@@ -1,0 +1,60 @@
+"""The tool's own cost: many cells of tiny synthetic wheels from an index on this machine, where nothing else weighs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts import paths
+from scripts.bench.bench_measure import Measured, measure
+from scripts.bench.bench_result import Scale
+from scripts.errors import MatrixError
+
+#: Seconds for a run; the largest takes minutes.
+_LIMIT = 3600.0
+
+
+def releases(count: int) -> list[str]:
+    """So many releases that differ in nothing but their names."""
+    return [f"2.{number // 10}.{number % 10}" for number in range(count)]
+
+
+def scale(count: int, folder: Path) -> Scale:
+    """Run so many cells, then run them again with nothing to do.
+
+    Raises:
+        MatrixError: not every cell came to a record.
+    """
+    try:
+        # The synthetic wheels belong to the tests; an ordinary run of the project never needs them.
+        from tests.support.index import LocalIndex  # noqa: PLC0415
+        from tests.support.matrices import matrix_text  # noqa: PLC0415
+        from tests.support.project import Project  # noqa: PLC0415
+        from tests.support.torches import build_torch  # noqa: PLC0415
+        from tests.support.wheels import installed  # noqa: PLC0415
+
+        pytest = installed("pytest")
+    except ImportError as error:
+        raise MatrixError(
+            f"no synthetic wheels without the tests ({error}): run `nox -s bench`, or --scale 0"
+        ) from None
+
+    names = releases(count)
+    folder.mkdir(parents=True, exist_ok=True)
+    with LocalIndex() as index:
+        index.add(*pytest)
+        index.add(*(build_torch(name) for name in names), channel="cpu")
+        project = Project(folder, matrix_text(index, names), index)
+        began, idle = (_run(project.root, project.env, folder) for _ in range(2))
+    if len(project.records()) != count or not began.finished.ok:
+        said = began.finished.output.strip().splitlines()[-5:]
+        raise MatrixError("\n".join([f"{len(project.records())} of {count} synthetic cells have a record:", *said]))
+    return Scale(cells=count, seconds=began.usage.seconds, cpu=began.usage.cpu, idle=idle.usage.seconds)
+
+
+def _run(root: Path, env: dict[str, str], folder: Path) -> Measured:
+    command: Sequence[str] = [sys.executable, "-m", "nox", "-s", "matrix"]
+    state = root / paths.STATE.name / "records"  # small: what is watched here is no disk
+    state.mkdir(parents=True, exist_ok=True)
+    return measure(command, cwd=root, env=env, folder=state, log=folder / "run.log", timeout=_LIMIT)

@@ -1,0 +1,1 @@
+"""Searching for the release where a behaviour changed."""

@@ -1,0 +1,179 @@
+"""The candidates of a bisection: versions as the index has them, each with the Python that can run it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from packaging.version import InvalidVersion
+
+from scripts.bisecting.bisect_state import Candidate, Question
+from scripts.errors import UsageError
+from scripts.matrix import cells, consistency
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.sources import indexes, simple_index, wheelfiles
+from scripts.sources.web import Web
+from scripts.sources.wheelfiles import WheelFile
+
+#: Channels by the name that their builds get in front: ``nightly.cpu`` is ``cpu`` from the nightly channel.
+NIGHTLY, TEST = "nightly", "test"
+
+
+def channel_build(channel: str, build: str) -> str:
+    """The name of a build of a channel."""
+    return f"{channel}.{build}"
+
+
+def with_channels(matrix: Matrix) -> Matrix:
+    """The matrix with the builds of both channels beside those that have an index of their own.
+
+    A channel's cells are ordinary ones: only their build's index is another, and has no fallback, since no other
+    index has their wheels.
+    """
+    builds = dict(matrix.builds)
+    for name, build in matrix.builds.items():
+        for channel in (NIGHTLY, TEST) if build.index else ():
+            changes = {"index": wheelfiles.channel(build.index or "", channel), "fallback": None, "releases": ">=0"}
+            builds[channel_build(channel, name)] = build.model_copy(update=changes)
+    return matrix.model_copy(update={"builds": builds})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A version that can be asked for, the build that serves it, and the Pythons it has wheels for."""
+
+    torch: str
+    build: str
+    pythons: frozenset[str] | None  # None: not known, or any
+
+
+def offers(web: Web, matrix: Matrix, question: Question) -> list[Offer]:
+    """Every version that the indexes of a question have, in order.
+
+    Raises:
+        WebError: an index is out of reach.
+        UsageError: the build has no channels.
+    """
+    if question.nightly:
+        return _of_channel(web, matrix, question, NIGHTLY)
+    found = wheelfiles.stable(_stable(web, matrix, question.build))
+    stable = _offered(found, question, question.build)
+    if not question.pre:
+        return stable
+    known = {offer.torch for offer in stable}
+    # A candidate is named like the final version: once that is out, it is what the name means.
+    pre = [offer for offer in _of_channel(web, matrix, question, TEST) if offer.torch not in known]
+    return sorted([*stable, *pre], key=lambda offer: cells.version(offer.torch))
+
+
+def _stable(web: Web, matrix: Matrix, build: str) -> list[WheelFile]:
+    """The wheels of the index that serves a build here, which can be its fallback's."""
+    try:
+        source = indexes.source(build, matrix.builds, indexes.Checks())
+    except indexes.IndexUnreachableError as error:
+        raise UsageError(f"--build: {error}") from error
+    return wheelfiles.of_build(simple_index.wheels(web, source.index or simple_index.default_index()), source.build)
+
+
+def _of_channel(web: Web, matrix: Matrix, question: Question, channel: str) -> list[Offer]:
+    name = channel_build(channel, question.build)
+    if name not in matrix.builds:
+        raise UsageError(f"--build: {question.build} has no index of its own, so no {channel} channel; take cpu")
+    index = matrix.builds[name].index or ""
+    return _offered(wheelfiles.of_build(simple_index.wheels(web, index), question.build), question, name)
+
+
+def _offered(wheels: Iterable[WheelFile], question: Question, build: str) -> list[Offer]:
+    pythons: dict[str, set[str] | None] = {}
+    for wheel in wheels:
+        if wheel.fits(question.platform):
+            known = pythons.setdefault(wheel.release, set())
+            if not wheel.pythons:
+                pythons[wheel.release] = None
+            elif known is not None:
+                known |= wheel.pythons
+    return [
+        Offer(torch=torch, build=build, pythons=None if found is None else frozenset(found))
+        for torch, found in sorted(pythons.items(), key=lambda item: cells.version(item[0]))
+    ]
+
+
+def known_offers(matrix: Matrix, question: Question) -> list[Offer]:
+    """The releases of ``matrix.toml`` with the Pythons it names for them: needs no index."""
+    return [
+        Offer(
+            torch=release,
+            build=question.build,
+            pythons=frozenset(p for p, said in matrix.pythons.items() if cells.matches(release, said.releases)),
+        )
+        for release in matrix.releases
+    ]
+
+
+def between(matrix: Matrix, offered: Sequence[Offer], question: Question) -> tuple[Candidate, ...]:
+    """The candidates from good to bad, both included; backwards where good is the newer.
+
+    Raises:
+        UsageError: an end is not offered, or both are the same.
+    """
+    versions = [offer.torch for offer in offered]
+    good, bad = (place(versions, name, text) for name, text in (("--good", question.good), ("--bad", question.bad)))
+    if good == bad:
+        raise UsageError(f"--good and --bad are both {versions[good]}; there is nothing between them")
+    chosen = offered[min(good, bad) : max(good, bad) + 1]
+    candidates = [_candidate(matrix, offer, question.python) for offer in chosen]
+    return tuple(candidates if good < bad else reversed(candidates))
+
+
+def place(versions: Sequence[str], option: str, text: str) -> int:
+    """Where a version stands; a nightly can be told by its date alone. Raises `UsageError` if it is not there."""
+    date = re.sub(r"\D", "", text) if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) else None
+    for place, version in enumerate(versions):
+        if version == _plain(text) or (date and version.endswith(f".dev{date}")):
+            return place
+    if not versions:
+        raise UsageError(f"{option}: the index offers no version at all for this platform and build")
+    near = consistency.nearest(text, list(versions))
+    raise UsageError(f"{option}: the index has no {text!r}{near}; it has {versions[0]} to {versions[-1]}")
+
+
+def _plain(text: str) -> str:
+    try:
+        return cells.version(text).public
+    except InvalidVersion:
+        return text
+
+
+def _candidate(matrix: Matrix, offer: Offer, python: str | None) -> Candidate:
+    """The cell of an offer: on the Python that was asked for, or on the one that the default selection gives it."""
+    wanted = python or cells.python_for(matrix.selections["matrix"].pythons, offer.torch)
+    if offer.pythons is None or wanted in offer.pythons:
+        return Candidate(torch=offer.torch, build=offer.build, python=wanted or _newest(matrix.pythons))
+    usable = [name for name in matrix.pythons if name in offer.pythons]
+    if python is None and usable:
+        return Candidate(torch=offer.torch, build=offer.build, python=_newest(usable))
+    what = f"Python {python}" if python else "any Python of matrix.toml"
+    problem = f"no wheel of {offer.torch} for {what}"
+    return Candidate(torch=offer.torch, build=offer.build, python=wanted or _newest(matrix.pythons), problem=problem)
+
+
+def _newest(pythons: Iterable[str] | Mapping[str, object]) -> str:
+    """The newest Python that isn't free-threaded, if there is one."""
+    return max(pythons, key=lambda python: (not python.endswith("t"), cells.python_key(python)))
+
+
+def where_recorded(matrix: Matrix, candidate: Candidate, recorded: Callable[[Cell], object]) -> Candidate:
+    """The candidate on a Python on which it is recorded, if it isn't on its own: that costs nothing."""
+    if recorded(candidate.cell):
+        return candidate
+    others = (candidate.model_copy(update={"python": python, "problem": None}) for python in matrix.pythons)
+    return next((other for other in others if recorded(other.cell)), candidate)
+
+
+def only_recorded(candidate: Candidate, recorded: Callable[[Cell], object]) -> Candidate:
+    """The candidate, which can't be had if it isn't recorded."""
+    if candidate.problem or recorded(candidate.cell):
+        return candidate
+    return candidate.model_copy(update={"problem": "no record"})

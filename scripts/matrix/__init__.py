@@ -1,0 +1,1 @@
+"""What is tested: matrix.toml, checked, and the cells it makes."""

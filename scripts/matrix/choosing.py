@@ -1,0 +1,73 @@
+"""The cells that a plan is about: a selection on some platforms, or what of it a change touches."""
+
+from __future__ import annotations
+
+import argparse
+
+from scripts import paths
+from scripts.commands.options import chosen, folder
+from scripts.errors import ConfigError
+from scripts.matrix import cells, config, touched
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.plans import planning, runners
+from scripts.plans.planning import Planned
+from scripts.results import history
+from scripts.running.workshop import Options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `planned` needs besides cells and selecting options."""
+    parser.add_argument(
+        "--platform",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="for this platform of matrix.toml's [runners], or for all (default: this machine's)",
+    )
+    parser.add_argument("--since", metavar="REF", help="only what a change of matrix.toml or the probes touches")
+    parser.add_argument("--all-builds", action="store_true", help="in every build, not only the selection's")
+    parser.add_argument("--require", action="append", default=[], metavar="REQ", help="as `nox -s matrix` has it")
+    parser.add_argument("--probes", type=folder, metavar="FOLDER", help="as `nox -s matrix` has it")
+
+
+def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
+    """The plan of what the options choose, without cells that can't exist on a platform."""
+    wide = _in_all_builds(matrix) if options.all_builds else matrix
+    found = chosen(wide, options)
+    if options.since:
+        found = since(matrix, found, options)
+    run = Options(require=tuple(options.require), probes=options.probes)
+    platforms: list[str] | list[None] = runners.chosen(matrix, options.platform) or [None]
+    plans = [
+        item
+        for platform in platforms
+        for item in planning.plan(matrix, found, run, platform=platform)
+        if item.runner or not options.platform
+    ]
+    return sorted(plans, key=lambda item: item.sort_key)
+
+
+def since(matrix: Matrix, found: list[Cell], options: argparse.Namespace) -> list[Cell]:
+    """Those of some cells that a change since a commit touches."""
+    commit = history.checked(options.since)
+    probes = options.probes or paths.ROOT / matrix.probes.path
+    text = history.text_at(commit, paths.MATRIX_TOML)
+    if text is None or (probes.is_relative_to(paths.ROOT) and history.changed(commit, probes)):
+        return found
+    try:
+        before = config.parse(text)
+    except ConfigError:
+        return found  # written for another version of the engine: nothing can be compared
+    if options.cells or options.selection not in before.selections:
+        there = {cell for cell in found if cells.exists(before, cell)}
+    else:
+        there = set(cells.expand(before, before.selections[options.selection]))
+    return touched.since(before, matrix, found, was_there=there.__contains__)
+
+
+def _in_all_builds(matrix: Matrix) -> Matrix:
+    """The matrix with every selection in every build but the default index's, which repeats one of them."""
+    builds = tuple(name for name in matrix.builds if name != cells.DEFAULT_BUILD) or (cells.DEFAULT_BUILD,)
+    wide = {name: one.model_copy(update={"builds": builds}) for name, one in matrix.selections.items()}
+    return matrix.model_copy(update={"selections": wide})

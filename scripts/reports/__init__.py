@@ -1,0 +1,1 @@
+"""From records to timelines, change points and the model that every view renders."""

@@ -1,0 +1,1 @@
+"""What was recorded: the format, its signatures, acceptance, drift, and merging from many machines."""

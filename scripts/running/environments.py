@@ -1,0 +1,126 @@
+"""A cell's environment: made by uv from a lock, with verified hashes, and removed after use."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts import machine, process
+from scripts.running import failures
+from scripts.running.interpreters import uv_bin
+from scripts.running.locks import Lock, hashed_requirements
+from scripts.sources import indexes
+
+#: Seconds to make an empty environment, which takes a tenth of one.
+_CREATE = 120.0
+
+
+def python_of(folder: Path) -> Path:
+    """The interpreter of an environment."""
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def create(folder: Path, python: Path, *, cache: Path, log: Path) -> None:
+    """Make an empty environment, in the place of one that an interrupted run may have left.
+
+    Raises:
+        CellError: uv can't make it.
+    """
+    remove(folder)
+    command: list[str | Path] = [
+        uv_bin(),
+        "venv",
+        folder,
+        "--python",
+        python,
+        "--no-python-downloads",
+        "--no-project",
+        "--quiet",
+    ]
+    done = process.run([*command, "--cache-dir", cache], log=log, env=process.clean_environment(), timeout=_CREATE)
+    if not done.ok:
+        raise _error(done, _CREATE)
+
+
+def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float) -> None:
+    """Install exactly what a lock holds.
+
+    Requirement lines with hashes, not the lock itself: uv then keeps what it downloaded from indexes whose
+    files carry no cache headers, and a second install costs nothing.
+
+    Raises:
+        CellError: a download broke off, a hash is wrong, the disk is full, …
+    """
+    listed = lock.path.with_name("requirements.txt")
+    listed.write_text(hashed_requirements(lock), encoding="utf-8")
+    command: list[str | Path] = [
+        *(uv_bin(), "pip", "install", "--python", python_of(folder), "--requirements", listed),
+        *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-progress", "--color", "never", "--quiet"),
+        *("--cache-dir", cache),
+        *(("--index", lock.source.index) if lock.source.index else ()),
+    ]
+    env = process.clean_environment(**indexes.uv_settings())
+    done = process.run(command, log=log, env=env, timeout=timeout)
+    if not done.ok:
+        raise _error(done, timeout)
+
+
+def _error(done: process.Finished, timeout: float) -> failures.CellError:
+    if done.timed_out:
+        return failures.CellError("install", "timed out", f"installing took longer than {timeout:g} s")
+    return failures.of_installing(done.output)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Installed:
+    """An installed package: its unpacked size, and what it has at the top of site-packages."""
+
+    bytes: int
+    roots: frozenset[str]
+
+
+def installed(folder: Path) -> dict[str, Installed]:
+    """What is installed, by normalised name, from the ``RECORD`` files."""
+    found: dict[str, Installed] = {}
+    packages = site_packages(folder)
+    for record in packages.glob("*.dist-info/RECORD"):
+        name = record.parent.name.split("-", 1)[0].replace("_", "-").lower()
+        with record.open(encoding="utf-8", newline="") as lines:
+            files = {row[0] for row in csv.reader(lines) if row}
+        size = sum(_on_disk(os.path.join(packages, file)) for file in files)  # noqa: PTH118 - there are 20,000
+        found[name] = Installed(bytes=size, roots=frozenset(file.split("/", 1)[0] for file in files))
+    return found
+
+
+def _on_disk(path: str) -> int:
+    """Bytes that a file takes. The sizes in RECORD don't do: torch 1.9.1's come to twice what it has."""
+    try:
+        return machine.on_disk(os.lstat(path))
+    except OSError:
+        return 0
+
+
+def site_packages(folder: Path) -> Path:
+    """Where an environment's packages lie."""
+    if sys.platform == "win32":
+        return folder / "Lib" / "site-packages"
+    return next(folder.glob("lib/python*/site-packages"), folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove an environment, also one with read-only files."""
+
+    def make_writable(function: Callable[..., object], path: str, _error: object) -> None:
+        if not os.path.exists(path):  # noqa: PTH110
+            return
+        os.chmod(path, stat.S_IWRITE)  # noqa: PTH101
+        function(path)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=make_writable)

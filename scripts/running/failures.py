@@ -1,0 +1,107 @@
+"""Telling failures apart: what uv, Python and the system say, as a stage and a kind. Pure."""
+
+from __future__ import annotations
+
+import errno
+import re
+from typing import Final
+
+from scripts.results.records import Reason, Stage, Status
+
+#: Kinds of failure that mean "can't be had here" and say nothing about torch.
+UNAVAILABLE: Final = frozenset(
+    {
+        "no interpreter",
+        "no wheel",
+        "no such release",
+        "no such requirement",
+        "index out of reach",
+        "download broken off",
+        "disk full",
+        "over the disk budget",
+    }
+)
+
+
+class CellError(Exception):
+    """A cell that couldn't be tested: the stage it came to, the kind of failure, and a message."""
+
+    def __init__(self, stage: Stage, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = Reason(stage=stage, kind=kind, message=message)
+
+    @property
+    def status(self) -> Status:
+        """The status of the record that tells of this failure."""
+        if self.reason.kind == "timed out":
+            return "timed-out"
+        if self.reason.kind.startswith("crashed"):
+            return "crashed"
+        return "unavailable" if self.reason.kind in UNAVAILABLE else "error"
+
+
+#: Characters of a message; uv's can list every version that doesn't fit.
+_LONGEST: Final = 600
+
+#: The first pattern that is found decides; the more telling ones come first.
+_RESOLVING = (
+    (r"no space left on device|disk full", "disk full"),
+    (
+        r"torch\S* has no wheels? with a matching|no wheels? are available for|only found wheels? for `torch`",
+        "no wheel",
+    ),
+    (r"does not satisfy Python|requires-python|requires Python", "no wheel"),
+    (r"there (?:is|are) no versions? of torch\b|no torch\S* matching", "no such release"),
+    # Whatever serves torch has a page of it, if of no release that fits: this is another address, or a broken one.
+    (r"\btorch was not found in", "index out of reach"),
+    (r"there (?:is|are) no versions? of|was not found in", "no such requirement"),
+    (r"has no wheels? with a matching|no usable wheels", "no wheel"),
+    (r"No solution found", "conflict among pins"),
+    (
+        r"failed to fetch|error sending request|could not connect|dns error|connection|timed? ?out|tcp",
+        "index out of reach",
+    ),
+    (r"No interpreter found|Python interpreter", "no interpreter"),
+)
+_INSTALLING = (
+    (r"no space left on device|disk full|os error 28", "disk full"),
+    (r"hash mismatch|hashes? (?:do not|does not) match|hash-checking", "hash mismatch"),
+    (r"failed to extract|invalid zip|unexpected end|not a valid zip|corrupt|RECORD|invalid wheel", "broken wheel"),
+    (r"failed to (?:download|fetch)|error decoding response|connection|timed? ?out|request", "download broken off"),
+    (r"No solution found|not found in", "no wheel"),
+)
+
+
+def of_resolving(output: str) -> CellError:
+    """Why ``uv pip compile`` failed."""
+    return _classified("resolve", _RESOLVING, "resolving failed", output)
+
+
+def of_installing(output: str) -> CellError:
+    """Why ``uv venv`` or ``uv pip install`` failed; broken downloads belong to a stage of their own."""
+    error = _classified("install", _INSTALLING, "installing failed", output)
+    if error.reason.kind in {"download broken off", "broken wheel", "hash mismatch"}:
+        return CellError("download", error.reason.kind, error.reason.message)
+    return error
+
+
+def of_system(error: OSError) -> CellError:
+    """Why the engine itself could not write or start something for a cell."""
+    kind = "disk full" if error.errno == errno.ENOSPC else "system error"
+    return CellError("install", kind, str(error))
+
+
+def _classified(stage: Stage, table: tuple[tuple[str, str], ...], otherwise: str, output: str) -> CellError:
+    text = " ".join(output.split())  # uv wraps its lines
+    for pattern, kind in table:
+        if re.search(pattern, text, re.IGNORECASE):
+            return CellError(stage, kind, _essence(output))
+    return CellError(stage, otherwise, _essence(output))
+
+
+def _essence(output: str) -> str:
+    """What a program complained about, without colour, progress and advice, as one line of bounded length."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", output)
+    text = re.split(r"\n\s*hint:", text)[0]
+    text = " ".join(text.split()).removeprefix("error: ")
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

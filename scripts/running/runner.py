@@ -1,0 +1,51 @@
+"""Running cells: each from interpreter to record, many at once, with what is up to date left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from scripts import process
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.results.records import FreshRecord
+from scripts.running.cellrun import CellRun
+from scripts.running.workshop import Listener, Options, Progress, Queue, Workshop
+
+
+def run(
+    matrix: Matrix, cells: Sequence[Cell], options: Options, listen: Listener = lambda _: None
+) -> dict[Cell, FreshRecord]:
+    """The record of every cell: the one there is where it's up to date, else a new one.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted; finished cells keep their records.
+    """
+    work = Workshop(matrix, options, listen)
+    found = {} if options.fresh or options.upgrade else {cell: work.current(cell) for cell in cells}
+    records = {cell: record for cell, record in found.items() if record is not None}
+    for cell, record in records.items():
+        listen(Progress(cell=cell, stage="current", record=record))
+    missing = [cell for cell in cells if cell not in records]
+    if missing:
+        work.queue = Queue(missing)
+        records |= run_all(work, [CellRun(work, cell) for cell in missing])
+    return {cell: records[cell] for cell in cells}
+
+
+def run_all(work: Workshop, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
+    """Run cells in their order, some at once; an interruption, or an error of one, ends them all."""
+    records: dict[Cell, FreshRecord] = {}
+    with process.interruptible(), ThreadPoolExecutor(work.jobs, thread_name_prefix="cell") as pool:
+        pending: dict[Future[FreshRecord], Cell] = {pool.submit(one.record): one.cell for one in runs}
+        try:
+            while pending:
+                # A time limit, since only then does the main thread see signals on every system.
+                done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    records[pending.pop(future)] = future.result()
+        except BaseException:
+            process.stop_all()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return records

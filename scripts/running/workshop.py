@@ -1,0 +1,162 @@
+"""What the cells of one run share: options, checks, the disk budget, and which records are up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import filelock
+
+from scripts import machine, paths
+from scripts.errors import SchemaError
+from scripts.matrix.cells import Cell
+from scripts.matrix.config import Matrix
+from scripts.results.records import FreshRecord, Store
+from scripts.running import harness, locks
+from scripts.running.footprint import Footprint
+from scripts.sources import indexes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is to go."""
+
+    fresh: bool = False  # run also what is up to date
+    upgrade: bool = False  # resolve everything anew; what comes out with another lock runs again
+    keep: bool = False  # leave the environments there
+    jobs: int | None = None  # cells at once
+    disk: int | None = None  # bytes for environments and cache together
+    require: tuple[str, ...] = ()  # further requirements, in place of pins on the same packages
+    records: Path = paths.RECORDS
+    probes: Path | None = None  # another folder of probes than matrix.toml's
+    locks: Mapping[Cell, locks.Lock] = dataclasses.field(default_factory=dict)  # cells not to resolve anew
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a cell is doing, for whoever shows it."""
+
+    cell: Cell
+    stage: str  # "current", "resolve", "wait", "install", "probes" or "done"
+    size: int = 0  # bytes to download, known from the lock
+    record: FreshRecord | None = None
+
+
+Listener = Callable[[Progress], None]
+
+
+class Queue:
+    """Lets cells install in their order, whichever of them was resolved first.
+
+    The order is worth keeping: neighbouring releases share most of their CUDA libraries, which one of them
+    then finds in the cache.
+    """
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._waiting = list(cells)
+        self._moved = threading.Condition()
+
+    @contextlib.contextmanager
+    def turn(self, cell: Cell) -> Iterator[None]:
+        """Wait for all cells before this one to have had their turn, or to have left."""
+        with self._moved:
+            self._moved.wait_for(lambda: cell not in self._waiting or self._waiting[0] == cell)
+        try:
+            yield
+        finally:
+            self.leave(cell)
+
+    def leave(self, cell: Cell) -> None:
+        """Say that a cell needs no turn any more."""
+        with self._moved:
+            if cell in self._waiting:
+                self._waiting.remove(cell)
+                self._moved.notify_all()
+
+
+class Workshop:
+    """The shared part of a run."""
+
+    def __init__(self, matrix: Matrix, options: Options, listen: Listener) -> None:
+        self.matrix, self.options, self.listen = matrix, options, listen
+        self.platform = machine.platform_name()
+        self.store = Store(options.records)
+        self.probes = options.probes or paths.ROOT / matrix.probes.path
+        self.probes_digest = harness.digest(self.probes)
+        self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
+        self.footprint = Footprint(paths.CACHE, options.disk or int(matrix.budget.disk))
+        self.checks = indexes.Checks()
+        # Unpacking takes all cores; two at once only take turns. Probes of other cells fill the gaps.
+        self.installing = threading.Semaphore(matrix.budget.downloads or max(1, self.jobs // 2))
+        self.queue = Queue([])
+        self._same_lock: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+
+    def path(self, cell: Cell) -> Path:
+        """Where the fresh record of a cell is kept: under the id that was asked for, whatever was tested."""
+        return self.store.folder / self.platform / f"{cell.id}.json"
+
+    def stored(self, cell: Cell) -> FreshRecord | None:
+        """The fresh record of a cell, up to date or not; None also for one that this version can't read."""
+        try:
+            return self.store.at(self.path(cell), FreshRecord)
+        except SchemaError:
+            return None
+
+    def current(self, cell: Cell) -> FreshRecord | None:
+        """The fresh record of a cell if it is up to date and tells of torch, not of what couldn't be had."""
+        record = self.stored(cell)
+        return record if record and record.tells and record.run.inputs == self.inputs(cell) else None
+
+    def inputs(self, cell: Cell) -> str:
+        """A digest of everything that decides what a cell's record says; another makes it out of date."""
+        build = self.matrix.builds[cell.build]
+        said = {
+            "cell": cell.id,
+            "index": build.index,
+            "requirements": locks.requirements(self.matrix, cell, self.options.require),
+            "probes": self.probes_digest,
+            "indexes": {k: v for k, v in indexes.uv_settings().items() if "INDEX" in k or "LINKS" in k},
+            "gpu": build.gpu,
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def same_wheels(self, cell: Cell, lock: locks.Lock) -> FreshRecord | None:
+        """An up-to-date record that came out with the same lock: the cell's own, or one of another build.
+
+        Two builds have the same wheels where both fall back on the default index.
+        """
+        gpu = lock.source.gpu
+        builds = [cell.build, *(name for name, build in self.matrix.builds.items() if build.gpu == gpu)]
+        found = (self.current(dataclasses.replace(cell, build=build)) for build in dict.fromkeys(builds))
+        return next((record for record in found if record and record.run.lock == lock.digest), None)
+
+    @contextlib.contextmanager
+    def alone(self, lock: locks.Lock) -> Iterator[None]:
+        """Keep cells with the same lock apart, so that the second finds the first one's record."""
+        with self._guard:
+            mutex = self._same_lock[lock.digest]
+        with mutex:
+            yield
+
+
+@contextlib.contextmanager
+def alone(cell: Cell) -> Iterator[None]:
+    """Keep another process away that runs the same cell."""
+    folder = paths.LOCKS / cell.id
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / ".lock"):
+        yield
+
+
+def default_jobs() -> int:
+    """Cells at once: one a core, and no more than memory has room for at 2 GB an import of torch."""
+    memory = machine.memory_bytes()
+    by_memory = memory // 2_000_000_000 if memory else machine.cores()
+    return max(1, min(machine.cores(), by_memory))

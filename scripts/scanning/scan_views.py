@@ -1,0 +1,166 @@
+"""How a scan is shown: tables for people, Markdown for issues, JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from scripts.matrix.cells import python_key
+from scripts.running.footprint import human
+from scripts.scanning import scan
+from scripts.scanning.scan import Entry, Scanned
+from scripts.sources import torchinfo
+from scripts.sources.web import Web, shown
+from scripts.text_layout import code
+
+SCHEMA: Final = 1
+
+_MARKS: Final[Mapping[str, str]] = {
+    "first": "first",
+    "same": "=",
+    "changed": "[bold yellow]changed[/]",
+    "absent": "[dim]absent[/]",
+    "unknown": "[red]not read[/]",
+}
+
+
+def show(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, platform: str) -> None:
+    """Each file's history, then the commits between the releases where it changed."""
+    console = Console(highlight=False)
+    for path in paths:
+        entries = scan.history(scanned, path)
+        console.print(f"[bold]{escape(path)}[/]{escape(_sought(grep))}", soft_wrap=True)
+        console.print(_table(entries, grep))
+        _show_moved(console, entries)
+        console.print()
+    console.print(f"One wheel a release, for {platform}: {_pythons(scanned)}.", soft_wrap=True)
+    for problem in _problems(scanned):
+        console.print(f"[red]not read[/]  {escape(problem)}", soft_wrap=True)
+
+
+def markdown(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, platform: str) -> str:
+    """The same, to paste into an issue."""
+    blocks = []
+    for path in paths:
+        entries = scan.history(scanned, path)
+        heads = ["release", "commit", "CUDA", "sha256", "bytes", "file", *(["lines"] if grep is not None else [])]
+        rows = [heads, ["---:" if head == "bytes" else "---" for head in heads]]
+        rows += [[Text.from_markup(cell).plain for cell in _row(entry, grep)] for entry in entries]
+        blocks.append(f"#### {code(path)}" + (f", lines with {code(grep)}" if grep else ""))
+        blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        blocks.append("\n".join(f"- {_moved(*pair)}" for pair in scan.moved(entries)))
+    blocks.append(f"One wheel a release, for {platform}: {_pythons(scanned)}.")
+    blocks.append("\n".join(f"- not read: {code(problem)}" for problem in _problems(scanned)))
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _sought(grep: str | None) -> str:
+    return "" if grep is None else f", lines with {grep!r}"
+
+
+def _problems(scanned: Sequence[Scanned]) -> list[str]:
+    return list(dict.fromkeys(f"{one.release}: {one.problem}" for one in scanned if one.problem))
+
+
+def _table(entries: Sequence[Entry], grep: str | None) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("release", "commit", "CUDA", "sha256"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("bytes", justify="right", no_wrap=True)
+    table.add_column("file", no_wrap=True)
+    if grep is not None:
+        table.add_column("lines", overflow="fold")
+    for entry in entries:
+        table.add_row(*_row(entry, grep))
+    return table
+
+
+def _row(entry: Entry, grep: str | None) -> list[str]:
+    torch, text = entry.scanned.torch, entry.text
+    cells = [
+        entry.scanned.release,
+        (torch.git_version or "")[:12] if torch else "",
+        (torch.cuda or "-") if torch else "",
+        text.sha256[:12] if text else "",
+        f"{text.size:,}" if text else "",
+        _MARKS[entry.state],
+    ]
+    if grep is not None:
+        cells.append(", ".join(map(str, text.find(grep))) or "-" if text else "")
+    return cells
+
+
+def _show_moved(console: Console, entries: Sequence[Entry]) -> None:
+    for pair in scan.moved(entries):
+        console.print(_moved(*pair), soft_wrap=True)
+
+
+def _moved(before: Scanned, after: Scanned) -> str:
+    link = torchinfo.compare_link(before.torch, after.torch)
+    return f"{before.release} → {after.release}  {link or 'no commits told'}"
+
+
+def _pythons(scanned: Sequence[Scanned]) -> str:
+    """Which Pythons' wheels were taken."""
+    taken = sorted({max(one.wheel.pythons, key=python_key) for one in scanned if one.wheel.pythons}, key=python_key)
+    return f"the newest Python's (here {', '.join(taken)}), not free-threaded" if taken else "for any Python"
+
+
+def show_diff(text: str) -> None:
+    """A diff, in colour on a terminal and byte for byte elsewhere."""
+    console = Console(highlight=False)
+    if console.is_terminal and not console.no_color:
+        console.print(Syntax(text, "diff", background_color="default"))
+    else:
+        console.file.write(text)
+
+
+def cost(wheels: int, cached: int, web: Web, seconds: float) -> str:
+    """What a scan took, as a line."""
+    return (
+        f"{wheels} wheels ({cached} from the cache), {web.requests} requests, {human(web.bytes)} read, {seconds:.1f} s"
+    )
+
+
+def as_json(
+    scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, index: str, platform: str
+) -> dict[str, Any]:
+    """The whole scan. A file that is absent is null; a wheel that couldn't be read has a problem and no files."""
+    histories = {path: scan.history(scanned, path) for path in paths}
+    return {
+        "schema": SCHEMA,
+        "index": shown(index),
+        "platform": platform,
+        "grep": grep,
+        "releases": [
+            {
+                "release": one.release,
+                "wheel": {"filename": one.wheel.filename, "sha256": one.wheel.sha256, "size": one.wheel.size},
+                "torch": one.torch.model_dump() if one.torch else None,
+                "problem": one.problem,
+                "files": {path: _file(histories[path][place], grep) for path in paths},
+            }
+            for place, one in enumerate(scanned)
+        ],
+        "changes": {path: [_move(*pair) for pair in scan.moved(entries)] for path, entries in histories.items()},
+    }
+
+
+def _file(entry: Entry, grep: str | None) -> dict[str, Any]:
+    text = entry.text
+    said: dict[str, Any] = {"state": entry.state, "sha256": text.sha256 if text else None}
+    said["size"] = text.size if text else None
+    if grep is not None:
+        said["lines"] = list(text.find(grep)) if text else None
+    return said
+
+
+def _move(before: Scanned, after: Scanned) -> dict[str, Any]:
+    link = torchinfo.compare_link(before.torch, after.torch)
+    return {"before": before.release, "after": after.release, "compare": link}

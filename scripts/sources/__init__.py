@@ -1,0 +1,1 @@
+"""Where wheels come from: indexes, their pages, and files inside remote wheels."""
