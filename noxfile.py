@@ -112,7 +112,7 @@ for command_name, command_summary in cli.COMMANDS.items():
 def tests(session: nox.Session) -> None:
     """The project's own tests, unit and integration; `-- -k NAME` and other options go to pytest."""
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests"))
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *(session.posargs or ["-n", "logical"]))
 
 
 @nox.session(default=False)

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from scripts.matrix import cells
 from scripts.matrix.cells import Cell
-from scripts.observed import Axes, Gap, Seen, missing, observed
+from scripts.reports.observed import Axes, Gap, Seen, missing, observed
 from scripts.results.records import Record
 from scripts.results.signature import Class, Signature, classify, differences, signatures
 
