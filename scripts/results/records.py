@@ -146,7 +146,7 @@ class Timings(Part):
     """Seconds of wall-clock time that each stage took; None where it wasn't reached."""
 
     resolve: float | None = None
-    download: float | None = None
+    download: float | None = Field(None, description="Downloading and unpacking; what was cached takes none.")
     install: float | None = None
     import_: float | None = Field(None, alias="import")
     probes: float | None = None

@@ -136,7 +136,10 @@ class CellRun:
         self._tell("install", size=self.work.footprint.missing(lock))
         with self._timed("install"):
             environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log)
-            environments.install(self.environment, lock, cache=paths.CACHE, log=self.log, timeout=self.limits.install)
+            download = environments.install(
+                self.environment, lock, cache=paths.CACHE, log=self.log, timeout=self.limits.install
+            )
+        self.seconds |= {"download": download, "install": round(self.seconds["install"] - download, 3)}
         self.installed = environments.installed(self.environment)
         sizes = {name: package.bytes for name, package in self.installed.items()}
         self.work.footprint.installed(self.cell.id, lock, sizes)

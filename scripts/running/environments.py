@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import re
 import shutil
 import stat
 import sys
@@ -48,8 +49,8 @@ def create(folder: Path, python: Path, *, cache: Path, log: Path) -> None:
         raise _error(done, _CREATE)
 
 
-def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float) -> None:
-    """Install exactly what a lock holds.
+def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float) -> float:
+    """Install exactly what a lock holds. Returns the seconds that downloading and unpacking took of it.
 
     Requirement lines with hashes, not the lock itself: uv then keeps what it downloaded from indexes whose
     files carry no cache headers, and a second install costs nothing.
@@ -61,7 +62,7 @@ def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float)
     listed.write_text(hashed_requirements(lock), encoding="utf-8")
     command: list[str | Path] = [
         *(uv_bin(), "pip", "install", "--python", python_of(folder), "--requirements", listed),
-        *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-progress", "--color", "never", "--quiet"),
+        *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-progress", "--color", "never"),
         *("--cache-dir", cache),
         *(("--index", lock.source.index) if lock.source.index else ()),
     ]
@@ -69,6 +70,16 @@ def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float)
     done = process.run(command, log=log, env=env, timeout=timeout)
     if not done.ok:
         raise _error(done, timeout)
+    return prepared_seconds(done.output)
+
+
+def prepared_seconds(output: str) -> float:
+    """The seconds that uv says it took to download and unpack; 0 where everything was in the cache."""
+    said = re.search(r"^Prepared \d+ packages? in (?:(\d+)m )?(?:(\d+(?:\.\d+)?)(ms|s))?", output, re.MULTILINE)
+    if said is None:
+        return 0.0
+    minutes, number, unit = said.groups()
+    return round(int(minutes or 0) * 60 + float(number or 0) * (0.001 if unit == "ms" else 1), 3)
 
 
 def _error(done: process.Finished, timeout: float) -> failures.CellError:

@@ -103,5 +103,6 @@ def _essence(output: str) -> str:
     """What a program complained about, without colour, progress and advice, as one line of bounded length."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", output)
     text = re.split(r"\n\s*hint:", text)[0]
+    text = text[max(0, text.find("error: ")) :]  # before it stands what went well
     text = " ".join(text.split()).removeprefix("error: ")
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -43,14 +43,14 @@ def show(report: Report, console: Console, *, only_changes: bool = False) -> Non
 def show_timings(report: Report, console: Console) -> None:
     """Print what each cell's stages took, of the cells that were run on this machine."""
     grid = Table(box=box.SIMPLE_HEAD, title="Seconds by stage", title_justify="left", pad_edge=False)
-    for heading in ("cell", "wheels", "resolve", "install", "import", "probes", "total"):
+    for heading in ("cell", "wheels", "resolve", "download", "install", "import", "probes", "total"):
         grid.add_column(heading, justify="left" if heading == "cell" else "right")
-    sums = [0.0] * 5
+    sums = [0.0] * 6
     for cell in report.cells:
         if cell.timings is None:
             continue
-        taken = [cell.timings.resolve, cell.timings.install, cell.timings.import_, cell.timings.probes]
-        stages = [*taken, cell.timings.total]
+        time = cell.timings
+        stages = [time.resolve, time.download, time.install, time.import_, time.probes, time.total]
         sums = [total + (stage or 0) for total, stage in zip(sums, stages, strict=True)]
         size = human(cell.bytes) if cell.bytes else ""
         grid.add_row(cell.asked or cell.id, size, *("" if s is None else f"{s:.1f}" for s in stages))

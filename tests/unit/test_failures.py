@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from scripts.running import failures
+from scripts.running import environments, failures
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,17 @@ def test_messages_are_one_line_without_colour_and_advice() -> None:
     output = "\x1b[1merror\x1b[0m: No solution\n  found\n\n  hint: try something else" + "x" * 2000
     assert failures.of_resolving(output).reason.message == "No solution found"
     assert len(failures.of_resolving("x" * 5000).reason.message) == 600
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("Resolved 3 packages in 12ms\nPrepared 3 packages in 11.52s\nInstalled 3 packages in 40ms\n", 11.52),
+        ("Prepared 1 package in 450ms\n", 0.45),
+        ("Prepared 14 packages in 1m 02s\n", 62),
+        ("Prepared 14 packages in 2m\n", 120),
+        ("Installed 3 packages in 40ms\n", 0),
+    ],
+)
+def test_the_time_of_the_download_is_as_uv_tells_it(said: str, seconds: float) -> None:
+    assert environments.prepared_seconds(said) == seconds
