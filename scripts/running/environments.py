@@ -75,7 +75,7 @@ def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float)
 
 def prepared_seconds(output: str) -> float:
     """The seconds that uv says it took to download and unpack; 0 where everything was in the cache."""
-    said = re.search(r"^Prepared \d+ packages? in (?:(\d+)m )?(?:(\d+(?:\.\d+)?)(ms|s))?", output, re.MULTILINE)
+    said = re.search(r"^Prepared \d+ packages? in (?:(\d+)m\b ?)?(?:(\d+(?:\.\d+)?)(ms|s))?", output, re.MULTILINE)
     if said is None:
         return 0.0
     minutes, number, unit = said.groups()
