@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.conftest import MakeProject
+from tests.support.behaviour import Behaviour, sleeps
 from tests.support.index import LocalIndex
 from tests.support.matrices import cell
 from tests.support.torches import build_torch
@@ -20,7 +21,8 @@ def test_late(observe):
 
 
 def test_a_second_run_finds_bytecode_and_sees_the_same(index: LocalIndex, project: MakeProject) -> None:
-    index.add(build_torch("2.5.1"), channel="cpu")
+    # As slow to import as a real one: what was compiled just before the import ended is not kept, to be safe.
+    index.add(build_torch("2.5.1", behaviour=Behaviour(on_import=sleeps(0.5))), channel="cpu")
     index.add(build_package("late", "1.0", files={"late/__init__.py": LATE}))
     copy = project("2.5.1")
     (copy.root / "tests" / "cells" / "test_late.py").write_text(PROBE)
