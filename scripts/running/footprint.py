@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import filelock
 from pydantic import ByteSize
@@ -36,6 +37,10 @@ def unpacked(wheels: Iterable[LockedWheel]) -> int:
 def human(size: float) -> str:
     """A size for people, in decimal units as indexes and disks have them."""
     return ByteSize(int(size)).human_readable(decimal=True)
+
+
+#: Bytes of a wheel from which on it is worth waiting for another cell that fetches the same.
+_SHARED: Final = 20_000_000
 
 
 class Footprint:
@@ -103,7 +108,11 @@ class Footprint:
 
     def _fits(self, name: str, lock: Lock) -> bool:
         """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
-        need = unpacked(self._missing(lock))
+        missing = self._missing(lock)
+        coming = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
+        if any(_key(wheel) in coming for wheel in missing if (wheel.size or 0) >= _SHARED):
+            return False  # another cell is fetching it: this one finds it in the cache then
+        need = unpacked(missing)
         if need > self._room() and need:
             self._drop(need - self._room(), lock)
         if need <= self._room() or not need:

@@ -123,3 +123,24 @@ def test_kept_bytecode_counts_and_goes_with_its_package(footprint: Footprint) ->
     assert not bytecode.exists()
     with footprint.reserved("three", lock(wheel("d", size=200))):  # 800 fit, since nothing is left of "a"
         assert footprint.missing(lock(wheel("b"))) == 0
+
+
+def test_a_big_wheel_is_fetched_once_and_others_do_not_wait(tmp_path: Path) -> None:
+    footprint = Footprint(tmp_path, 10**12)
+    cuda, small = wheel("cuda", size=10**9), wheel("small")
+    went: list[str] = []
+
+    def second() -> None:
+        with footprint.reserved("second", lock(cuda, small)):
+            went.append(f"second, {footprint.missing(lock(cuda, small))} bytes to come")
+
+    with ThreadPoolExecutor(1) as pool:
+        with footprint.reserved("first", lock(cuda)):
+            waiting = pool.submit(second)
+            with footprint.reserved("another", lock(wheel("torch", size=10**9))):
+                went.append("another")
+            assert not waiting.done()
+            went.append("first")
+            footprint.installed("first", lock(cuda), {"cuda": 3 * 10**9})
+            waiting.result(timeout=10)
+    assert went == ["another", "first", "second, 100 bytes to come"]
