@@ -134,13 +134,12 @@ def test_a_big_wheel_is_fetched_once_and_others_do_not_wait(tmp_path: Path) -> N
         with footprint.reserved("second", lock(cuda, small)):
             went.append(f"second, {footprint.missing(lock(cuda, small))} bytes to come")
 
-    with ThreadPoolExecutor(1) as pool:
-        with footprint.reserved("first", lock(cuda)):
-            waiting = pool.submit(second)
-            with footprint.reserved("another", lock(wheel("torch", size=10**9))):
-                went.append("another")
-            assert not waiting.done()
-            went.append("first")
-            footprint.installed("first", lock(cuda), {"cuda": 3 * 10**9})
-            waiting.result(timeout=10)
+    with ThreadPoolExecutor(1) as pool, footprint.reserved("first", lock(cuda)):
+        waiting = pool.submit(second)
+        with footprint.reserved("another", lock(wheel("torch", size=10**9))):
+            went.append("another")
+        assert not waiting.done()
+        went.append("first")
+        footprint.installed("first", lock(cuda), {"cuda": 3 * 10**9})
+        waiting.result(timeout=10)
     assert went == ["another", "first", "second, 100 bytes to come"]
