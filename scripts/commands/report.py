@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts import paths
+from scripts import bulk, paths
 from scripts.commands.options import add_selecting, console, narrow
 from scripts.errors import Exit, UsageError
 from scripts.matrix import cells, config, consistency
 from scripts.matrix.config import Matrix
-from scripts.reports import bulk, report_files
+from scripts.reports import report_files
 from scripts.reports.report import Report, to_json
 from scripts.results import drift
 from scripts.results.records import Record, Store, write_atomically

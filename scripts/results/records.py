@@ -15,9 +15,9 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scripts import bulk
 from scripts.errors import SchemaError
 from scripts.matrix.cells import Cell
-from scripts.reports import bulk
 
 SCHEMA: Final = 1
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import difflib
 import fnmatch
-import gc
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Final, Literal
 
+from scripts import bulk
 from scripts.errors import UsageError
 from scripts.results.records import Torch
 from scripts.sources import torchinfo
@@ -88,23 +87,8 @@ def scan(
         tell(item[0])
         return scanned
 
-    with _uncollected(), ThreadPoolExecutor(CONNECTIONS) as pool:
+    with bulk.uncollected(), ThreadPoolExecutor(CONNECTIONS) as pool:
         return list(pool.map(one, chosen.items()))
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector off: tables of contents are half a million objects that all live on.
-
-    Walking them over and over takes a third of a cold scan, and there is no cycle among them to find.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _scanned(reader: Reader, release: str, wheel: WheelFile, patterns: Sequence[str]) -> Scanned:

@@ -18,11 +18,6 @@ def mark(report: Report, cell: CellView, name: str) -> str:
     return report.signatures[cell.seen[name]].mark if name in cell.seen else UNKNOWN
 
 
-def where(cell: CellView) -> str:
-    """The platform-free place of a cell: its build and Python."""
-    return f"{cell.build} py{cell.python}"
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Told:
     """Change points of several names which tell the same."""

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.reports import bulk, reporting
+from scripts import bulk
+from scripts.reports import reporting
 from scripts.results.records import Record, Store
 from scripts.views import html
 from tests.support.browser import chromium

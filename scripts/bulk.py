@@ -11,7 +11,8 @@ from collections.abc import Iterator
 def uncollected() -> Iterator[None]:
     """Without the collector of cyclic garbage, which otherwise looks at all that was made so far again and again.
 
-    For reading or making many records, which hold no cycles: of 10,000, three quarters of the time went there.
+    For many objects that all live on and hold no cycles. Of reading 10,000 records three quarters of the time went
+    there, of a cold scan with its tables of contents a third.
     """
     was = gc.isenabled()
     gc.disable()
