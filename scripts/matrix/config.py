@@ -122,6 +122,15 @@ class Pin(Table):
     source: str | None = Field(None, description="Where the reason can be checked.")
 
 
+class Held(Table):
+    """Files of wheels that a cell without GPU doesn't open: their content isn't unpacked."""
+
+    files: tuple[str, ...] = Field(
+        min_length=1, description="Patterns of paths within site-packages; '*' takes '/' too."
+    )
+    reason: str = Field(min_length=1, description="Why no probe opens them; one that does is run again with them.")
+
+
 class Runner(Table):
     """A kind of machine at a CI service, and what its platform lacks of the tables of builds and Pythons."""
 
@@ -214,6 +223,7 @@ class Matrix(Table):
     builds: dict[BuildName, Build] = Field(min_length=1)
     pythons: dict[PythonName, Python] = Field(min_length=1)
     pins: tuple[Pin, ...] = ()
+    held: tuple[Held, ...] = ()
     selections: dict[str, Selection] = Field(min_length=1)
     qualify: Qualify = Qualify()
     runners: dict[str, Runner] = Field({}, description="Where cells run at a CI service, by platform.")
@@ -221,6 +231,11 @@ class Matrix(Table):
     def pins_for(self, release: str) -> list[Pin]:
         """The pins that apply to a release, in the order of the file."""
         return [pin for pin in self.pins if cells.matches(release, pin.releases)]
+
+    @property
+    def held_files(self) -> tuple[str, ...]:
+        """The patterns of all files that are held back."""
+        return tuple(pattern for held in self.held for pattern in held.files)
 
 
 def load(path: Path = MATRIX_TOML) -> Matrix:

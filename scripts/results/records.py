@@ -165,6 +165,9 @@ class Run(Part):
     log: str | None = Field(None, description="The log's path, from the project's root.")
     bytes: int | None = Field(None, description="Size of all wheels of the lock, in bytes.")
     timings: Timings = Timings()
+    opened: tuple[str, ...] = Field(
+        (), description="Files that were held back and that the probes opened: then they ran again with them."
+    )
     tracebacks: dict[str, str] = Field({}, description="Raw tracebacks, by observation or test.")
 
 

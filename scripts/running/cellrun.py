@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packaging.version import Version
@@ -14,7 +14,7 @@ from packaging.version import Version
 from scripts import machine, paths
 from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord, Run, Timings
-from scripts.running import bytecode, environments, failures, interpreters, locks, probes, recording
+from scripts.running import bytecode, environments, failures, interpreters, locks, placeholders, probes, recording
 from scripts.running.failures import CellError
 from scripts.running.workshop import Progress, Workshop, alone
 from scripts.sources import indexes
@@ -35,6 +35,7 @@ class CellRun:
         self.seconds: dict[str, float] = {}
         self.lock: locks.Lock | None = None
         self.installed: dict[str, environments.Installed] = {}
+        self.opened: tuple[str, ...] = ()  # what the probes opened though it was held back
 
     def record(self) -> FreshRecord:
         """Run the cell and keep its record, which also tells why there was nothing to run."""
@@ -64,17 +65,33 @@ class CellRun:
             return self._kept(recording.unavailable(self.cell, self.work.platform, error, self._run(), self.lock))
 
     def _tested(self, lock: locks.Lock) -> FreshRecord:
+        """What the wheels of a lock do, with the files that are held back only if the probes want them."""
+        try:
+            return self._tried(lock, self._hold(lock))
+        except placeholders.OpenedError as error:
+            self.opened = tuple(path.as_posix().rpartition("site-packages/")[2] for path in error.paths)
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"once more, since the probes opened what was held back: {', '.join(self.opened)}\n")
+            return self._tried(lock, hold=())
+
+    def _tried(self, lock: locks.Lock, hold: Sequence[str]) -> FreshRecord:
         """What the wheels of a lock do: as another cell with the very same has seen it, or as the probes see it."""
-        with contextlib.ExitStack() as held:
-            self._tell("wait", size=self.work.footprint.missing(lock))
+        whole = not hold
+        with contextlib.ExitStack() as kept:
+            self._tell("wait", size=self.work.footprint.missing(lock, whole=whole))
             with self.work.queue.turn(self.cell):
                 # Not before the turn: whoever comes later would hold these wheels and wait for who wants them.
-                held.enter_context(self.work.alone(lock))
+                kept.enter_context(self.work.alone(lock))
                 if (same := self._reused(lock)) is not None:
                     return same
-                held.enter_context(self.work.footprint.reserved(self.cell.id, lock))
+                kept.enter_context(self.work.footprint.reserved(self.cell.id, lock, whole=whole))
                 self.work.installing.acquire()
-            return self._kept(self._recorded(lock))
+            return self._kept(self._recorded(lock, hold))
+
+    def _hold(self, lock: locks.Lock) -> Sequence[str]:
+        """What is held back: nothing where a GPU or a person may open it, or where nobody can watch that."""
+        open_to_all = lock.source.gpu or self.work.options.keep or not placeholders.watchable()
+        return () if open_to_all else self.work.matrix.held_files
 
     def _reused(self, lock: locks.Lock) -> FreshRecord | None:
         """The record of the very same wheels: this cell's own as it is, or another's in this one's name."""
@@ -87,13 +104,14 @@ class CellRun:
         run = self._run().model_copy(update={"log": same.run.log, "tracebacks": same.run.tracebacks})
         return self._put(same.model_copy(update={"run": run}))
 
-    def _recorded(self, lock: locks.Lock) -> FreshRecord:
+    def _recorded(self, lock: locks.Lock, hold: Sequence[str]) -> FreshRecord:
         try:
             try:
-                self._install(lock)
+                filled = self._install(lock, hold)
             finally:
                 self.work.installing.release()
-            return self._probed(lock)
+            with placeholders.untouched(filled.placeholders):
+                return self._probed(lock)
         finally:
             if not self.work.options.keep:
                 environments.remove(self.environment)
@@ -125,6 +143,7 @@ class CellRun:
                 cache=paths.CACHE,
                 log=self.log,
                 timeout=self._time_to_resolve(),
+                refresh=self.work.options.upgrade,
             )
 
     def _time_to_resolve(self) -> float:
@@ -132,18 +151,19 @@ class CellRun:
         nightly = Version(self.cell.torch).is_devrelease
         return self.limits.resolve + (self.limits.install if nightly else 0)
 
-    def _install(self, lock: locks.Lock) -> None:
-        self._tell("install", size=self.work.footprint.missing(lock))
+    def _install(self, lock: locks.Lock, hold: Sequence[str]) -> environments.Filled:
+        self._tell("install", size=self.work.footprint.missing(lock, whole=not hold))
         with self._timed("install"):
             environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log)
-            download = environments.install(
-                self.environment, lock, cache=paths.CACHE, log=self.log, timeout=self.limits.install
+            filled = environments.install(
+                self.environment, lock, cache=paths.CACHE, log=self.log, timeout=self.limits.install, hold=hold
             )
-        self.seconds |= {"download": download, "install": round(self.seconds["install"] - download, 3)}
+        self.seconds |= {"download": filled.seconds, "install": round(self.seconds["install"] - filled.seconds, 3)}
         self.installed = environments.installed(self.environment)
         sizes = {name: package.bytes for name, package in self.installed.items()}
         self.work.footprint.installed(self.cell.id, lock, sizes)
         bytecode.lend(paths.CACHE, environments.site_packages(self.environment), lock.wheels)
+        return filled
 
     def _probed(self, lock: locks.Lock) -> FreshRecord:
         self._tell("probes")
@@ -177,6 +197,7 @@ class CellRun:
             machine=f"{platform.platform()}, {machine.cores()} cores",
             log=_named(self.log),
             bytes=self.lock.bytes if self.lock else None,
+            opened=self.opened,
         )
         total = round(time.monotonic() - self.started, 3)
         return run.model_copy(update={"timings": Timings.model_validate({**self.seconds, "total": total})})

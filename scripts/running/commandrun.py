@@ -39,6 +39,11 @@ class CommandRun(CellRun):
     def _reused(self, lock: locks.Lock) -> None:
         del lock
 
+    def _hold(self, lock: locks.Lock) -> Sequence[str]:
+        """Nothing: nobody knows what a command opens."""
+        del lock
+        return ()
+
     def _kept(self, record: FreshRecord) -> FreshRecord:
         return record
 

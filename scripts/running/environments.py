@@ -9,13 +9,13 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scripts import machine, process
-from scripts.running import failures
+from scripts.running import failures, shelf
 from scripts.running.interpreters import uv_bin
-from scripts.running.locks import Lock, hashed_requirements
+from scripts.running.locks import Lock, LockedWheel, hashed_requirements
 from scripts.sources import indexes
 
 #: Seconds to make an empty environment, which takes a tenth of one.
@@ -49,17 +49,41 @@ def create(folder: Path, python: Path, *, cache: Path, log: Path) -> None:
         raise _error(done, _CREATE)
 
 
-def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float) -> float:
-    """Install exactly what a lock holds. Returns the seconds that downloading and unpacking took of it.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Filled:
+    """How an environment was filled: seconds of downloading and unpacking, and what was held back."""
 
-    Requirement lines with hashes, not the lock itself: uv then keeps what it downloaded from indexes whose
-    files carry no cache headers, and a second install costs nothing.
+    seconds: float
+    placeholders: tuple[Path, ...]
+
+
+def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float, hold: Sequence[str] = ()) -> Filled:
+    """Install exactly what a lock holds, but for the content of files that fit a pattern of ``hold``.
 
     Raises:
         CellError: a download broke off, a hash is wrong, the disk is full, …
     """
+    seconds = shelf.fetch(cache, lock, hold, log=log, timeout=timeout)
+    on_shelf = [wheel for wheel in lock.wheels if shelf.has(cache, wheel, whole=not hold)]
+    packages, python = site_packages(folder), python_of(folder)
+    placeholders = [path for wheel in on_shelf for path in shelf.install(cache, wheel, packages, python)]
+    left = [wheel for wheel in lock.wheels if wheel not in on_shelf]
+    if left:
+        seconds += _install_by_uv(folder, lock, left, cache=cache, log=log, timeout=timeout)
+        shelf.leave_to_uv(cache, left)
+    return Filled(seconds=round(seconds, 3), placeholders=tuple(placeholders))
+
+
+def _install_by_uv(
+    folder: Path, lock: Lock, wheels: Sequence[LockedWheel], *, cache: Path, log: Path, timeout: float
+) -> float:
+    """Let uv install some wheels of a lock. Returns the seconds that downloading and unpacking took of it.
+
+    Requirement lines with hashes, not the lock itself: uv then keeps what it downloaded from indexes whose
+    files carry no cache headers, and a second install costs nothing.
+    """
     listed = lock.path.with_name("requirements.txt")
-    listed.write_text(hashed_requirements(lock), encoding="utf-8")
+    listed.write_text(hashed_requirements(wheels), encoding="utf-8")
     command: list[str | Path] = [
         *(uv_bin(), "pip", "install", "--python", python_of(folder), "--requirements", listed),
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-progress", "--color", "never"),

@@ -19,7 +19,7 @@ from pydantic import ByteSize
 
 from scripts import machine, process
 from scripts.results.records import write_atomically
-from scripts.running import bytecode
+from scripts.running import bytecode, shelf
 from scripts.running.failures import CellError
 from scripts.running.interpreters import uv_bin
 from scripts.running.locks import Lock, LockedWheel
@@ -60,24 +60,24 @@ class Footprint:
         with self._changed:
             self._wanted[name] = lock
 
-    def missing(self, lock: Lock) -> int:
-        """Bytes to download for a lock."""
-        return sum(wheel.size or 0 for wheel in self._missing(lock))
+    def missing(self, lock: Lock, *, whole: bool = False) -> int:
+        """Bytes to download for a lock; ``whole``: without holding anything back."""
+        return sum(wheel.size or 0 for wheel in self._missing(lock, whole=whole))
 
-    def _missing(self, lock: Lock) -> list[LockedWheel]:
-        """The wheels of a lock that the cache doesn't hold."""
-        held = self._ledger()
-        return [wheel for wheel in lock.wheels if _key(wheel) not in held]
+    def _missing(self, lock: Lock, *, whole: bool) -> list[LockedWheel]:
+        """The wheels of a lock that the cache doesn't hold, or not whole."""
+        kept = self._ledger()
+        return [wheel for wheel in lock.wheels if _key(wheel) not in kept or (whole and shelf.lacks(self.cache, wheel))]
 
     @contextmanager
-    def reserved(self, name: str, lock: Lock) -> Iterator[None]:
+    def reserved(self, name: str, lock: Lock, *, whole: bool = False) -> Iterator[None]:
         """Hold room for a cell, dropping what nobody needs any more; waits for other cells to finish.
 
         Raises:
             CellError: it can't fit, whatever is dropped.
         """
         with self._changed:
-            while not self._fits(name, lock):
+            while not self._fits(name, lock, whole=whole):
                 self._changed.wait()
         try:
             yield
@@ -106,9 +106,9 @@ class Footprint:
             if not kept.items() <= ledger.items():
                 write_atomically(self._ledger_file, json.dumps({**ledger, **kept}, indent=0))
 
-    def _fits(self, name: str, lock: Lock) -> bool:
+    def _fits(self, name: str, lock: Lock, *, whole: bool) -> bool:
         """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
-        missing = self._missing(lock)
+        missing = self._missing(lock, whole=whole)
         coming = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
         if any(_key(wheel) in coming for wheel in missing if (wheel.size or 0) >= _SHARED):
             return False  # another cell is fetching it: this one finds it in the cache then
@@ -157,6 +157,7 @@ class Footprint:
                 check=False,
                 capture_output=True,
             )
+            shelf.drop(self.cache, names)
             bytecode.drop(self.cache, names)
             ledger = self._ledger()
             kept = {key: size for key, size in ledger.items() if _name(key) not in names}

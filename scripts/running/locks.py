@@ -7,7 +7,7 @@ import hashlib
 import json
 import posixpath
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -107,40 +107,36 @@ def resolve(
     cache: Path,
     log: Path,
     timeout: float,
+    refresh: bool = False,
 ) -> Lock:
     """Resolve a cell's requirements with uv, and keep the lock in ``folder``.
+
+    Pages of an index count for as long as the index says, unless ``refresh``. That there is no such wheel is taken only
+    from pages that were asked for just now.
 
     Raises:
         CellError: there is no solution, or an index is out of reach; the reason tells which.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    project, new = folder / "pyproject.toml", folder / "pylock.new.toml"
+    command: list[str | Path] = [
+        *(uv_bin(), "pip", "compile", project, "--python", python, "--no-python-downloads"),
+        *("--format", "pylock.toml", "--output-file", new, "--only-binary", ":all:"),
+        *("--no-header", "--no-annotate", "--no-progress", "--color", "never", "--quiet", "--cache-dir", cache),
+    ]
+    env = process.clean_environment(**indexes.uv_settings())
     wanted = torch_requirements(cell, source)
-    for torch in wanted:
-        project = folder / "pyproject.toml"
+    for torch, anew in [(torch, anew) for anew in sorted({refresh, True}) for torch in wanted]:
         write_atomically(project, _project([torch, *needs], source))
-        command: list[str | Path] = [
-            *(uv_bin(), "pip", "compile", project, "--python", python, "--no-python-downloads"),
-            *("--format", "pylock.toml", "--output-file", folder / "pylock.toml"),
-            *(
-                "--only-binary",
-                ":all:",
-                "--no-header",
-                "--no-annotate",
-                "--upgrade",
-                "--no-progress",
-                "--color",
-                "never",
-            ),
-            *("--quiet", "--cache-dir", cache),
-        ]
-        env = process.clean_environment(**indexes.uv_settings())
-        done = process.run(command, log=log, env=env, timeout=timeout)
+        new.unlink(missing_ok=True)  # else uv keeps to what it holds
+        done = process.run([*command, *(["--refresh"] if anew else [])], log=log, env=env, timeout=timeout)
         if done.ok:
+            new.replace(folder / "pylock.toml")
             return _with_sizes(load(folder / "pylock.toml", source))
         if done.timed_out:
             raise failures.CellError("resolve", "timed out", f"resolving took longer than {timeout:g} s")
         error = failures.of_resolving(done.output)
-        if error.reason.kind not in {"no such release", "no wheel", "conflict among pins"}:
+        if error.reason.kind not in {"no such release", "no such requirement", "no wheel", "conflict among pins"}:
             break
     raise error
 
@@ -213,12 +209,12 @@ def _sizes_file(path: Path) -> Path:
     return path.with_name("sizes.json")
 
 
-def hashed_requirements(lock: Lock) -> str:
-    """The lock as requirement lines with hashes, for ``uv pip install --require-hashes``.
+def hashed_requirements(wheels: Iterable[LockedWheel]) -> str:
+    """Wheels as requirement lines with hashes, for ``uv pip install --require-hashes``.
 
     With ``===``, since ``==`` lets a wheel with a local label from a further source take the place of the locked one.
     """
-    return "".join(f"{w.name}==={w.version} --hash=sha256:{w.sha256}\n" for w in lock.wheels)
+    return "".join(f"{w.name}==={w.version} --hash=sha256:{w.sha256}\n" for w in wheels)
 
 
 def public(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -87,6 +88,10 @@ class Display:
             what = f"{record.status}: {record.reason.kind} ({record.reason.stage})"
         seconds = f"{record.run.timings.total or 0:.1f} s"
         self.console.print(f"{done:>9} {cell.id}  {what}, {seconds}", soft_wrap=True, markup=False)
+        if record.run.opened:
+            files = escape(", ".join(record.run.opened))
+            note = f"{cell.id} ran twice, since it opened what matrix.toml holds back: {files}"
+            self.console.print(f"[yellow]note:[/] {note}", soft_wrap=True)
 
     def _tick(self) -> None:
         while not self._stop.wait(_EVERY):

@@ -107,10 +107,16 @@ def further_sources(environ: Mapping[str, str] = os.environ) -> list[str]:
     return [source for value in named for source in re.split(r"[\s,]+", value) if source]
 
 
+def certificate_file(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The file of certificates that pip and uv are told to trust; None for the usual ones."""
+    file = environ.get("SSL_CERT_FILE") or uv_settings(environ).get("SSL_CERT_FILE")
+    return file if file and Path(file).is_file() else None
+
+
 def certificates(environ: Mapping[str, str] = os.environ) -> ssl.SSLContext | bool:
-    """The certificates that pip and uv are told to trust, or the usual ones."""
-    file = uv_settings(environ).get("SSL_CERT_FILE")
-    return ssl.create_default_context(cafile=file) if file and Path(file).is_file() else True
+    """The same for httpx."""
+    file = certificate_file(environ)
+    return ssl.create_default_context(cafile=file) if file else True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -90,25 +90,19 @@ class Reader:
         """Put a wheel's table of contents and some of its files on the shelf; returns the table."""
         if not wheel.url:
             raise NotKeptError(wheel)
-        try:
-            with self._whole(wheel) if self.download else self._in_parts(wheel, shelf) as archive:
-                contents = {i.filename: Member(size=i.file_size, crc=i.CRC) for i in archive.infolist()}
-                for name in set(names) & contents.keys():
-                    shelf.put_file(name, archive.read(name))
-                shelf.put_contents(contents)
-                return contents
-        except RemoteZipError as error:
-            raise WebError(f"{wheel.filename}: {error}") from error
-        except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-            raise WebError(f"{wheel.filename} is no sound wheel: {error}") from error
+        with _sound(wheel), self._whole(wheel) if self.download else self._in_parts(wheel, shelf) as archive:
+            contents = {i.filename: Member(size=i.file_size, crc=i.CRC) for i in archive.infolist()}
+            for name in set(names) & contents.keys():
+                shelf.put_file(name, archive.read(name))
+            shelf.put_contents(contents)
+            return contents
 
     @contextmanager
     def _in_parts(self, wheel: WheelFile, shelf: _Shelf) -> Iterator[zipfile.ZipFile]:
         """A wheel of which only what is read comes over the wire; the end of it only the first time."""
         end = shelf.end()
         source = _Ranges(self.web, wheel, end)
-        first = len(end[0]) if end else _END
-        with RemoteZip(wheel.url, initial_buffer_size=first, fetcher=lambda *_, **__: source) as archive:
+        with _remote(wheel, source, len(end[0]) if end else _END) as archive:
             if end is None:
                 shelf.put_end(*source.end_from(archive.start_dir))
             yield archive
@@ -129,6 +123,29 @@ class Reader:
                 raise WebError(f"{wheel.filename}: its sha256 is {found}, and the index says {wheel.sha256}")
             with zipfile.ZipFile(path) as archive:
                 yield archive
+
+
+def entries(web: Web, wheel: WheelFile) -> list[zipfile.ZipInfo]:
+    """The table of contents of a wheel, read from its end and not kept. Raises `WebError`."""
+    with _sound(wheel), _remote(wheel, _Ranges(web, wheel, None), _END) as archive:
+        return archive.infolist()
+
+
+@contextmanager
+def _sound(wheel: WheelFile) -> Iterator[None]:
+    """Tell of a wheel that can't be read, whatever is wrong with it. Raises `WebError`."""
+    try:
+        yield
+    except RemoteZipError as error:
+        raise WebError(f"{wheel.filename}: {error}") from error
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        raise WebError(f"{wheel.filename} is no sound wheel: {error}") from error
+
+
+def _remote(wheel: WheelFile, source: _Ranges, first: int) -> zipfile.ZipFile:
+    """A remote wheel as an archive, of which so many bytes at the end are read first."""
+    archive: zipfile.ZipFile = RemoteZip(wheel.url, initial_buffer_size=first, fetcher=lambda *_, **__: source)
+    return archive
 
 
 class _Ranges:

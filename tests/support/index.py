@@ -17,6 +17,7 @@ import fnmatch
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
@@ -84,6 +85,11 @@ class LocalIndex:
         """The address of a channel, as for ``--index-url``."""
         known = self._channels.get(channel) or Channel.named(channel)
         return f"http://127.0.0.1:{self._server.port}{known.pages}"
+
+    def file_url(self, wheel: Wheel, *, channel: str = "default") -> str:
+        """The address of a wheel that was added to a channel."""
+        listed = next(one for one in self._listed[channel] if one.wheel == wheel)
+        return f"http://127.0.0.1:{self._server.port}{quote(listed.path(self._channels[channel]))}"
 
     # --- what goes wrong ---
 

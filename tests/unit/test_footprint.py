@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -123,6 +124,18 @@ def test_kept_bytecode_counts_and_goes_with_its_package(footprint: Footprint) ->
     assert not bytecode.exists()
     with footprint.reserved("three", lock(wheel("d", size=200))):  # 800 fit, since nothing is left of "a"
         assert footprint.missing(lock(wheel("b"))) == 0
+
+
+def test_what_was_held_back_is_missing_for_who_wants_all(footprint: Footprint) -> None:
+    held = lock(wheel("a"), wheel("b"))
+    install(footprint, "one", held, {"a": 100, "b": 100})
+    kept = footprint.cache / "unpacked" / "a" / "a1"
+    kept.mkdir(parents=True)
+    (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300, "mode": 0o666}]))
+    assert (footprint.missing(held), footprint.missing(held, whole=True)) == (0, 100)
+    with footprint.reserved("two", lock(wheel("c", size=250))):  # 1000 bytes: all else has to go
+        assert not kept.exists()
+        assert footprint.missing(held) == 200
 
 
 def test_a_big_wheel_is_fetched_once_and_others_do_not_wait(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_sizes_that_were_asked_for_are_kept_beside_the_lock(lock: locks.Lock) ->
 
 
 def test_requirement_lines_are_exact_and_hashed(lock: locks.Lock) -> None:
-    assert locks.hashed_requirements(lock).splitlines() == [
+    assert locks.hashed_requirements(lock.wheels).splitlines() == [
         "numpy===1.26.4 --hash=sha256:aa",
         "torch===2.5.1+cu124 --hash=sha256:bb",
     ]

@@ -1,0 +1,159 @@
+"""Big wheels beside uv's cache: fetched by a real process from a real server, and linked into environments."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.running import shelf
+from scripts.running.failures import CellError
+from scripts.running.locks import Lock, LockedWheel
+from scripts.sources.indexes import Source
+from tests.support.index import Fault, LocalIndex
+from tests.support.wheels import Wheel, build_package, tampered
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere than on Linux, all is uv's")
+
+BACK = ["big/*.so"]
+LIBRARY = b"\0" * 600_000
+SCRIPTS = "[console_scripts]\nbig-run = big.cli:main\n[other]\nx = y\n"
+
+
+@pytest.fixture
+def index() -> Iterator[LocalIndex]:
+    with LocalIndex() as index:
+        yield index
+
+
+@pytest.fixture
+def big() -> Wheel:
+    """A big wheel with a library, a program and an entry point."""
+    files: dict[str, str | bytes] = {"big/__init__.py": "", "big/lib.so": LIBRARY, "nvidia/__init__.py": "big"}
+    wheel = build_package("big", "1.0", files=files, size=shelf.BIG)
+    return tampered(wheel, {"big-1.0.dist-info/entry_points.txt": SCRIPTS.encode()})
+
+
+def locked(index: LocalIndex, wheel: Wheel, *, sha256: str | None = None) -> LockedWheel:
+    index.add(wheel)
+    url, size = index.file_url(wheel), len(wheel.content)
+    return LockedWheel(name=wheel.name, version=wheel.version, url=url, sha256=sha256 or wheel.sha256, size=size)
+
+
+def lock(folder: Path, *wheels: LockedWheel) -> Lock:
+    return Lock(path=folder / "pylock.toml", digest="0", wheels=wheels, source=Source(build="default", index=None))
+
+
+def fetch(folder: Path, held: Lock, hold: list[str], timeout: float = 60) -> str:
+    """Put a lock's wheels on the shelf in ``cache``; what was said."""
+    log = folder / "log"
+    shelf.fetch(folder / "cache", held, hold, log=log, timeout=timeout)
+    return log.read_text() if log.exists() else ""
+
+
+def packages(folder: Path) -> tuple[Path, Path]:
+    """The folder of packages of an empty environment, and its interpreter."""
+    python = folder / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    (folder / "env" / "site-packages").mkdir()
+    return folder / "env" / "site-packages", python
+
+
+def test_a_wheel_is_fetched_once_and_linked_with_its_scripts(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    for _ in range(2):
+        fetch(tmp_path, lock(tmp_path, wheel), [])
+    assert len(index.downloads()) == 1
+    target, python = packages(tmp_path)
+    assert shelf.install(cache, wheel, target, python) == []
+    assert (target / "big/lib.so").read_bytes() == LIBRARY
+    assert (target / "big/lib.so").stat().st_nlink == 2
+    assert (target / "big-1.0.dist-info/RECORD").is_file()
+    script = python.parent / "big-run"
+    assert os.access(script, os.X_OK)
+    assert script.read_text().startswith(f"#!{python}")
+    assert "from big.cli import main" in script.read_text()
+    assert sorted(path.name for path in python.parent.iterdir()) == ["big-run"]
+
+
+def test_a_placeholder_has_the_size_and_nothing_in_it(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    assert "1 files of 600,000 bytes held back" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    target, python = packages(tmp_path)
+    (placeholder,) = shelf.install(cache, wheel, target, python)
+    assert placeholder == target / "big/lib.so"
+    assert (placeholder.stat().st_size, placeholder.stat().st_blocks) == (len(LIBRARY), 0)
+
+
+def test_small_files_are_never_held_back(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel = locked(index, big)
+    fetch(tmp_path, lock(tmp_path, wheel), ["*.py"])
+    assert shelf.held(tmp_path / "cache", wheel) == []
+
+
+def test_who_wants_it_whole_gets_it_whole_and_it_stays_so(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    held = lock(tmp_path, wheel)
+    fetch(tmp_path, held, BACK)
+    assert (shelf.has(cache, wheel, whole=False), shelf.has(cache, wheel, whole=True)) == (True, False)
+    fetch(tmp_path, held, [])
+    assert shelf.has(cache, wheel, whole=True)
+    fetch(tmp_path, held, BACK)
+    assert len(index.downloads()) == 2
+    assert [path.name for path in (cache / "unpacked" / "big").iterdir()] == [wheel.sha256]
+
+
+def test_a_file_of_two_wheels_is_the_last_ones(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    other = build_package("other", "1.0", files={"nvidia/__init__.py": "other"}, size=shelf.BIG)
+    wheels = [locked(index, big), locked(index, other)]
+    fetch(tmp_path, lock(tmp_path, *wheels), [])
+    target, python = packages(tmp_path)
+    for wheel in wheels:
+        shelf.install(tmp_path / "cache", wheel, target, python)
+    assert (target / "nvidia/__init__.py").read_text() == "other"
+
+
+@pytest.mark.parametrize("fault", [Fault.status(404), Fault.status(401)])
+def test_what_cannot_be_had_is_left_to_uv(index: LocalIndex, tmp_path: Path, big: Wheel, fault: Fault) -> None:
+    wheel = locked(index, big)
+    index.fail("*.whl", fault)
+    assert f"left to uv: {wheel.url}" in fetch(tmp_path, lock(tmp_path, wheel), [])
+    assert not shelf.has(tmp_path / "cache", wheel, whole=False)
+
+
+def test_a_wheel_of_another_hash_is_not_kept(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel = locked(index, big, sha256="0" * 64)
+    assert "its sha256 is" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    assert list((tmp_path / "cache" / "unpacked" / "big").iterdir()) == []
+
+
+def test_what_uv_has_is_not_fetched_a_second_time(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    shelf.leave_to_uv(cache, [wheel])
+    fetch(tmp_path, lock(tmp_path, wheel), [])
+    assert index.asked("*.whl") == []
+    shelf.drop(cache, ["big"])  # uv has forgotten it too
+    fetch(tmp_path, lock(tmp_path, wheel), [])
+    assert shelf.has(cache, wheel, whole=True)
+
+
+def test_small_and_local_wheels_are_uvs(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    small = locked(index, build_package("small", "1.0"))
+    local = LockedWheel(
+        name="big", version="1.0", url=big.write(tmp_path).as_uri(), sha256=big.sha256, size=len(big.content)
+    )
+    assert fetch(tmp_path, lock(tmp_path, small, local), []) == ""
+    shelf.leave_to_uv(tmp_path / "cache", [small, local])
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_takes_too_long_is_ended_and_leaves_nothing(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel = locked(index, big)
+    index.fail("*.whl", Fault.hang())
+    with pytest.raises(CellError, match="downloading took longer than 1 s") as caught:
+        fetch(tmp_path, lock(tmp_path, wheel), [], timeout=1)
+    assert caught.value.status == "timed-out"
+    assert not shelf.has(tmp_path / "cache", wheel, whole=False)
