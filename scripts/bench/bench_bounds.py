@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import shutil
@@ -10,19 +9,14 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
-
-import httpx
 
 from scripts import process
 from scripts.bench.bench_result import Download, Import
 from scripts.errors import MatrixError
+from scripts.matrix.cells import Cell
 from scripts.running import environments, interpreters
 from scripts.running.locks import Lock, LockedWheel
-
-_CHUNK: Final = 1 << 20
-#: Bytes of one request.
-_PIECE: Final = 1 << 26
+from scripts.sources import downloading
 
 
 def unique(locks: Iterable[Lock]) -> list[LockedWheel]:
@@ -31,74 +25,48 @@ def unique(locks: Iterable[Lock]) -> list[LockedWheel]:
     return sorted(wheels.values(), key=lambda wheel: (-(wheel.size or 0), wheel.url))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Piece:
-    """A part of a file."""
-
-    url: str
-    start: int
-    size: int
+def first(wheels: Sequence[LockedWheel], limit: int) -> list[LockedWheel]:
+    """The first wheels, until they come to ``limit`` bytes; a local folder says nothing of the network."""
+    remote = [wheel for wheel in wheels if wheel.url.startswith(("http://", "https://"))]
+    sums = itertools.accumulate(wheel.size or 0 for wheel in remote)
+    return [wheel for wheel, total in zip(remote, sums, strict=True) if total - (wheel.size or 0) < limit]
 
 
-def pieces(wheels: Sequence[LockedWheel], limit: int, size: int = _PIECE) -> list[Piece]:
-    """Parts of the wheels in their order, so small that every stream has enough to do; ``limit`` bytes in all."""
-    parts = [
-        Piece(url=wheel.url, start=start, size=min(size, (wheel.size or 0) - start))
-        for wheel in wheels
-        if wheel.url.startswith(("http://", "https://"))  # a local folder says nothing of the network
-        for start in range(0, wheel.size or 0, size)
-    ]
-    ends = itertools.accumulate(part.size for part in parts)
-    return [part for part, end in zip(parts, ends, strict=True) if end - part.size < limit]
-
-
-def download(wanted: Sequence[Piece], streams: int) -> Download:
+def download(wheels: Sequence[LockedWheel], streams: int) -> Download:
     """Download and throw away.
 
     Raises:
         MatrixError: a download broke off.
     """
     began = time.monotonic()
-    with httpx.Client(timeout=60, follow_redirects=True) as client, ThreadPoolExecutor(streams) as pool:
-        try:
-            received = sum(pool.map(lambda piece: _received(client, piece), wanted))
-        except httpx.HTTPError as error:
-            why = str(error) or type(error).__name__
-            raise MatrixError(f"measuring the network: {why}; run the bench again") from error
+    with ThreadPoolExecutor(streams) as pool:
+        received = sum(pool.map(_received, wheels))
     return Download(streams=streams, bytes=received, seconds=round(time.monotonic() - began, 3))
 
 
-def _received(client: httpx.Client, piece: Piece) -> int:
-    """So many bytes of a file; where the server gives no parts, the first ones do as well."""
-    received = 0
-    part = {"Range": f"bytes={piece.start}-{piece.start + piece.size - 1}"}
-    with client.stream("GET", piece.url, headers=part) as response:
-        response.raise_for_status()
-        for chunk in response.iter_raw(_CHUNK):
-            received += len(chunk)
-            if received >= piece.size:
-                break
-    return received
+def _received(wheel: LockedWheel) -> int:
+    with downloading.Download(wheel.url) as source:
+        return sum(map(len, iter(source.read, b"")))
 
 
-def imports(cell: str, python: str, lock: Lock, cache: Path, folder: Path) -> Import:
-    """How long ``import torch`` takes in a new environment, and once its bytecode is there.
+def imports(cell: Cell, lock: Lock, hold: Sequence[str], cache: Path, folder: Path) -> Import:
+    """How long ``import torch`` takes in a new environment of the project's, and once its bytecode is there.
 
     Raises:
         CellError: the environment can't be made.
         MatrixError: torch can't be imported.
     """
     log, environment = folder / "import.log", folder / "environment"
-    interpreter = interpreters.find(python)
+    interpreter = interpreters.find(cell.python)
     if interpreter is None:
-        raise MatrixError(f"{cell}: no interpreter for Python {python}")
+        raise MatrixError(f"{cell.id}: no interpreter for Python {cell.python}")
     try:
         environments.create(environment, interpreter, cache=cache, log=log)
-        environments.install(environment, lock, cache=cache, log=log, timeout=1800)
-        first, again = (_import(environments.python_of(environment), log) for _ in range(2))
+        environments.install(environment, lock, cache=cache, log=log, timeout=1800, hold=hold)
+        cold, again = (_import(environments.python_of(environment), log) for _ in range(2))
     finally:
         shutil.rmtree(environment, ignore_errors=True)
-    return Import(cell=cell, first=first, again=again)
+    return Import(cell=cell.id, first=cold, again=again)
 
 
 def _import(python: Path, log: Path) -> float:
@@ -112,3 +80,18 @@ def _import(python: Path, log: Path) -> float:
 def load() -> float:
     """What else runs: processes that want a core, on average over the last minute; 0 where nobody counts."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0
+
+
+def touch_memory(folder: Path, size: int) -> None:
+    """Have the system fill so many bytes of memory with a file of nothing, which stays in ``folder``.
+
+    A virtual machine gets its memory from the host as it first uses it, which can take a second for a GB: without this
+    whoever is measured first pays for all.
+    """
+    ballast = folder / "ballast"
+    with ballast.open("xb") as file:
+        file.truncate(size)
+    with ballast.open("rb", buffering=0) as file:
+        buffer = bytearray(1 << 20)
+        while file.readinto(buffer):
+            pass

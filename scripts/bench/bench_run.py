@@ -35,7 +35,8 @@ class Plan:
     cells: tuple[Cell, ...]
     subjects: tuple[str, ...]  # the plain ones to compare with
     scales: tuple[int, ...]  # numbers of synthetic cells
-    downloaded: int  # bytes to measure the network with
+    downloaded: int  # bytes to measure the network with, at least
+    touched: int  # bytes of memory to fill before the start
     command: str
     keep: bool = False  # leave the folder there
 
@@ -61,25 +62,25 @@ def run(matrix: Matrix, plan: Plan, folder: Path, tell: Tell) -> Bench:
 
 def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -> Bench:
     """What takes real wheels. The project goes first, since its locks say what the others install."""
+    bench_bounds.touch_memory(scratch, plan.touched)
     project = ProjectSubject(scratch / "project", plan.cells)
     figures = list(_figures(project, tell))
     locks = project.locks()
     wheels = bench_bounds.unique(locks)
     imports = []
     for cell, lock in zip(plan.cells, locks, strict=True):
-        imports.append(bench_bounds.imports(cell.id, cell.python, lock, project.state / "cache", scratch))
+        imports.append(bench_bounds.imports(cell, lock, matrix.held_files, project.state / "cache", scratch))
         tell(f"import torch, {cell.id}: {imports[-1].first:.1f} s, again {imports[-1].again:.1f} s")
-    # Its folder goes at once: the disk has to hold only one subject at a time.
-    environments.remove(project.folder)
-    pieces = bench_bounds.pieces(wheels, plan.downloaded)
-    downloads = []
-    for streams in (1, 4):
-        downloads.append(bench_bounds.download(pieces, streams))
-        tell(f"download with {streams} streams: {human(downloads[-1].rate)}/s")
+    done: list[Subject] = [project]
     for plain in (plain for plain in PLAIN if plain.name in plan.subjects):
+        _make_room(scratch, done, max(figure.usage.disk for figure in figures), tell)
         subject = PlainSubject(plain, scratch / plain.name.replace(" ", ""), plan.cells, matrix)
         figures += _figures(subject, tell)
-        environments.remove(subject.folder)
+        done.append(subject)
+    downloads = []
+    for streams in (1, 4):
+        downloads.append(bench_bounds.download(bench_bounds.first(wheels, plan.downloaded), streams))
+        tell(f"download with {streams} streams: {human(downloads[-1].rate)}/s")
     return bench.model_copy(
         update={
             "wheels": sum(wheel.size or 0 for wheel in wheels),
@@ -88,6 +89,18 @@ def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -
             "downloads": tuple(downloads),
         }
     )
+
+
+def _make_room(scratch: Path, done: list[Subject], taken: int, tell: Tell) -> None:
+    """Remove the folders of subjects that were measured, if the next may take twice what one of them took.
+
+    Only then: some file systems make new files slowly just after many were removed, and memory that is set free may go
+    back to the host; both would count against the next.
+    """
+    while done and machine.free_bytes(scratch) < 2 * taken:
+        subject = done.pop()
+        environments.remove(subject.folder)
+        tell(f"the folder of {subject.name} was removed for room: the next may be slower for it")
 
 
 def _figures(subject: Subject, tell: Tell) -> Iterator[Figure]:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from scripts import process
 from scripts.bench import bench_measure, bench_result, bench_subjects, bench_views
-from scripts.bench.bench_bounds import pieces
+from scripts.bench.bench_bounds import first
 from scripts.bench.bench_result import Bench, Download, Figure, Import, Phase, Scale, Usage
 from scripts.bench.bench_subjects import PLAIN, noxfile
 from scripts.commands import bench as command
@@ -141,11 +141,9 @@ def test_work_of_children_of_children_counts(tmp_path: Path) -> None:
 def test_what_is_downloaded_ends_at_the_limit() -> None:
     files = {"https://x/a": 25, "https://x/b": 7, "file:///here/c": 50}
     wheels = [LockedWheel(name="x", version="1", url=url, sha256="1", size=size) for url, size in files.items()]
-    assert [(p.url[-1], p.start, p.size) for p in pieces(wheels, 100, 10)] == [
-        *(("a", 0, 10), ("a", 10, 10), ("a", 20, 5)),
-        ("b", 0, 7),
-    ]
-    assert [p.size for p in pieces(wheels, 15, 10)] == [10, 10]
+    assert [wheel.size for wheel in first(wheels, 100)] == [25, 7]
+    assert [wheel.size for wheel in first(wheels, 25)] == [25]
+    assert [wheel.size for wheel in first(wheels, 26)] == [25, 7]
 
 
 # --- the plain noxfiles -------------------------------------------------------------------------------------------
