@@ -92,6 +92,9 @@ def _install_by_uv(
     ]
     env = process.clean_environment(**indexes.uv_settings())
     done = process.run(command, log=log, env=env, timeout=timeout)
+    if not done.ok and _error(done, timeout).reason.kind == "no wheel":
+        # What was locked is there: the page is an older one, as an index of many servers can have for a while.
+        done = process.run([*command, "--refresh"], log=log, env=env, timeout=timeout)
     if not done.ok:
         raise _error(done, timeout)
     return prepared_seconds(done.output)

@@ -174,4 +174,4 @@ class LocalIndex:
             text, content_type = pages.project_json(project, shown, channel), pages.JSON
         else:
             text, content_type = pages.project_html(project, shown, channel), pages.HTML
-        return Resource(content=text.encode(), content_type=content_type, ranges=False)
+        return Resource(content=text.encode(), content_type=content_type, ranges=False, max_age=channel.page_age)

@@ -35,6 +35,7 @@ class Channel:
     metadata: bool = True  # a wheel's METADATA as a file of its own (PEP 658)
     ranges: bool = True  # parts of files
     max_age: int | None = None  # seconds that a client may keep a file without asking again
+    page_age: int | None = None  # and a page
     newest: int | None = None  # only so many of the newest versions are listed
 
     @classmethod
