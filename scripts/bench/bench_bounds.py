@@ -80,18 +80,3 @@ def _import(python: Path, log: Path) -> float:
 def load() -> float:
     """What else runs: processes that want a core, on average over the last minute; 0 where nobody counts."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0
-
-
-def touch_memory(folder: Path, size: int) -> None:
-    """Have the system fill so many bytes of memory with a file of nothing, which stays in ``folder``.
-
-    A virtual machine gets its memory from the host as it first uses it, which can take a second for a GB: without this
-    whoever is measured first pays for all.
-    """
-    ballast = folder / "ballast"
-    with ballast.open("xb") as file:
-        file.truncate(size)
-    with ballast.open("rb", buffering=0) as file:
-        buffer = bytearray(1 << 20)
-        while file.readinto(buffer):
-            pass

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts import machine
 from scripts.bench import bench_bounds, bench_scale
-from scripts.bench.bench_measure import measure
+from scripts.bench.bench_measure import forget_files, measure
 from scripts.bench.bench_result import PHASES, Bench, Figure, Phase, Scale
 from scripts.bench.bench_subjects import PLAIN, PlainSubject, ProjectSubject, Subject
 from scripts.errors import MatrixError
@@ -36,7 +36,6 @@ class Plan:
     subjects: tuple[str, ...]  # the plain ones to compare with
     scales: tuple[int, ...]  # numbers of synthetic cells
     downloaded: int  # bytes to measure the network with, at least
-    touched: int  # bytes of memory to fill before the start
     command: str
     keep: bool = False  # leave the folder there
 
@@ -62,7 +61,6 @@ def run(matrix: Matrix, plan: Plan, folder: Path, tell: Tell) -> Bench:
 
 def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -> Bench:
     """What takes real wheels. The project goes first, since its locks say what the others install."""
-    bench_bounds.touch_memory(scratch, plan.touched)
     project = ProjectSubject(scratch / "project", plan.cells)
     figures = list(_figures(project, tell))
     locks = project.locks()
@@ -94,8 +92,7 @@ def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -
 def _make_room(scratch: Path, done: list[Subject], taken: int, tell: Tell) -> None:
     """Remove the folders of subjects that were measured, if the next may take twice what one of them took.
 
-    Only then: some file systems make new files slowly just after many were removed, and memory that is set free may go
-    back to the host; both would count against the next.
+    Only then: some file systems make new files slowly just after many were removed, which would count against the next.
     """
     while done and machine.free_bytes(scratch) < 2 * taken:
         subject = done.pop()
@@ -104,6 +101,7 @@ def _make_room(scratch: Path, done: list[Subject], taken: int, tell: Tell) -> No
 
 
 def _figures(subject: Subject, tell: Tell) -> Iterator[Figure]:
+    forget_files(subject.folder.parent)
     for phase in PHASES:
         subject.prepare(phase)
         figure = _figure(subject, phase)

@@ -15,7 +15,7 @@ from typing import Final
 
 from rich.console import Console
 
-from scripts import machine, paths, process
+from scripts import paths, process
 from scripts.bench import bench_result, bench_run, bench_views
 from scripts.bench.bench_result import Bench
 from scripts.bench.bench_run import Plan
@@ -78,7 +78,6 @@ def plan(matrix: Matrix, options: argparse.Namespace) -> Plan:
         subjects=tuple(options.against or (plain.name for plain in PLAIN)),
         scales=tuple(count for count in scales if count),
         downloaded=300_000_000 if options.quick else 8_000_000_000,
-        touched=0 if options.quick else machine.memory_bytes() or 0,
         command=shlex.join(["python", "-m", "scripts", "bench", *_said(options)]),
         keep=options.keep,
     )

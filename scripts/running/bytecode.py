@@ -3,17 +3,18 @@
 uv can compile a whole environment, but the probes need a tenth of it: for torch 2.5.1 that takes 14 s of CPU to save
 1 s. So Python compiles what it imports, and the next cell or run with the same wheel and Python finds it there.
 
-Kept is only what was compiled by the time torch was imported. Compiling can warn, and a warning that an
-observation records must come each time, not only the first.
+Compiling can warn, and a warning that an observation records must come each time, not only the first. So of what is
+compiled after torch was imported, nothing is kept that a warning named; nor anything of a run that didn't finish.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,17 +37,39 @@ def lend(cache: Path, packages: Path, wheels: Sequence[LockedWheel]) -> None:
 
 
 def keep(
-    cache: Path, packages: Path, wheels: Sequence[LockedWheel], installed: Mapping[str, Installed], until: float
+    cache: Path,
+    packages: Path,
+    wheels: Sequence[LockedWheel],
+    installed: Mapping[str, Installed],
+    *,
+    imported: float,
+    warned_in: Collection[str] | None,
 ) -> dict[str, int]:
-    """Keep what was compiled until a time (of `time.time`). Returns all bytes now kept, by the wheel's name."""
+    """Keep what the probes compiled. Returns all bytes now kept, by the wheel's name.
+
+    Args:
+        cache: where it is kept.
+        packages: the environment's packages.
+        wheels: what they were installed from.
+        installed: what they are.
+        imported: the time (of `time.time`) at which torch was imported.
+        warned_in: the files that warnings named since then; None if that isn't known.
+    """
+    warned = {name.replace("\\", "/").rpartition("site-packages/")[2] for name in warned_in or ()}
     owners = {root: wheel for wheel in wheels if wheel.name in installed for root in installed[wheel.name].roots}
     sizes: dict[str, int] = {}
     for path in _compiled(packages):
         wheel = owners.get(_root(path.relative_to(packages)))
-        if wheel is not None and path.stat().st_mtime < until - _LAG:
+        early = path.stat().st_mtime < imported - _LAG
+        if wheel is not None and (early or (warned_in is not None and _source(path, packages) not in warned)):
             _link(path, _of(cache, wheel) / path.relative_to(packages))
             sizes[wheel.name] = sizes.get(wheel.name, 0) + path.stat().st_size
     return sizes
+
+
+def _source(path: Path, packages: Path) -> str:
+    """The file that a file of bytecode was compiled from, as a path within the packages."""
+    return Path(importlib.util.source_from_cache(path)).relative_to(packages).as_posix()
 
 
 def drop(cache: Path, names: Sequence[str]) -> None:

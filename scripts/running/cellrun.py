@@ -176,14 +176,17 @@ class CellRun:
         )
         started = seen.first("started")
         if started:
-            self._keep_bytecode(lock, started["at"])
+            finished = None if seen.lost else seen.first("finished")
+            self._keep_bytecode(lock, started["at"], finished["warned_in"] if finished else None)
         self.seconds["import"] = round(started["seconds"], 3) if started else 0.0
         self.seconds["probes"] = round(seen.seconds - self.seconds["import"], 3)
         return recording.recorded(self.cell, self.work.platform, lock, seen, self._run())
 
-    def _keep_bytecode(self, lock: locks.Lock, until: float) -> None:
+    def _keep_bytecode(self, lock: locks.Lock, imported: float, warned_in: Sequence[str] | None) -> None:
         packages = environments.site_packages(self.environment)
-        sizes = bytecode.keep(paths.CACHE, packages, lock.wheels, self.installed, until)
+        sizes = bytecode.keep(
+            paths.CACHE, packages, lock.wheels, self.installed, imported=imported, warned_in=warned_in
+        )
         self.work.footprint.compiled(lock, sizes)
 
     def _run(self, so_far: Run | None = None) -> Run:

@@ -35,7 +35,7 @@ def only(index: LocalIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def plan(*subjects: str) -> Plan:
-    return Plan(cells=(CELL,), subjects=subjects, scales=(), downloaded=1000, touched=1 << 20, command="bench")
+    return Plan(cells=(CELL,), subjects=subjects, scales=(), downloaded=1000, command="bench")
 
 
 def test_every_subject_does_the_same_job(only: LocalIndex, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ LATE = 'TEXT = "\\d"\n'
 PROBE = """
 def test_late(observe):
     with observe("late"):
-        import late
+        import late, quiet
 """
 
 
@@ -24,12 +24,13 @@ def test_a_second_run_finds_bytecode_and_sees_the_same(index: LocalIndex, projec
     # As slow to import as a real one: what was compiled just before the import ended is not kept, to be safe.
     index.add(build_torch("2.5.1", behaviour=Behaviour(on_import=sleeps(0.5))), channel="cpu")
     index.add(build_package("late", "1.0", files={"late/__init__.py": LATE}))
+    index.add(build_package("quiet", "1.0"))
     copy = project("2.5.1")
     (copy.root / "tests" / "cells" / "test_late.py").write_text(PROBE)
-    runs = [copy.nox("-s", "matrix", "--", "--fresh", "--keep", "--require", "late") for _ in range(2)]
+    runs = [copy.nox("-s", "matrix", "--", "--fresh", "--keep", "--require", "late", "--require", "quiet") for _ in range(2)]
     assert [run.code for run in runs] == [0, 0], runs[-1].output
     kept = {path.name for path in (copy.root / ".matrix" / "cache" / "bytecode").iterdir()}
-    assert {"torch", "pytest"} <= kept
+    assert {"torch", "pytest", "quiet"} <= kept
     assert "late" not in kept
     environment = next((copy.root / ".matrix" / "envs").iterdir())
     lent = [path for path in environment.rglob("*.pyc") if path.stat().st_nlink > 1]

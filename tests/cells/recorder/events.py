@@ -12,7 +12,8 @@
                           (what was raised), *blocked* (``blocked_by``) or *skipped* (``why``)
 ``test-finished``         ``test``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *passed*, *failed* or *error*
                           (what was raised), or *skipped* (``message``), which a whole file can be, too
-``finished``              ``exit``: pytest's exit code. Without it the process ended early, and tests are left over
+``finished``              ``exit``: pytest's exit code; ``warned_in``: the files that warnings since ``started`` named.
+                          Without it the process ended early, and tests are left over
 ========================  =====================================================================================
 
 What was raised: ``exception``, ``bases``, ``message``, ``frames``, ``traceback``. Every line has ``event`` and ``pid``.

@@ -57,6 +57,7 @@ class Recorder:
 
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, when: str) -> None:
         """Keep what a test warned outside its observations."""
+        self._observer.warned_in.add(warning_message.filename)
         if when == "runtest":
             self._warnings.append(warning_message)
 
@@ -73,7 +74,7 @@ class Recorder:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """The end, which a run that was broken off never reaches."""
         if exitstatus in _COMPLETE:
-            self._events.write("finished", exit=int(exitstatus))
+            self._events.write("finished", exit=int(exitstatus), warned_in=sorted(self._observer.warned_in))
 
     def _seen(self) -> dict[str, Any]:
         """The verdict of the test that ends, with its phase and warnings."""

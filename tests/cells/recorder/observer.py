@@ -40,6 +40,8 @@ class Observer:
         #: The test that is running, and what it is doing just now.
         self.test: str | None = None
         self.phase: str | None = None
+        #: The files that warnings named.
+        self.warned_in: set[str] = set()
         #: Name, and what came of it, for people who look at the terminal.
         self.summary: list[tuple[str, str]] = []
 
@@ -59,6 +61,7 @@ class Observer:
             except BaseException as error:  # noqa: BLE001 - SystemExit, too, is something that was seen
                 failure = error
         seconds = round(time.perf_counter() - started, 6)
+        self.warned_in.update(one.filename for one in caught or [])
         seen = {**_outcome(failure), "warnings": describe.warned(caught or []), "seconds": seconds}
         if self.phase:
             seen["phase"] = self.phase
