@@ -24,23 +24,23 @@ from scripts.running.failures import CellError
 from scripts.running.interpreters import uv_bin
 from scripts.running.locks import Lock, LockedWheel
 
-#: Unpacked bytes for each byte of a wheel, rounded up from the wheels of torch 1.9 to 2.15 and what they need.
-_UNPACKED = {"torch": 2.2, "triton": 3.0, "nvidia": 1.8, "cuda": 1.8}
-_UNPACKED_ELSE = 4.0
+#: Unpacked bytes for each byte of a wheel, rounded up from the wheels of torch 1.9 to 2.15 and what they need; by how
+#: the package's name begins. And the same of wheels of which most is held back.
+_WHOLE: Final = {"torch": 2.2, "triton": 3.0, "nvidia": 1.8, "cuda": 1.8, "": 4.0}
+_HELD: Final = {"nvidia-cudnn": 0.1, "nvidia-cusolver": 0.8, "triton": 0.2}
 
 
-def unpacked(wheels: Iterable[LockedWheel]) -> int:
-    """Bytes that wheels will take once unpacked, estimated."""
-    return sum(int((w.size or 0) * _UNPACKED.get(w.name.split("-")[0], _UNPACKED_ELSE)) for w in wheels)
+def unpacked(wheels: Iterable[LockedWheel], *, whole: bool = True) -> int:
+    """Bytes that wheels will take once unpacked, estimated; without ``whole``, less what is held back."""
+    rows = [*(() if whole else _HELD.items()), *_WHOLE.items()]
+    return sum(
+        int((wheel.size or 0) * next(much for name, much in rows if wheel.name.startswith(name))) for wheel in wheels
+    )
 
 
 def human(size: float) -> str:
     """A size for people, in decimal units as indexes and disks have them."""
     return ByteSize(int(size)).human_readable(decimal=True)
-
-
-#: Bytes of a wheel from which on it is worth waiting for another cell that fetches the same.
-_SHARED: Final = 20_000_000
 
 
 class Footprint:
@@ -110,9 +110,9 @@ class Footprint:
         """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
         missing = self._missing(lock, whole=whole)
         coming = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
-        if any(_key(wheel) in coming for wheel in missing if (wheel.size or 0) >= _SHARED):
+        if any(_key(wheel) in coming for wheel in missing if (wheel.size or 0) >= shelf.BIG):
             return False  # another cell is fetching it: this one finds it in the cache then
-        need = unpacked(missing)
+        need = unpacked(missing, whole=whole)
         if need > self._room() and need:
             self._drop(need - self._room(), lock)
         if need <= self._room() or not need:

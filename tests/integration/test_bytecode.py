@@ -27,7 +27,9 @@ def test_a_second_run_finds_bytecode_and_sees_the_same(index: LocalIndex, projec
     index.add(build_package("quiet", "1.0"))
     copy = project("2.5.1")
     (copy.root / "tests" / "cells" / "test_late.py").write_text(PROBE)
-    runs = [copy.nox("-s", "matrix", "--", "--fresh", "--keep", "--require", "late", "--require", "quiet") for _ in range(2)]
+    runs = [
+        copy.nox("-s", "matrix", "--", "--fresh", "--keep", "--require", "late", "--require", "quiet") for _ in range(2)
+    ]
     assert [run.code for run in runs] == [0, 0], runs[-1].output
     kept = {path.name for path in (copy.root / ".matrix" / "cache" / "bytecode").iterdir()}
     assert {"torch", "pytest", "quiet"} <= kept

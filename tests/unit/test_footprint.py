@@ -107,6 +107,8 @@ def test_estimates_are_by_the_kind_of_package() -> None:
     assert (
         unpacked([wheel("torch", size=1000), wheel("nvidia-cublas-cu12", size=1000), wheel("numpy", size=None)]) == 4000
     )
+    assert unpacked([wheel("six", size=1000), wheel("nvidia-cudnn-cu12", size=1000)]) == 5800
+    assert unpacked([wheel("triton", size=1000), wheel("nvidia-cudnn-cu12", size=1000)], whole=False) == 300
 
 
 def test_sizes_for_people() -> None:
