@@ -13,6 +13,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scripts import machine, paths
@@ -21,7 +22,7 @@ from scripts.errors import Exit
 from scripts.matrix import config
 from scripts.matrix.cells import Cell, exists
 from scripts.matrix.config import Matrix
-from scripts.running import interpreters
+from scripts.running import interpreters, placeholders
 from scripts.running.footprint import human
 from scripts.running.workshop import default_jobs
 from scripts.sources import indexes, simple_index
@@ -56,6 +57,13 @@ def _tell_machine(console: Console, matrix: Matrix) -> None:
     )
     enough = "enough" if free >= budget else "[yellow]less than the budget: cells that don't fit will be unavailable[/]"
     console.print(f"[bold]disk[/]        {human(free)} free, budget {human(budget)}: {enough}")
+    if matrix.held:
+        held = (
+            "what [[held]] names stays packed"
+            if placeholders.watchable()
+            else "files can't be watched: all is unpacked"
+        )
+        console.print(f"             {escape(held)}")
     console.print(f"[bold]GPU[/]         {_gpus() or 'none; the probes run on the CPU'}")
 
 

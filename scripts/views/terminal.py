@@ -42,9 +42,10 @@ def show(report: Report, console: Console, *, only_changes: bool = False) -> Non
 
 def show_timings(report: Report, console: Console) -> None:
     """Print what each cell's stages took, of the cells that were run on this machine."""
-    grid = Table(box=box.SIMPLE_HEAD, title="Seconds by stage", title_justify="left", pad_edge=False)
-    for heading in ("cell", "wheels", "resolve", "download", "install", "import", "probes", "total"):
-        grid.add_column(heading, justify="left" if heading == "cell" else "right")
+    grid = Table(box=box.SIMPLE_HEAD, title="Seconds by stage", title_justify="left", pad_edge=False, padding=0)
+    grid.add_column("cell", overflow="fold")  # an id that is cut tells no cell
+    for heading in ("wheels", "resolve", "download", "install", "import", "probes", "total"):
+        grid.add_column(heading, justify="right", no_wrap=True)
     sums = [0.0] * 6
     for cell in report.cells:
         if cell.timings is None:
