@@ -16,6 +16,7 @@ from typing import Final
 
 from isal import igzip_lib
 
+from scripts.sources import uncached
 from scripts.sources.downloading import Download
 from scripts.sources.web import Web, WebError
 from scripts.sources.wheelfiles import WheelFile
@@ -23,6 +24,9 @@ from scripts.sources.wheels import entries
 
 #: Bytes that are unpacked at once: they stay in the processor's cache until they are written.
 _PIECE: Final = 1 << 19
+
+#: Bytes of a file from which on it isn't kept in memory.
+_BIG: Final = 2 * uncached.BLOCK
 
 #: A file's header in the archive ends with the lengths of its name and of what else stands there (APPNOTE, 4.3.7).
 _HEADER: Final = struct.Struct("<26xHH")
@@ -132,14 +136,15 @@ class _Hashed:
 def _write(stream: _Hashed, entry: zipfile.ZipInfo, path: Path, mode: int) -> None:
     """Write one file, whose content comes next. Raises `WebError`."""
     packed = stream.pieces(entry.compress_size)
-    written = 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - only this takes a descriptor
-        for piece in packed if entry.compress_type == zipfile.ZIP_STORED else _inflated(packed):
-            written += len(piece)
-            file.write(piece)
+    content: Iterable[bytes | memoryview] = packed if entry.compress_type == zipfile.ZIP_STORED else _inflated(packed)
+    written = uncached.write(path, content, mode) if entry.file_size >= _BIG else _write_small(path, content, mode)
     if written != entry.file_size:
         raise WebError(f"{path.name} has {written} bytes, and {entry.file_size} are told")
+
+
+def _write_small(path: Path, content: Iterable[bytes | memoryview], mode: int) -> int:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - of a mode
+        return sum(map(file.write, content))
 
 
 def _inflated(packed: Iterator[memoryview]) -> Iterator[bytes]:

@@ -66,7 +66,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 NAMES = st.from_regex(r"[a-z]{1,8}(/[a-z]{1,8}){0,2}\.so", fullmatch=True)
-CONTENTS = st.one_of(st.binary(max_size=300), st.integers(0, 3_000_000).map(lambda size: b"ab\0" * (size // 3)))
+CONTENTS = st.one_of(st.binary(max_size=300), st.integers(0, 9_000_000).map(lambda size: b"ab\0" * (size // 3)))
 
 
 @settings(max_examples=60)
