@@ -15,6 +15,7 @@ from scripts.bench.bench_result import Download, Import
 from scripts.errors import MatrixError
 from scripts.matrix.cells import Cell
 from scripts.running import environments, interpreters
+from scripts.running.holding import Hold
 from scripts.running.locks import Lock, LockedWheel
 from scripts.sources import downloading
 
@@ -49,7 +50,7 @@ def _received(wheel: LockedWheel) -> int:
         return sum(map(len, iter(source.read, b"")))
 
 
-def imports(cell: Cell, lock: Lock, hold: Sequence[str], cache: Path, folder: Path) -> Import:
+def imports(cell: Cell, lock: Lock, hold: Hold, cache: Path, folder: Path) -> Import:
     """How long ``import torch`` takes in a new environment of the project's, and once its bytecode is there.
 
     Raises:

@@ -21,6 +21,7 @@ from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.running import environments
 from scripts.running.footprint import human
+from scripts.running.holding import Hold
 
 #: Seconds for one subject in one phase.
 _LIMIT = 3600.0
@@ -67,7 +68,9 @@ def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -
     wheels = bench_bounds.unique(locks)
     imports = []
     for cell, lock in zip(plan.cells, locks, strict=True):
-        imports.append(bench_bounds.imports(cell, lock, matrix.held_files, project.state / "cache", scratch))
+        imports.append(
+            bench_bounds.imports(cell, lock, Hold(patterns=matrix.held_files), project.state / "cache", scratch)
+        )
         tell(f"import torch, {cell.id}: {imports[-1].first:.1f} s, again {imports[-1].again:.1f} s")
     done: list[Subject] = [project]
     for plain in (plain for plain in PLAIN if plain.name in plan.subjects):

@@ -16,6 +16,7 @@ from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord, Run, Timings
 from scripts.running import bytecode, environments, failures, interpreters, locks, placeholders, probes, recording
 from scripts.running.failures import CellError
+from scripts.running.holding import NOTHING, Hold
 from scripts.running.workshop import Progress, Workshop, alone
 from scripts.sources import indexes
 
@@ -65,33 +66,39 @@ class CellRun:
             return self._kept(recording.unavailable(self.cell, self.work.platform, error, self._run(), self.lock))
 
     def _tested(self, lock: locks.Lock) -> FreshRecord:
-        """What the wheels of a lock do, with the files that are held back only if the probes want them."""
-        try:
-            return self._tried(lock, self._hold(lock))
-        except placeholders.OpenedError as error:
-            self.opened = tuple(path.as_posix().rpartition("site-packages/")[2] for path in error.paths)
-            with self.log.open("a", encoding="utf-8") as log:
-                log.write(f"once more, since the probes opened what was held back: {', '.join(self.opened)}\n")
-            return self._tried(lock, hold=())
+        """What the wheels of a lock do; where probes open files that are held back, they run again with these.
 
-    def _tried(self, lock: locks.Lock, hold: Sequence[str]) -> FreshRecord:
+        That comes to an end, since no file is held back twice.
+        """
+        hold = self._hold(lock)
+        while True:
+            try:
+                return self._tried(lock, hold)
+            except placeholders.OpenedError as error:
+                opened = [path.as_posix().rpartition("site-packages/")[2] for path in error.paths]
+                with self.log.open("a", encoding="utf-8") as log:
+                    log.write(f"once more, since the probes opened what was held back: {', '.join(opened)}\n")
+                self.opened += tuple(opened)
+                hold = hold.without(opened)
+                self.work.needed |= set(opened)  # other cells are spared the same
+
+    def _tried(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
         """What the wheels of a lock do: as another cell with the very same has seen it, or as the probes see it."""
-        whole = not hold
         with contextlib.ExitStack() as kept:
-            self._tell("wait", size=self.work.footprint.missing(lock, whole=whole))
+            self._tell("wait", size=self.work.footprint.missing(lock, hold))
             with self.work.queue.turn(self.cell):
                 # Not before the turn: whoever comes later would hold these wheels and wait for who wants them.
                 kept.enter_context(self.work.alone(lock))
                 if (same := self._reused(lock)) is not None:
                     return same
-                kept.enter_context(self.work.footprint.reserved(self.cell.id, lock, whole=whole))
+                kept.enter_context(self.work.footprint.reserved(self.cell.id, lock, hold))
                 self.work.installing.acquire()
             return self._kept(self._recorded(lock, hold))
 
-    def _hold(self, lock: locks.Lock) -> Sequence[str]:
+    def _hold(self, lock: locks.Lock) -> Hold:
         """What is held back: nothing where a GPU or a person may open it, or where nobody can watch that."""
         open_to_all = lock.source.gpu or self.work.options.keep or not placeholders.watchable()
-        return () if open_to_all else self.work.matrix.held_files
+        return NOTHING if open_to_all else Hold(patterns=self.work.matrix.held_files).without(self.work.needed)
 
     def _reused(self, lock: locks.Lock) -> FreshRecord | None:
         """The record of the very same wheels: this cell's own as it is, or another's in this one's name."""
@@ -104,7 +111,7 @@ class CellRun:
         run = self._run().model_copy(update={"log": same.run.log, "tracebacks": same.run.tracebacks})
         return self._put(same.model_copy(update={"run": run}))
 
-    def _recorded(self, lock: locks.Lock, hold: Sequence[str]) -> FreshRecord:
+    def _recorded(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
         try:
             try:
                 filled = self._install(lock, hold)
@@ -151,8 +158,8 @@ class CellRun:
         nightly = Version(self.cell.torch).is_devrelease
         return self.limits.resolve + (self.limits.install if nightly else 0)
 
-    def _install(self, lock: locks.Lock, hold: Sequence[str]) -> environments.Filled:
-        self._tell("install", size=self.work.footprint.missing(lock, whole=not hold))
+    def _install(self, lock: locks.Lock, hold: Hold) -> environments.Filled:
+        self._tell("install", size=self.work.footprint.missing(lock, hold))
         with self._timed("install"):
             environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log)
             filled = environments.install(

@@ -14,6 +14,7 @@ from scripts.matrix.config import Matrix
 from scripts.results.records import CellKey, FreshRecord, Wheel
 from scripts.running import environments, locks, runner
 from scripts.running.cellrun import CellRun
+from scripts.running.holding import NOTHING, Hold
 from scripts.running.workshop import Listener, Options, Queue, Workshop
 
 #: A command that takes too long can't be said to be good or bad.
@@ -39,10 +40,10 @@ class CommandRun(CellRun):
     def _reused(self, lock: locks.Lock) -> None:
         del lock
 
-    def _hold(self, lock: locks.Lock) -> Sequence[str]:
+    def _hold(self, lock: locks.Lock) -> Hold:
         """Nothing: nobody knows what a command opens."""
         del lock
-        return ()
+        return NOTHING
 
     def _kept(self, record: FreshRecord) -> FreshRecord:
         return record

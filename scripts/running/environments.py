@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scripts import machine, process
 from scripts.running import failures, shelf
+from scripts.running.holding import NOTHING, Hold
 from scripts.running.interpreters import uv_bin
 from scripts.running.locks import Lock, LockedWheel, hashed_requirements
 from scripts.sources import indexes
@@ -57,14 +58,14 @@ class Filled:
     placeholders: tuple[Path, ...]
 
 
-def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float, hold: Sequence[str] = ()) -> Filled:
-    """Install exactly what a lock holds, but for the content of files that fit a pattern of ``hold``.
+def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float, hold: Hold = NOTHING) -> Filled:
+    """Install exactly what a lock holds, but for the content of files that are held back.
 
     Raises:
         CellError: a download broke off, a hash is wrong, the disk is full, …
     """
     seconds = shelf.fetch(cache, lock, hold, log=log, timeout=timeout)
-    on_shelf = [wheel for wheel in lock.wheels if shelf.has(cache, wheel, whole=not hold)]
+    on_shelf = [wheel for wheel in lock.wheels if shelf.has(cache, wheel, hold)]
     packages, python = site_packages(folder), python_of(folder)
     placeholders = [path for wheel in on_shelf for path in shelf.install(cache, wheel, packages, python)]
     left = [wheel for wheel in lock.wheels if wheel not in on_shelf]

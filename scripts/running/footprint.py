@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from scripts import machine, process
 from scripts.results.records import write_atomically
 from scripts.running import bytecode, shelf
 from scripts.running.failures import CellError
+from scripts.running.holding import NOTHING, Hold
 from scripts.running.interpreters import uv_bin
 from scripts.running.locks import Lock, LockedWheel
 
@@ -60,24 +61,26 @@ class Footprint:
         with self._changed:
             self._wanted[name] = lock
 
-    def missing(self, lock: Lock, *, whole: bool = False) -> int:
-        """Bytes to download for a lock; ``whole``: without holding anything back."""
-        return sum(wheel.size or 0 for wheel in self._missing(lock, whole=whole))
+    def missing(self, lock: Lock, hold: Hold | None = None) -> int:
+        """Bytes to download for a lock; with ``hold``, also of wheels that lack a file which it doesn't hold back."""
+        return sum(wheel.size or 0 for wheel in self._missing(lock, hold))
 
-    def _missing(self, lock: Lock, *, whole: bool) -> list[LockedWheel]:
-        """The wheels of a lock that the cache doesn't hold, or not whole."""
+    def _missing(self, lock: Lock, hold: Hold | None) -> list[LockedWheel]:
+        """The wheels of a lock that the cache doesn't have, or not with all files that are wanted."""
         kept = self._ledger()
-        return [wheel for wheel in lock.wheels if _key(wheel) not in kept or (whole and shelf.lacks(self.cache, wheel))]
+        return [
+            wheel for wheel in lock.wheels if _key(wheel) not in kept or (hold and shelf.lacks(self.cache, wheel, hold))
+        ]
 
     @contextmanager
-    def reserved(self, name: str, lock: Lock, *, whole: bool = False) -> Iterator[None]:
+    def reserved(self, name: str, lock: Lock, hold: Hold = NOTHING) -> Iterator[None]:
         """Hold room for a cell, dropping what nobody needs any more; waits for other cells to finish.
 
         Raises:
             CellError: it can't fit, whatever is dropped.
         """
         with self._changed:
-            while not self._fits(name, lock, whole=whole):
+            while not self._fits(name, lock, hold):
                 self._changed.wait()
         try:
             yield
@@ -106,15 +109,15 @@ class Footprint:
             if not kept.items() <= ledger.items():
                 write_atomically(self._ledger_file, json.dumps({**ledger, **kept}, indent=0))
 
-    def _fits(self, name: str, lock: Lock, *, whole: bool) -> bool:
+    def _fits(self, name: str, lock: Lock, hold: Hold) -> bool:
         """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
-        missing = self._missing(lock, whole=whole)
+        missing = self._missing(lock, hold)
         coming = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
         if any(_key(wheel) in coming for wheel in missing if (wheel.size or 0) >= shelf.BIG):
             return False  # another cell is fetching it: this one finds it in the cache then
-        need = unpacked(missing, whole=whole)
+        need = unpacked(missing, whole=not hold.patterns)
         if need > self._room() and need:
-            self._drop(need - self._room(), lock)
+            self._drop(need - self._room(), lock, missing)
         if need <= self._room() or not need:
             self._reserved[name], self._installing[name] = need, lock
             return True
@@ -128,7 +131,7 @@ class Footprint:
         within = self.budget - sum(self._ledger().values()) - promised
         return min(within, machine.free_bytes(self.cache) - promised)
 
-    def _drop(self, short: int, lock: Lock) -> None:
+    def _drop(self, short: int, lock: Lock, missing: Sequence[LockedWheel]) -> None:
         """Take packages out of the cache: first what no cell to come needs, then the rest, the largest first.
 
         uv drops a package in all its versions. So what another cell is installing right now stays, whatever its
@@ -139,7 +142,7 @@ class Footprint:
         for key, size in ledger.items():
             sizes[_name(key)] = sizes.get(_name(key), 0) + size
         busy = {wheel.name for other in self._installing.values() for wheel in other.wheels}
-        busy |= {wheel.name for wheel in lock.wheels if _key(wheel) in ledger}
+        busy |= {wheel.name for wheel in lock.wheels if _key(wheel) in ledger and wheel not in missing}
         later = {wheel.name for other in self._wanted.values() for wheel in other.wheels if _key(wheel) in ledger}
         dropped: list[str] = []
         for name in sorted(sizes.keys() - busy, key=lambda name: (name in later, -sizes[name], name)):

@@ -23,6 +23,7 @@ from installer.utils import parse_entrypoints
 from scripts import paths, process
 from scripts.results.records import write_atomically
 from scripts.running import failures
+from scripts.running.holding import Hold
 from scripts.running.locks import Lock, LockedWheel
 from scripts.sources.unzipping import Packed
 
@@ -37,13 +38,13 @@ BIG: Final = 20_000_000
 _STREAMS: Final = 4
 
 
-def fetch(cache: Path, lock: Lock, hold: Sequence[str], *, log: Path, timeout: float) -> float:
+def fetch(cache: Path, lock: Lock, hold: Hold, *, log: Path, timeout: float) -> float:
     """Unpack the big wheels of a lock that aren't there. Returns the seconds it took.
 
     Raises:
         CellError: it took too long.
     """
-    missing = [wheel for wheel in lock.wheels if not has(cache, wheel, whole=not hold)]
+    missing = [wheel for wheel in lock.wheels if not has(cache, wheel, hold)]
     wanted = [wheel for wheel in missing if _fits(wheel) and not _left_to_uv(cache, wheel).exists()]
     if not wanted:
         return 0.0
@@ -52,7 +53,8 @@ def fetch(cache: Path, lock: Lock, hold: Sequence[str], *, log: Path, timeout: f
         {"filename": wheel.filename, "url": wheel.url, "sha256": wheel.sha256, "folder": str(_of(cache, wheel))}
         for wheel in sorted(wanted, key=lambda wheel: -(wheel.size or 0))
     ]
-    write_atomically(job, json.dumps({"wheels": wheels, "hold": list(hold), "streams": _STREAMS}, indent=1))
+    said = {"wheels": wheels, "patterns": hold.patterns, "needed": sorted(hold.needed), "streams": _STREAMS}
+    write_atomically(job, json.dumps(said, indent=1))
     # A process of its own can be ended at any time, and has a processor of its own.
     command: list[str | Path] = [sys.executable, "-m", "scripts.running.unpacking", job]
     done = process.run(command, log=log, env=process.clean_environment(), timeout=timeout, cwd=paths.ROOT)
@@ -61,15 +63,14 @@ def fetch(cache: Path, lock: Lock, hold: Sequence[str], *, log: Path, timeout: f
     return round(done.seconds, 3)
 
 
-def has(cache: Path, wheel: LockedWheel, *, whole: bool) -> bool:
-    """Whether a wheel lies unpacked here, with all its files if ``whole``."""
-    folder = _of(cache, wheel)
-    return folder.is_dir() and not (whole and held(cache, wheel))
+def has(cache: Path, wheel: LockedWheel, hold: Hold) -> bool:
+    """Whether a wheel lies unpacked here, with every file that isn't to be held back."""
+    return _of(cache, wheel).is_dir() and all(hold(file.path, file.size) for file in held(cache, wheel))
 
 
-def lacks(cache: Path, wheel: LockedWheel) -> bool:
-    """Whether a wheel lies here without the files that were held back."""
-    return has(cache, wheel, whole=False) and not has(cache, wheel, whole=True)
+def lacks(cache: Path, wheel: LockedWheel, hold: Hold) -> bool:
+    """Whether a wheel lies here, but without a file that isn't to be held back."""
+    return _of(cache, wheel).is_dir() and not has(cache, wheel, hold)
 
 
 def held(cache: Path, wheel: LockedWheel) -> list[Packed]:

@@ -5,29 +5,25 @@ Its only result is what lies on the shelf afterwards. A wheel that can't be had 
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from scripts.running import shelf
+from scripts.running.holding import Hold
 from scripts.sources import unzipping
 from scripts.sources.web import Web, WebError
 from scripts.sources.wheelfiles import WheelFile
-
-#: A file of fewer bytes isn't worth a placeholder.
-_LEAST: Final = 1 << 18
 
 
 def main(job: Path) -> None:
     """Do a job that `shelf.fetch` has written."""
     wanted: dict[str, Any] = json.loads(job.read_bytes())
 
-    def hold(path: str, size: int) -> bool:
-        return size >= _LEAST and any(fnmatch.fnmatchcase(path, pattern) for pattern in wanted["hold"])
+    hold = Hold(patterns=tuple(wanted["patterns"]), needed=frozenset(wanted["needed"]))
 
     def get(wheel: dict[str, str]) -> str:
         began = time.monotonic()
@@ -42,7 +38,7 @@ def main(job: Path) -> None:
             print(line, flush=True)
 
 
-def _unpack(web: Web, wheel: dict[str, str], hold: unzipping.Hold) -> str:
+def _unpack(web: Web, wheel: dict[str, str], hold: Hold) -> str:
     """Put one wheel on the shelf, and say what was held back."""
     folder = Path(wheel["folder"])
     remote = WheelFile(filename=wheel["filename"], url=wheel["url"], sha256=wheel["sha256"])

@@ -95,6 +95,7 @@ class Workshop:
         # All at once: unpacking one wheel keeps a core and a half busy. Four cells cold: 85 s one by one, 66 s by two.
         self.installing = threading.Semaphore(matrix.budget.downloads or self.jobs)
         self.queue = Queue([])
+        self.needed: set[str] = set()  # files that probes of this run opened though they were held back
         self._same_lock: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 

@@ -1,7 +1,7 @@
 """Writing big files past the system's cache.
 
-Of a library of a gigabyte an import reads a few pages. To put all of it in memory first costs a quarter of the processor
-time of four cells that start from nothing: 60 s with it, 45 s without.
+Of a library of a gigabyte an import reads a few pages. To put all of it in memory first costs a quarter of the time
+that the processor works for four cells from nothing: 60 s with it, 45 s without.
 """
 
 from __future__ import annotations

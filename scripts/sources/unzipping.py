@@ -33,7 +33,7 @@ _HEADER: Final = struct.Struct("<26xHH")
 
 
 #: Asked with a file's path and size in bytes whether to leave it in its wheel.
-Hold = Callable[[str, int], bool]
+Holds = Callable[[str, int], bool]
 
 
 class UnfitError(WebError):
@@ -49,7 +49,7 @@ class Packed:
     mode: int
 
 
-def unpack(web: Web, wheel: WheelFile, folder: Path, hold: Hold) -> list[Packed]:
+def unpack(web: Web, wheel: WheelFile, folder: Path, hold: Holds) -> list[Packed]:
     """Unpack a wheel into a new folder. Returns the files that ``hold``, asked with path and size, held back.
 
     Raises:

@@ -11,6 +11,7 @@ import pytest
 
 from scripts.running.failures import CellError
 from scripts.running.footprint import Footprint, human, unpacked
+from scripts.running.holding import NOTHING, Hold
 from scripts.running.locks import Lock, LockedWheel
 from scripts.sources.indexes import Source
 
@@ -133,11 +134,23 @@ def test_what_was_held_back_is_missing_for_who_wants_all(footprint: Footprint) -
     install(footprint, "one", held, {"a": 100, "b": 100})
     kept = footprint.cache / "unpacked" / "a" / "a1"
     kept.mkdir(parents=True)
-    (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300, "mode": 0o666}]))
-    assert (footprint.missing(held), footprint.missing(held, whole=True)) == (0, 100)
+    (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
+    assert (footprint.missing(held), footprint.missing(held, NOTHING)) == (0, 100)
+    back = Hold(patterns=("a/*",))
+    assert (footprint.missing(held, back), footprint.missing(held, back.without(["a/lib.so"]))) == (0, 100)
     with footprint.reserved("two", lock(wheel("c", size=250))):  # 1000 bytes: all else has to go
         assert not kept.exists()
         assert footprint.missing(held) == 200
+
+
+def test_a_wheel_that_lacks_a_file_makes_room_for_itself(footprint: Footprint) -> None:
+    held = lock(wheel("a"))
+    install(footprint, "one", held, {"a": 700})
+    kept = footprint.cache / "unpacked" / "a" / "a1"
+    kept.mkdir(parents=True)
+    (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
+    with footprint.reserved("one", held, NOTHING):  # 400 bytes, and 300 are left
+        assert not kept.exists()
 
 
 def test_a_big_wheel_is_fetched_once_and_others_do_not_wait(tmp_path: Path) -> None:

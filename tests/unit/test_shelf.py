@@ -11,6 +11,7 @@ import pytest
 
 from scripts.running import shelf
 from scripts.running.failures import CellError
+from scripts.running.holding import NOTHING, Hold
 from scripts.running.locks import Lock, LockedWheel
 from scripts.sources.indexes import Source
 from tests.support.index import Fault, LocalIndex
@@ -18,7 +19,7 @@ from tests.support.wheels import Wheel, build_package, tampered
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere than on Linux, all is uv's")
 
-BACK = ["big/*.so"]
+BACK = Hold(patterns=("big/*.so",))
 LIBRARY = b"\0" * 600_000
 SCRIPTS = "[console_scripts]\nbig-run = big.cli:main\n[other]\nx = y\n"
 
@@ -47,7 +48,7 @@ def lock(folder: Path, *wheels: LockedWheel) -> Lock:
     return Lock(path=folder / "pylock.toml", digest="0", wheels=wheels, source=Source(build="default", index=None))
 
 
-def fetch(folder: Path, held: Lock, hold: list[str], timeout: float = 60) -> str:
+def fetch(folder: Path, held: Lock, hold: Hold, timeout: float = 60) -> str:
     """Put a lock's wheels on the shelf in ``cache``; what was said."""
     log = folder / "log"
     shelf.fetch(folder / "cache", held, hold, log=log, timeout=timeout)
@@ -65,7 +66,7 @@ def packages(folder: Path) -> tuple[Path, Path]:
 def test_a_wheel_is_fetched_once_and_linked_with_its_scripts(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
     for _ in range(2):
-        fetch(tmp_path, lock(tmp_path, wheel), [])
+        fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
     assert len(index.downloads()) == 1
     target, python = packages(tmp_path)
     assert shelf.install(cache, wheel, target, python) == []
@@ -90,7 +91,7 @@ def test_a_placeholder_has_the_size_and_nothing_in_it(index: LocalIndex, tmp_pat
 
 def test_small_files_are_never_held_back(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel = locked(index, big)
-    fetch(tmp_path, lock(tmp_path, wheel), ["*.py"])
+    fetch(tmp_path, lock(tmp_path, wheel), Hold(patterns=("*.py",)))
     assert shelf.held(tmp_path / "cache", wheel) == []
 
 
@@ -98,9 +99,9 @@ def test_who_wants_it_whole_gets_it_whole_and_it_stays_so(index: LocalIndex, tmp
     wheel, cache = locked(index, big), tmp_path / "cache"
     held = lock(tmp_path, wheel)
     fetch(tmp_path, held, BACK)
-    assert (shelf.has(cache, wheel, whole=False), shelf.has(cache, wheel, whole=True)) == (True, False)
-    fetch(tmp_path, held, [])
-    assert shelf.has(cache, wheel, whole=True)
+    assert (shelf.has(cache, wheel, BACK), shelf.has(cache, wheel, NOTHING)) == (True, False)
+    fetch(tmp_path, held, NOTHING)
+    assert shelf.has(cache, wheel, NOTHING)
     fetch(tmp_path, held, BACK)
     assert len(index.downloads()) == 2
     assert [path.name for path in (cache / "unpacked" / "big").iterdir()] == [wheel.sha256]
@@ -109,7 +110,7 @@ def test_who_wants_it_whole_gets_it_whole_and_it_stays_so(index: LocalIndex, tmp
 def test_a_file_of_two_wheels_is_the_last_ones(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     other = build_package("other", "1.0", files={"nvidia/__init__.py": "other"}, size=shelf.BIG)
     wheels = [locked(index, big), locked(index, other)]
-    fetch(tmp_path, lock(tmp_path, *wheels), [])
+    fetch(tmp_path, lock(tmp_path, *wheels), NOTHING)
     target, python = packages(tmp_path)
     for wheel in wheels:
         shelf.install(tmp_path / "cache", wheel, target, python)
@@ -120,8 +121,8 @@ def test_a_file_of_two_wheels_is_the_last_ones(index: LocalIndex, tmp_path: Path
 def test_what_cannot_be_had_is_left_to_uv(index: LocalIndex, tmp_path: Path, big: Wheel, fault: Fault) -> None:
     wheel = locked(index, big)
     index.fail("*.whl", fault)
-    assert f"left to uv: {wheel.url}" in fetch(tmp_path, lock(tmp_path, wheel), [])
-    assert not shelf.has(tmp_path / "cache", wheel, whole=False)
+    assert f"left to uv: {wheel.url}" in fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    assert not shelf.has(tmp_path / "cache", wheel, BACK)
 
 
 def test_a_wheel_of_another_hash_is_not_kept(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
@@ -133,11 +134,11 @@ def test_a_wheel_of_another_hash_is_not_kept(index: LocalIndex, tmp_path: Path, 
 def test_what_uv_has_is_not_fetched_a_second_time(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
     shelf.leave_to_uv(cache, [wheel])
-    fetch(tmp_path, lock(tmp_path, wheel), [])
+    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
     assert index.asked("*.whl") == []
     shelf.drop(cache, ["big"])  # uv has forgotten it too
-    fetch(tmp_path, lock(tmp_path, wheel), [])
-    assert shelf.has(cache, wheel, whole=True)
+    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    assert shelf.has(cache, wheel, NOTHING)
 
 
 def test_small_and_local_wheels_are_uvs(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
@@ -145,7 +146,7 @@ def test_small_and_local_wheels_are_uvs(index: LocalIndex, tmp_path: Path, big: 
     local = LockedWheel(
         name="big", version="1.0", url=big.write(tmp_path).as_uri(), sha256=big.sha256, size=len(big.content)
     )
-    assert fetch(tmp_path, lock(tmp_path, small, local), []) == ""
+    assert fetch(tmp_path, lock(tmp_path, small, local), NOTHING) == ""
     shelf.leave_to_uv(tmp_path / "cache", [small, local])
     assert not (tmp_path / "cache").exists()
 
@@ -154,6 +155,6 @@ def test_what_takes_too_long_is_ended_and_leaves_nothing(index: LocalIndex, tmp_
     wheel = locked(index, big)
     index.fail("*.whl", Fault.hang())
     with pytest.raises(CellError, match="downloading took longer than 1 s") as caught:
-        fetch(tmp_path, lock(tmp_path, wheel), [], timeout=1)
+        fetch(tmp_path, lock(tmp_path, wheel), NOTHING, timeout=1)
     assert caught.value.status == "timed-out"
-    assert not shelf.has(tmp_path / "cache", wheel, whole=False)
+    assert not shelf.has(tmp_path / "cache", wheel, BACK)
