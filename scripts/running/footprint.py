@@ -28,7 +28,7 @@ from scripts.running.locks import Lock, LockedWheel
 #: Unpacked bytes for each byte of a wheel, rounded up from the wheels of torch 1.9 to 2.15 and what they need; by how
 #: the package's name begins. And the same of wheels of which most is held back.
 _WHOLE: Final = {"torch": 2.2, "triton": 3.0, "nvidia": 1.8, "cuda": 1.8, "": 4.0}
-_HELD: Final = {"nvidia-cudnn": 0.1, "nvidia-cusolver": 0.8, "triton": 0.2}
+_HELD: Final = {"nvidia-cudnn": 0.1, "triton": 0.2}
 
 
 def unpacked(wheels: Iterable[LockedWheel], *, whole: bool = True) -> int:
