@@ -14,7 +14,7 @@
 #   "requests>=2.32",
 #   "isal>=1.8",
 #   "installer>=1.0",
-#   "inotify-simple>=2.0; sys_platform == 'linux'",
+#   'inotify-simple>=2.0; sys_platform == "linux"',
 #   "tenacity>=9",
 #   "filelock>=3.16",
 #   "psutil>=6",
