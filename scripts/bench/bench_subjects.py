@@ -16,6 +16,7 @@ from typing import Final
 
 from scripts import paths
 from scripts.bench.bench_result import PROJECT, Phase
+from scripts.index import settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord, Store
@@ -94,7 +95,7 @@ class Subject:
         temporary = self.folder / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         return {
-            **indexes.uv_settings(),
+            **settings.uv_settings(),
             **env,
             "PIP_CACHE_DIR": str(self.folder / "cache" / "pip"),
             "UV_CACHE_DIR": str(self.folder / "cache" / "uv"),

@@ -19,6 +19,7 @@ from rich.table import Table
 from scripts import machine, paths
 from scripts.commands.options import add_cells, add_selecting, chosen
 from scripts.errors import Exit
+from scripts.index import settings
 from scripts.matrix import config
 from scripts.matrix.cells import Cell, exists
 from scripts.matrix.config import Matrix
@@ -81,11 +82,11 @@ def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell], checks: i
     urls = {name: matrix.builds[name].index for name in dict.fromkeys(cell.build for cell in cells)}
     with ThreadPoolExecutor(8) as pool:
         pool.map(checks, [url for url in urls.values() if url])
-    own = indexes.default_index()
+    own = settings.default_index()
     reach = checks(own or simple_index.default_index())
     name = own or "the one that pip and uv know"
     console.print(f"[bold]indexes[/]     default: {name}{_reach(reach)}", soft_wrap=True)
-    if further := indexes.further_sources():
+    if further := settings.further_sources():
         console.print(f"             further: {', '.join(further)}", soft_wrap=True)
     for name, url in urls.items():
         if url:

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 
 from scripts import paths
 from scripts.errors import Exit, MatrixError
+from scripts.index import settings
 from scripts.matrix import config, updating
 from scripts.matrix.cells import python_key, version
 from scripts.matrix.config import Matrix
 from scripts.matrix.updating import News
 from scripts.results.records import write_atomically
-from scripts.sources import indexes, simple_index, wheelfiles
+from scripts.sources import simple_index, wheelfiles
 from scripts.sources.web import Web
 from scripts.sources.wheelfiles import WheelFile
 
@@ -83,7 +84,7 @@ class Change:
 
 
 def _show(found: News, change: Change, *, written: bool) -> None:
-    index = indexes.default_index() or "the default index"
+    index = settings.default_index() or "the default index"
     print(change.diff, end="")
     if not found.releases:
         print(f"{index} has no release that {paths.MATRIX_TOML.name} lacks", file=sys.stderr)

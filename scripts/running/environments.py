@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scripts import machine, process
+from scripts.index import settings
 from scripts.running import failures, shelf
 from scripts.running.holding import NOTHING, Hold
 from scripts.running.interpreters import uv_bin
 from scripts.running.locks import Lock, LockedWheel, hashed_requirements
-from scripts.sources import indexes
 
 #: Seconds to make an empty environment, which takes a tenth of one.
 _CREATE = 120.0
@@ -91,7 +91,7 @@ def _install_by_uv(
         *("--cache-dir", cache),
         *(("--index", lock.source.index) if lock.source.index else ()),
     ]
-    env = process.clean_environment(**indexes.uv_settings())
+    env = process.clean_environment(**settings.uv_settings())
     done = process.run(command, log=log, env=env, timeout=timeout)
     if not done.ok and _error(done, timeout).reason.kind == "no wheel":
         # What was locked is there: the page is an older one, as an index of many servers can have for a while.

@@ -17,12 +17,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scripts import process
+from scripts.index import settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import write_atomically
 from scripts.running import failures
 from scripts.running.interpreters import uv_bin
-from scripts.sources import indexes, sizes
+from scripts.sources import sizes
 from scripts.sources.indexes import Source
 
 
@@ -92,7 +93,7 @@ def torch_requirements(cell: Cell, source: Source) -> list[str]:
     plain = f"torch=={cell.torch}"
     if source.label is not None:
         return [f"{plain}+{source.label}" if source.label else f"torch==={cell.torch}"]
-    if source.fallback is None or not indexes.further_sources():
+    if source.fallback is None or not settings.further_sources():
         return [plain]
     return [f"torch=={cell.torch}+{cell.build}", f"torch==={cell.torch}", plain]
 
@@ -124,7 +125,7 @@ def resolve(
         *("--format", "pylock.toml", "--output-file", new, "--only-binary", ":all:"),
         *("--no-header", "--no-annotate", "--no-progress", "--color", "never", "--quiet", "--cache-dir", cache),
     ]
-    env = process.clean_environment(**indexes.uv_settings())
+    env = process.clean_environment(**settings.uv_settings())
     wanted = torch_requirements(cell, source)
     for torch, anew in [(torch, anew) for anew in sorted({refresh, True}) for torch in wanted]:
         write_atomically(project, _project([torch, *needs], source))

@@ -15,6 +15,7 @@ import filelock
 
 from scripts import machine, paths
 from scripts.errors import SchemaError
+from scripts.index import settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord, Store
@@ -123,7 +124,7 @@ class Workshop:
             "index": build.index,
             "requirements": locks.requirements(self.matrix, cell, self.options.require),
             "probes": self.probes_digest,
-            "indexes": {k: v for k, v in indexes.uv_settings().items() if "INDEX" in k or "LINKS" in k},
+            "indexes": {k: v for k, v in settings.uv_settings().items() if "INDEX" in k or "LINKS" in k},
             "gpu": build.gpu,
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -13,7 +13,7 @@ import requests
 import tenacity
 import urllib3
 
-from scripts.sources import indexes
+from scripts.index import settings
 from scripts.sources.web import WebError, shown
 
 #: Seconds to connect, and between two pieces.
@@ -72,7 +72,7 @@ class Download:
         headers = {"Accept-Encoding": "identity"}
         if self._taken:
             headers["Range"] = f"bytes={self._taken}-"
-        verify = indexes.certificate_file() or True
+        verify = settings.certificate_file() or True
         self._response = response = self._session.get(
             self.url, headers=headers, stream=True, timeout=_TIMEOUT, verify=verify
         )

@@ -17,8 +17,8 @@ import pypi_simple
 from pypi_simple import DistributionPackage, ProjectPage
 
 from scripts import paths
+from scripts.index import settings
 from scripts.results.records import write_atomically
-from scripts.sources import indexes
 from scripts.sources.web import Web, WebError, shown
 from scripts.sources.wheelfiles import WheelFile, is_wheel
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 def default_index() -> str:
     """The URL of the configured default index, or of the one that pip and uv know by themselves."""
-    return indexes.default_index() or pypi_simple.PYPI_SIMPLE_ENDPOINT
+    return settings.default_index() or pypi_simple.PYPI_SIMPLE_ENDPOINT
 
 
 def wheels(web: Web, index: str, project: str = "torch", *, cache: Path | None = None) -> list[WheelFile]:

@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 
 import httpx
 
-from scripts.sources import indexes
+from scripts.index import settings
 
 #: Seconds that a server has to answer. Without a size there is only no forecast.
 _TIMEOUT: Final = 8.0
@@ -23,7 +23,7 @@ def ask(urls: Iterable[str]) -> dict[str, int]:
     if not urls:
         return {}
     with (
-        httpx.Client(timeout=_TIMEOUT, follow_redirects=True, verify=indexes.certificates()) as client,
+        httpx.Client(timeout=_TIMEOUT, follow_redirects=True, verify=settings.certificates()) as client,
         ThreadPoolExecutor(8) as pool,
     ):
         sizes = pool.map(lambda url: _size(client, url), urls)

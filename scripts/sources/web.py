@@ -15,7 +15,7 @@ import httpx
 import tenacity
 
 from scripts.errors import MatrixError
-from scripts.sources import indexes
+from scripts.index import settings
 
 #: Connections at once: enough to hide the way there and back, few enough for a small mirror.
 CONNECTIONS: Final = 16
@@ -56,7 +56,7 @@ class Web:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         self._client = httpx.Client(
-            follow_redirects=True, timeout=_TIMEOUT, limits=limits, verify=indexes.certificates(), transport=transport
+            follow_redirects=True, timeout=_TIMEOUT, limits=limits, verify=settings.certificates(), transport=transport
         )
         self._lock = threading.Lock()
         self.requests = 0

@@ -1,0 +1,1 @@
+"""Package indexes: the user's settings of them."""
