@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Final
 
+from scripts.core.text import encodable
 from scripts.errors import Exit, MatrixError
 
 #: Each command is a module of `scripts.commands`; its docstring is its help. Imported only when it is run.
@@ -62,6 +63,9 @@ def run_command(name: str, arguments: Sequence[str], *, program: str) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.OK
+    except OSError as error:  # a folder that can't be written, a full disk
+        print(f"error: {encodable(str(error))}", file=sys.stderr)
+        return Exit.MACHINERY
 
 
 def _parser(command: ModuleType, program: str) -> argparse.ArgumentParser:

@@ -77,6 +77,8 @@ def tell(matrix: Matrix, records: Mapping[Cell, FreshRecord], *, accepted: Seque
 
 def verdict(records: Sequence[FreshRecord], compared: drift.Compared) -> Exit:
     """The exit code of a run; what is worse comes first."""
+    if any(record.reason and record.reason.stage == "internal" for record in records):
+        return Exit.MACHINERY
     if compared.drift:
         return Exit.UNEXPECTED
     if any(broken(record) for record in records):

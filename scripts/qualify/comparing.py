@@ -20,7 +20,7 @@ from scripts.results.signature import GOOD, Signature, classify, describe, descr
 WHOLE: Final = "install-and-import"
 IMPORT_TIME: Final = "import-time"
 
-_PHASES: Final = {"run": "starting the probes", "import": "importing", "install": "installing"}
+_PHASES: Final = {"run": "starting the probes", "import": "importing", "install": "installing", "internal": "running"}
 _PHASES_BEFORE: Final = {"resolve": "resolving", "download": "installing", "interpreter": "starting"}
 #: Failures that say nothing about torch, for what they are or for where they happened.
 _NOT_TORCH: Final = frozenset({"system error", "resolving failed", "no probes"})
@@ -44,7 +44,8 @@ def told(record: Record) -> bool:
     """Whether a record says anything about the torch that was asked for; a broken wheel does, a dead network not."""
     if record.usable or record.reason is None:
         return record.usable
-    elsewhere = record.reason.kind == "timed out" and record.reason.stage in _SLOW_ELSEWHERE
+    slow = record.reason.kind == "timed out" and record.reason.stage in _SLOW_ELSEWHERE
+    elsewhere = slow or record.reason.stage == "internal"
     return record.status != "unavailable" and record.reason.kind not in _NOT_TORCH and not elsewhere
 
 

@@ -14,6 +14,7 @@ from packaging.version import Version
 from scripts import machine, paths
 from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord, Run, Timings
+from scripts.run.cell_log import CellLog
 from scripts.running import bytecode, environments, failures, interpreters, locks, placeholders, probes, recording
 from scripts.running.failures import CellError
 from scripts.running.holding import NOTHING, Hold
@@ -27,8 +28,8 @@ class CellRun:
     def __init__(self, work: Workshop, cell: Cell) -> None:
         self.work, self.cell = work, cell
         self.limits = work.matrix.limits
-        # The log of what is recorded stays until this run has a record to put in its place.
-        self.log = paths.LOGS / f"{cell.id}.attempt.log"
+        # The log of the stored record stays until this run has a record to put in its place.
+        self.log = CellLog(paths.LOGS / f"{cell.id}.attempt.log")
         self.log_of_record = paths.LOGS / f"{cell.id}.log"
         self.folder = paths.LOCKS / cell.id
         self.environment = paths.ENVIRONMENTS / cell.slug
@@ -39,89 +40,111 @@ class CellRun:
         self.opened: tuple[str, ...] = ()  # what the probes opened though it was held back
 
     def record(self) -> FreshRecord:
-        """Run the cell and keep its record, which also tells why there was nothing to run."""
+        """Run the cell and save its record, which also says why there was nothing to run.
+
+        Whatever goes wrong is this cell's error; only an interruption ends the run.
+        """
         try:
             with alone(self.cell):
                 self.started = time.monotonic()
-                self.log.parent.mkdir(parents=True, exist_ok=True)
-                self.log.unlink(missing_ok=True)
-                record = self._whatever_happens()
+                self.log.start()
+                record = self._run_or_record_failure()
+        except Exception as error:  # noqa: BLE001 - the cell's lock or its record can't be written
+            record = self._failed(error)
         finally:
             self.work.queue.leave(self.cell)
-        self._tell("done", record=record)
+        self._report("done", record=record)
         return record
 
     def resolved(self) -> locks.Lock:
         """Resolve the cell and no more. Raises `CellError` where there is no interpreter or no solution."""
         with alone(self.cell):
-            return self._resolved(self._interpreter())
+            return self._resolve(self._interpreter())
 
-    def _whatever_happens(self) -> FreshRecord:
+    def _run_or_record_failure(self) -> FreshRecord:
+        """Return the saved record of the cell, or of what kept it from being tested."""
         try:
-            return self._tested(self._resolved(self._interpreter()))
-        except (CellError, OSError) as problem:
-            error = problem if isinstance(problem, CellError) else failures.of_system(problem)
-            with self.log.open("a", encoding="utf-8") as log:
-                log.write(f"{error.reason.kind} ({error.reason.stage}): {error.reason.message}\n")
-            return self._kept(recording.unavailable(self.cell, self.work.platform, error, self._run(), self.lock))
+            return self._run_until_stable(self._resolve(self._interpreter()))
+        except Exception as error:  # noqa: BLE001 - one cell's trouble is not to end the others
+            return self._save_unless_worse(self._failed(error))
 
-    def _tested(self, lock: locks.Lock) -> FreshRecord:
-        """What the wheels of a lock do; where probes open files that are held back, they run again with these.
+    def _failed(self, error: Exception) -> FreshRecord:
+        """Return the record of a failure, which is logged; what nobody expected with its traceback."""
+        failure = failures.of_exception(error)
+        self.log.write(f"{failure.reason.kind} ({failure.reason.stage}): {failure.reason.message}")
+        if failure is not error:
+            self.log.traceback("the engine failed", error)
+        return recording.unavailable(self.cell, self.work.platform, failure, self._run(), self.lock)
+
+    @contextlib.contextmanager
+    def _side_job(self, what: str) -> Iterator[None]:
+        """Log what goes wrong in the block and go on: it only saves time or disk."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the cell's result stands
+            self.log.traceback(f"{what} failed, which changes no result", error)
+
+    def _run_until_stable(self, lock: locks.Lock) -> FreshRecord:
+        """Run the cell; where probes open files that are held back, run it again with these.
 
         That comes to an end, since no file is held back twice.
         """
         hold = self._hold(lock)
         while True:
             try:
-                return self._tried(lock, hold)
+                return self._run_once(lock, hold)
             except placeholders.OpenedError as error:
                 opened = [path.as_posix().rpartition("site-packages/")[2] for path in error.paths]
-                with self.log.open("a", encoding="utf-8") as log:
-                    log.write(f"once more, since the probes opened what was held back: {', '.join(opened)}\n")
+                self.log.write(f"once more, since the probes opened what was held back: {', '.join(opened)}")
                 self.opened += tuple(opened)
                 hold = hold.without(opened)
                 self.work.needed |= set(opened)  # other cells are spared the same
 
-    def _tried(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
-        """What the wheels of a lock do: as another cell with the very same has seen it, or as the probes see it."""
-        with contextlib.ExitStack() as kept:
-            self._tell("wait", size=self.work.footprint.missing(lock, hold))
+    def _run_once(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
+        """Return the record of these wheels: another cell's that has the very same, or a new one, which is saved."""
+        with contextlib.ExitStack() as held:
+            self._report("wait", size=self.work.footprint.missing(lock, hold))
             with self.work.queue.turn(self.cell):
                 # Not before the turn: whoever comes later would hold these wheels and wait for who wants them.
-                kept.enter_context(self.work.alone(lock))
-                if (same := self._reused(lock)) is not None:
+                held.enter_context(self.work.alone(lock))
+                if (same := self._reuse(lock)) is not None:
                     return same
-                kept.enter_context(self.work.footprint.reserved(self.cell.id, lock, hold))
+                held.enter_context(self.work.footprint.reserved(self.cell.id, lock, hold))
                 self.work.installing.acquire()
-            return self._kept(self._recorded(lock, hold))
+            try:
+                return self._save_unless_worse(self._test(lock, hold))
+            finally:  # after the record is saved: a result must not depend on what can be removed
+                self._clean_up()
+
+    def _test(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
+        """Install, run the probes, and return their record."""
+        try:
+            filled = self._install(lock, hold)
+        finally:
+            self.work.installing.release()
+        with placeholders.untouched(filled.placeholders):
+            return self._probe(lock)
+
+    def _clean_up(self) -> None:
+        if not self.work.options.keep:
+            with self._side_job("removing the environment"):
+                environments.remove(self.environment)
 
     def _hold(self, lock: locks.Lock) -> Hold:
         """What is held back: nothing where a GPU or a person may open it, or where nobody can watch that."""
         open_to_all = lock.source.gpu or self.work.options.keep or not placeholders.watchable()
         return NOTHING if open_to_all else Hold(patterns=self.work.matrix.held_files).without(self.work.needed)
 
-    def _reused(self, lock: locks.Lock) -> FreshRecord | None:
-        """The record of the very same wheels: this cell's own as it is, or another's in this one's name."""
+    def _reuse(self, lock: locks.Lock) -> FreshRecord | None:
+        """Return the record of the very same wheels: this cell's own as it is, or another's in this one's name."""
         same = None if self.work.options.fresh else self.work.same_wheels(self.cell, lock)
         if same is None:
             return None
-        self.log.unlink(missing_ok=True)
+        self.log.remove()
         if same.run.asked == self.cell.id:
             return same
         run = self._run().model_copy(update={"log": same.run.log, "tracebacks": same.run.tracebacks})
-        return self._put(same.model_copy(update={"run": run}))
-
-    def _recorded(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
-        try:
-            try:
-                filled = self._install(lock, hold)
-            finally:
-                self.work.installing.release()
-            with placeholders.untouched(filled.placeholders):
-                return self._probed(lock)
-        finally:
-            if not self.work.options.keep:
-                environments.remove(self.environment)
+        return self._save(same.model_copy(update={"run": run}))
 
     def _interpreter(self) -> Path:
         python, problem = interpreters.find_or_download(self.cell.python)
@@ -129,13 +152,14 @@ class CellRun:
             raise CellError("interpreter", "no interpreter", problem)
         return python
 
-    def _resolved(self, python: Path) -> locks.Lock:
-        self.lock = self.work.options.locks.get(self.cell) or self._newly_resolved(python)
-        self.work.footprint.expect(self.cell.id, self.lock)
+    def _resolve(self, python: Path) -> locks.Lock:
+        self.lock = self.work.options.locks.get(self.cell) or self._resolve_anew(python)
+        with self._side_job("noting the wheels to come"):
+            self.work.footprint.expect(self.cell.id, self.lock)
         return self.lock
 
-    def _newly_resolved(self, python: Path) -> locks.Lock:
-        self._tell("resolve")
+    def _resolve_anew(self, python: Path) -> locks.Lock:
+        self._report("resolve")
         with self._timed("resolve"):
             try:
                 source = indexes.source(self.cell.build, self.work.matrix.builds, self.work.checks)
@@ -148,7 +172,7 @@ class CellRun:
                 python=python,
                 folder=self.folder,
                 cache=paths.CACHE,
-                log=self.log,
+                log=self.log.path,
                 timeout=self._time_to_resolve(),
                 refresh=self.work.options.upgrade,
             )
@@ -159,37 +183,40 @@ class CellRun:
         return self.limits.resolve + (self.limits.install if nightly else 0)
 
     def _install(self, lock: locks.Lock, hold: Hold) -> environments.Filled:
-        self._tell("install", size=self.work.footprint.missing(lock, hold))
+        self._report("install", size=self.work.footprint.missing(lock, hold))
         with self._timed("install"):
-            environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log)
+            environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log.path)
             filled = environments.install(
-                self.environment, lock, cache=paths.CACHE, log=self.log, timeout=self.limits.install, hold=hold
+                self.environment, lock, cache=paths.CACHE, log=self.log.path, timeout=self.limits.install, hold=hold
             )
         self.seconds |= {"download": filled.seconds, "install": round(self.seconds["install"] - filled.seconds, 3)}
-        self.installed = environments.installed(self.environment)
-        sizes = {name: package.bytes for name, package in self.installed.items()}
-        self.work.footprint.installed(self.cell.id, lock, sizes)
-        bytecode.lend(paths.CACHE, environments.site_packages(self.environment), lock.wheels)
+        with self._side_job("noting the size of the wheels"):
+            self.installed = environments.installed(self.environment)
+            sizes = {name: package.bytes for name, package in self.installed.items()}
+            self.work.footprint.installed(self.cell.id, lock, sizes)
+        with self._side_job("restoring bytecode"):
+            bytecode.lend(paths.CACHE, environments.site_packages(self.environment), lock.wheels)
         return filled
 
-    def _probed(self, lock: locks.Lock) -> FreshRecord:
-        self._tell("probes")
+    def _probe(self, lock: locks.Lock) -> FreshRecord:
+        self._report("probes")
         seen = probes.run(
             environments.python_of(self.environment),
             self.work.probes,
             limits=self.limits,
-            log=self.log,
+            log=self.log.path,
             gpu=lock.source.gpu,
         )
         started = seen.first("started")
         if started:
             finished = None if seen.lost else seen.first("finished")
-            self._keep_bytecode(lock, started["at"], finished["warned_in"] if finished else None)
+            with self._side_job("saving bytecode"):
+                self._save_bytecode(lock, started["at"], finished["warned_in"] if finished else None)
         self.seconds["import"] = round(started["seconds"], 3) if started else 0.0
         self.seconds["probes"] = round(seen.seconds - self.seconds["import"], 3)
         return recording.recorded(self.cell, self.work.platform, lock, seen, self._run())
 
-    def _keep_bytecode(self, lock: locks.Lock, imported: float, warned_in: Sequence[str] | None) -> None:
+    def _save_bytecode(self, lock: locks.Lock, imported: float, warned_in: Sequence[str] | None) -> None:
         packages = environments.site_packages(self.environment)
         sizes = bytecode.keep(
             paths.CACHE, packages, lock.wheels, self.installed, imported=imported, warned_in=warned_in
@@ -201,27 +228,35 @@ class CellRun:
         run = so_far or Run(
             asked=self.cell.id,
             fallback=self.lock.source.fallback if self.lock else None,
-            inputs=self.work.inputs(self.cell),
+            inputs=self._inputs(),
             lock=self.lock.digest if self.lock else None,
             recorded_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             machine=f"{platform.platform()}, {machine.cores()} cores",
-            log=_named(self.log),
+            log=_named(self.log.path),
             bytes=self.lock.bytes if self.lock else None,
             opened=self.opened,
         )
         total = round(time.monotonic() - self.started, 3)
         return run.model_copy(update={"timings": Timings.model_validate({**self.seconds, "total": total})})
 
-    def _kept(self, record: FreshRecord) -> FreshRecord:
-        """Keep the record; one that tells only what couldn't be had never takes the place of one that saw torch."""
+    def _inputs(self) -> str:
+        """Return the digest of the cell's inputs; an empty one, which is never current, where that fails."""
+        try:
+            return self.work.inputs(self.cell)
+        except Exception as error:  # noqa: BLE001 - the record is worth keeping all the same
+            self.log.traceback("no digest of the inputs", error)
+            return ""
+
+    def _save_unless_worse(self, record: FreshRecord) -> FreshRecord:
+        """Save the record; one that says only what couldn't be had never replaces one that saw torch."""
         run = self._run(record.run)
         before = self.work.stored(self.cell)
         if before is not None and before.tells and not record.tells:
             return record.model_copy(update={"run": run})
-        self.log.replace(self.log_of_record)
-        return self._put(record.model_copy(update={"run": run.model_copy(update={"log": _named(self.log_of_record)})}))
+        self.log.move(self.log_of_record)
+        return self._save(record.model_copy(update={"run": run.model_copy(update={"log": _named(self.log.path)})}))
 
-    def _put(self, record: FreshRecord) -> FreshRecord:
+    def _save(self, record: FreshRecord) -> FreshRecord:
         self.work.store.put(record, self.work.path(self.cell))
         return record
 
@@ -233,8 +268,9 @@ class CellRun:
         finally:
             self.seconds[stage] = round(time.monotonic() - started, 3)
 
-    def _tell(self, stage: str, *, size: int = 0, record: FreshRecord | None = None) -> None:
-        self.work.listen(Progress(cell=self.cell, stage=stage, size=size, record=record))
+    def _report(self, stage: str, *, size: int = 0, record: FreshRecord | None = None) -> None:
+        with self._side_job("showing progress"):
+            self.work.listen(Progress(cell=self.cell, stage=stage, size=size, record=record))
 
 
 def _named(log: Path) -> str:

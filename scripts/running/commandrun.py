@@ -37,7 +37,7 @@ class CommandRun(CellRun):
         self.command = command
         self.exit_code: int | None = None
 
-    def _reused(self, lock: locks.Lock) -> None:
+    def _reuse(self, lock: locks.Lock) -> None:
         del lock
 
     def _hold(self, lock: locks.Lock) -> Hold:
@@ -45,17 +45,22 @@ class CommandRun(CellRun):
         del lock
         return NOTHING
 
-    def _kept(self, record: FreshRecord) -> FreshRecord:
+    def _failed(self, error: Exception) -> FreshRecord:
+        if isinstance(error, MatrixError):
+            raise error  # the command can't be started, or asked to stop: that ends the bisection
+        return super()._failed(error)
+
+    def _save_unless_worse(self, record: FreshRecord) -> FreshRecord:
         return record
 
-    def _probed(self, lock: locks.Lock) -> FreshRecord:
-        self._tell("probes")
+    def _probe(self, lock: locks.Lock) -> FreshRecord:
+        self._report("probes")
         python = environments.python_of(self.environment)
         limit = self.limits.startup + self.limits.probe
         try:
             done = process.run(
                 filled(self.command, python, self.cell),
-                log=self.log,
+                log=self.log.path,
                 env=_environment(python),
                 timeout=limit,
                 cwd=paths.ROOT,

@@ -6,6 +6,7 @@ import errno
 import re
 from typing import Final
 
+from scripts.core.text import encodable
 from scripts.results.records import Reason, Stage, Status
 
 #: Kinds of failure that mean "can't be had here" and say nothing about torch.
@@ -85,10 +86,15 @@ def of_installing(output: str) -> CellError:
     return error
 
 
-def of_system(error: OSError) -> CellError:
-    """Why the engine itself could not write or start something for a cell."""
-    kind = "disk full" if error.errno == errno.ENOSPC else "system error"
-    return CellError("install", kind, str(error))
+def of_exception(error: Exception) -> CellError:
+    """Return what kept a cell from being tested: what the system refused, or what nobody expected."""
+    if isinstance(error, CellError):
+        return error
+    if isinstance(error, OSError):
+        kind = "disk full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "system error"
+        return CellError("install", kind, encodable(str(error)))
+    text = " ".join(encodable(str(error)).split())
+    return CellError("internal", type(error).__name__, _shortened(text) or "no message; the log has the traceback")
 
 
 def _classified(stage: Stage, table: tuple[tuple[str, str], ...], otherwise: str, output: str) -> CellError:
@@ -105,4 +111,8 @@ def _essence(output: str) -> str:
     text = re.split(r"\n\s*hint:", text)[0]
     text = text[max(0, text.find("error: ")) :]  # before it stands what went well
     text = " ".join(text.split()).removeprefix("error: ")
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 
-from scripts import process
+from scripts import paths, process
+from scripts.errors import MatrixError
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord
@@ -20,7 +23,9 @@ def run(
 
     Raises:
         KeyboardInterrupt: the run was interrupted; finished cells keep their records.
+        MatrixError: the folder of records, logs and cache can't be written.
     """
+    _check_writable(paths.STATE)
     work = Workshop(matrix, options, listen)
     found = {} if options.fresh or options.upgrade else {cell: work.current(cell) for cell in cells}
     records = {cell: record for cell, record in found.items() if record is not None}
@@ -33,8 +38,21 @@ def run(
     return {cell: records[cell] for cell in cells}
 
 
+def _check_writable(folder: Path) -> None:
+    """Raise `MatrixError` where a run could not keep what it makes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise MatrixError(
+            f"{folder}: can't be written ({error.strerror}); records, logs and the cache are kept there: "
+            "make it a folder that you may write to"
+        ) from error
+
+
 def run_all(work: Workshop, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
-    """Run cells in their order, some at once; an interruption, or an error of one, ends them all."""
+    """Run cells in their order, some at once; an interruption, or a command that asks to stop, ends them all."""
     records: dict[Cell, FreshRecord] = {}
     with process.interruptible(), ThreadPoolExecutor(work.jobs, thread_name_prefix="cell") as pool:
         pending: dict[Future[FreshRecord], Cell] = {pool.submit(one.record): one.cell for one in runs}

@@ -74,8 +74,8 @@ def test_the_status_that_a_kind_means(kind: str, status: str) -> None:
 
 
 def test_failures_of_the_system() -> None:
-    assert failures.of_system(OSError(errno.ENOSPC, "No space left on device")).reason.kind == "disk full"
-    assert failures.of_system(PermissionError(errno.EACCES, "no")).reason.kind == "system error"
+    assert failures.of_exception(OSError(errno.ENOSPC, "No space left on device")).reason.kind == "disk full"
+    assert failures.of_exception(PermissionError(errno.EACCES, "no")).reason.kind == "system error"
 
 
 def test_messages_are_one_line_without_colour_and_advice() -> None:

@@ -1,0 +1,1 @@
+"""One cell from lock to record, and many at once."""
