@@ -1,0 +1,1 @@
+"""``matrix.toml`` and what its values may be."""
