@@ -20,9 +20,9 @@
 #   "psutil>=6",
 # ]
 # ///
-"""The compatibility matrix of PyTorch: torch.jit tracing and scripting of parametrized modules, in every release.
+"""A compatibility matrix of PyTorch: the same tests in an environment for each release.
 
-Glue only: each session calls a command of the engine, whose logic is in `scripts/`. `nox -s NAME -- --help` tells more.
+Each session calls a command of the engine in `scripts/`; `nox -s NAME -- --help` has its options.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def jobs(session: nox.Session) -> list[str]:
 
 @nox.session(venv_backend="none", default=True)
 def matrix(session: nox.Session) -> None:
-    """The default selection: run what has no up-to-date record, then the table and the drift."""
+    """Run what has no current record, then show the table and the drift."""
     engine(session, "run", "--selection=matrix", *jobs(session))
 
 
@@ -82,19 +82,6 @@ def selection_session(name: str, description: str) -> None:
 for selection_name, selection in MATRIX.selections.items():
     if selection_name != "matrix":
         selection_session(selection_name, selection.description)
-
-
-@nox.session(venv_backend="none", default=False, allow_parallel=True)
-@nox.parametrize(
-    "python,torch,build",
-    [
-        nox.param(cell.python, cell.torch, cell.build, id=cell.id, tags=tags)
-        for cell, tags in cells.known(MATRIX).items()
-    ],
-)
-def cell(session: nox.Session, torch: str, build: str) -> None:
-    """One cell: an environment with this torch, the same probes as in every other, and their record."""
-    engine(session, "run", cells.Cell(torch=torch, build=build, python=str(session.python)).id)
 
 
 def command_session(name: str, summary: str) -> None:
@@ -114,14 +101,22 @@ for command_name, command_summary in cli.COMMANDS.items():
 
 @nox.session(default=False)
 def tests(session: nox.Session) -> None:
-    """The project's own tests, unit and integration; `-- -k NAME` and other options go to pytest."""
+    """Run the project's own tests; arguments after `--` go to pytest.
+
+    The HTML report is tested in a browser: without one, the session installs one or says how to.
+    """
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests"))
-    session.run("python", "-m", "pytest", *(session.posargs or ["-n", "logical"]))
+    arguments = session.posargs or ["-n", "logical"]
+    session.run("python", "-m", "tests.support.find_browser", *arguments)
+    session.run("python", "-m", "pytest", *arguments)
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """How fast this is, compared with plain noxfiles; `-- --quick` takes two minutes, all of it less than 30."""
+    """Measure how fast this is, compared with plain noxfiles.
+
+    `-- --quick` takes two minutes, all of it less than 30.
+    """
     # An environment of its own: the synthetic wheels are made of the pytest that is installed in it.
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests"))
     session.run("python", "-m", "scripts", "bench", *session.posargs)
@@ -129,7 +124,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """ruff, mypy in strict mode, the workflows' linters, and whether generated files are current."""
+    """Run ruff, mypy and the workflows' linters, and check generated files."""
     project = nox.project.load_toml("pyproject.toml")
     session.install(*nox.project.dependency_groups(project, "engine", "tests", "lint"))
     if nox.project.load_toml("noxfile.py")["dependencies"] != list(nox.project.dependency_groups(project, "engine")):
@@ -154,6 +149,20 @@ def lint_workflows(session: nox.Session) -> None:
     ):
         files = map(str, sorted((ROOT / ".github").glob(pattern)))
         session.run("check-jsonschema", f"--builtin-schema=vendor.{schema}", *files)
+
+
+# Last: `nox -l` lists sessions in the order of this file, and there are hundreds of cells.
+@nox.session(venv_backend="none", default=False, allow_parallel=True)
+@nox.parametrize(
+    "python,torch,build",
+    [
+        nox.param(cell.python, cell.torch, cell.build, id=cell.id, tags=tags)
+        for cell, tags in cells.known(MATRIX).items()
+    ],
+)
+def cell(session: nox.Session, torch: str, build: str) -> None:
+    """Run one cell."""
+    engine(session, "run", cells.Cell(torch=torch, build=build, python=str(session.python)).id)
 
 
 if __name__ == "__main__":

@@ -14,18 +14,18 @@ from scripts.errors import Exit, MatrixError
 
 #: Each command is a module of `scripts.commands`; its docstring is its help. Imported only when it is run.
 COMMANDS: Final = {
-    "run": "run a selection, show the table and the drift",
+    "run": "run cells, then show the table and the drift",
     "accept": "make fresh records the accepted results",
-    "report": "timelines and change points",
-    "bisect": "the release where a signature changed",
-    "qualify": "the verdict on a candidate: may it ship",
-    "scan": "the history of a file inside torch's wheels",
-    "merge": "the records of many machines as one set",
-    "plan": "the cells of a selection, for a CI engine",
-    "doctor": "what this machine can run",
-    "bench": "how fast this is, compared with plain noxfiles",
-    "update": "releases that the index has and matrix.toml lacks",
-    "ci": "a step of the workflows",
+    "report": "show timelines and change points",
+    "bisect": "find the release where a signature changed",
+    "qualify": "judge a candidate release against a baseline",
+    "scan": "show the history of a file inside torch's wheels",
+    "merge": "merge the records of many machines",
+    "plan": "list the cells of a selection, also for a CI service",
+    "doctor": "check what this machine can run",
+    "bench": "measure how fast this is, compared with plain noxfiles",
+    "update": "find releases that matrix.toml lacks",
+    "ci": "run a step of the GitHub workflows",
 }
 
 

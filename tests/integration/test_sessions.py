@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -82,8 +83,19 @@ def test_the_list_for_machines(copy: Project) -> None:
 def test_the_list_for_people_says_what_each_session_does(copy: Project) -> None:
     said = copy.nox("-l").stdout
     assert "- new -> The newer one." in said
-    assert f"- cell({OLD}) [matrix] -> One cell" in said
-    assert "* matrix -> The default selection" in said
+    assert f"- cell({OLD}) [matrix] -> Run one cell." in said
+    assert "* matrix -> Run what has no current record" in said
+
+
+def test_the_list_for_people_has_a_short_line_for_each_session_and_the_cells_last(copy: Project) -> None:
+    listed = [line for line in copy.nox("-l").stdout.splitlines() if line.startswith(("* ", "- "))]
+    names = [line.split(" ")[1] for line in listed]
+    assert names[:2] == ["matrix", "new"]
+    assert [name for name in names if name.startswith("cell(")] == names[-2:]
+    assert {"report", "tests", "lint"} <= set(names[:-2])
+    for line in listed:
+        assert len(line) <= 80
+        assert re.search(r" -> [A-Z].*\.$", line), line
 
 
 @pytest.mark.parametrize(
