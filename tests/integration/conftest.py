@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.support.browser import chromium
 from tests.support.fixtures import index, real_pytest
 from tests.support.index import LocalIndex
 from tests.support.matrices import matrix_text
@@ -25,3 +28,10 @@ class MakeProject(Protocol):
 def project(tmp_path: Path, index: LocalIndex) -> MakeProject:
     """See `MakeProject`."""
     return lambda *releases, **options: Project(tmp_path, matrix_text(index, releases, **options), index)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser. `tests.support.find_browser` sees by this name which tests need one."""
+    with chromium() as browser:
+        yield browser

@@ -14,7 +14,7 @@ from scripts.reports import reporting
 from scripts.reports.report import EvidenceView, HunkView, Report
 from scripts.results.records import Frame, Record, Store
 from scripts.views import html
-from tests.support.browser import Watched, chromium
+from tests.support.browser import Watched
 from tests.support.hostile import FLAG, TEXTS, hostile_records
 from tests.support.records import blocked, fresh, lost, many, raised, record, returned
 
@@ -42,12 +42,6 @@ def small() -> list[Record]:
         record("2.1.0", new, platform="macos-arm64"),
         lost("2.0.0", build="cu118", message="the index is out of reach"),
     ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

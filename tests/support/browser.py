@@ -1,34 +1,19 @@
-"""A real browser for the page: the system's Chromium, and what must be true of every page that it shows."""
+"""A real browser for the tests of pages, and a page that records what it must not do."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
-import pytest
 from playwright.sync_api import Browser, Page, Playwright, Request, sync_playwright
 
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_MISSING: Final = (
-    "the tests of the page need Chromium, and none is on the PATH: install it with "
-    "`sudo apt-get install -y chromium` (Debian, Ubuntu) or `brew install --cask chromium` (macOS)"
-)
-
-
-def executable() -> str:
-    """The browser's program. A test that can't find it fails and says how to install it; it is never skipped."""
-    for name in _NAMES:
-        if found := shutil.which(name):
-            return found
-    pytest.fail(_MISSING)
+from tests.support import find_browser
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser."""
+    """Run a browser."""
     with sync_playwright() as playwright:
         browser = _launch(playwright)
         try:
@@ -39,7 +24,7 @@ def chromium() -> Iterator[Browser]:
 
 def _launch(playwright: Playwright) -> Browser:
     # As root, as in a container, Chromium refuses its sandbox; the pages are the tests' own.
-    return playwright.chromium.launch(executable_path=executable(), args=["--no-sandbox"])
+    return playwright.chromium.launch(executable_path=find_browser.executable(), args=["--no-sandbox"])
 
 
 class Watched:
