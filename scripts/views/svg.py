@@ -27,7 +27,7 @@ _PADDING: Final = 5
 _LINE: Final = 15  # height of a line
 _HEAD: Final = 30  # height of the row of releases
 _TITLE: Final = 30  # height of a platform's name
-_NAMES: Final = 128  # room for names, which have two lines
+_NAMES: Final = 132  # room for names, which have up to three lines
 _SIZE, _SMALL = 13, 11.5  # of fonts
 #: Bands side by side; further ones go below.
 BANDS: Final = 8
@@ -115,7 +115,7 @@ class _Panel:
         """Add the boxes of an observation, all as high as the one that says most."""
         segments = [(shown, list(run)) for shown, run in groupby(enumerate(self.bands), key=lambda b: _ids(b[1], name))]
         texts = [self._texts(shown, self._room(len(run))) for shown, run in segments]
-        names = lines(_joints(label), _SIZE, self.left - _MARGIN - 6, 2, glue="", bold=True)
+        names = lines(_parts(label), _SIZE, self.left - _MARGIN - 6, 3, glue="", bold=True)
         height = max(map(len, [names, *texts])) * _LINE + 10
         for (shown, run), text in zip(segments, texts, strict=True):
             self.boxes.append(self._box(shown, run, text, height))
@@ -155,14 +155,15 @@ class _Panel:
         what, more = _words(signatures[0])
         mark = signatures[0].mark
         whole = f"{mark} {what}"
+        details = lines(more.split(), _SMALL, room, 3)
         if width(whole, _SIZE, bold=True) <= room:
-            return [whole, *lines(more.split(), _SMALL, room, 2)]
-        return [mark, fitted(what, _SMALL, room), *lines(more.split(), _SMALL, room, 2)]
+            return [whole, *details]
+        return [mark, *lines(_parts(what), _SMALL, room, 2, glue=""), *details]
 
 
-def _joints(name: str) -> list[str]:
-    """A name in the parts between which it may be broken."""
-    return re.split(r"(?<=[-_])", name)
+def _parts(name: str) -> list[str]:
+    """Return the parts of a name between which a line may break: after ``-``, ``_`` or ``.``, or within camelCase."""
+    return re.split(r"(?<=[-_.])|(?<=[a-z])(?=[A-Z])", name)
 
 
 def _ids(band: Band, name: str) -> tuple[str, ...]:
