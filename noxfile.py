@@ -95,7 +95,7 @@ def command_session(name: str, summary: str) -> None:
 
 
 for command_name, command_summary in cli.COMMANDS.items():
-    if command_name not in {"run", "bench"}:
+    if command_name != "run":
         command_session(command_name, command_summary)
 
 
@@ -119,7 +119,7 @@ def bench(session: nox.Session) -> None:
     """
     # An environment of its own: the synthetic wheels are made of the pytest that is installed in it.
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests"))
-    session.run("python", "-m", "scripts", "bench", *session.posargs)
+    session.run("python", "-m", "tests.bench", *session.posargs)
 
 
 @nox.session(default=False)

@@ -23,7 +23,6 @@ COMMANDS: Final = {
     "merge": "merge the records of many machines",
     "plan": "list the cells of a selection, also for a CI service",
     "doctor": "check what this machine can run",
-    "bench": "measure how fast this is, compared with plain noxfiles",
     "update": "find releases that matrix.toml lacks",
     "ci": "run a step of the GitHub workflows",
 }
@@ -44,7 +43,11 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m sc
 
 def run_command(name: str, arguments: Sequence[str], *, program: str) -> int:
     """Run the command ``name``; ``program`` is how the usage line calls it."""
-    command = importlib.import_module(f"scripts.commands.{name}")
+    return run_module(importlib.import_module(f"scripts.commands.{name}"), arguments, program=program)
+
+
+def run_module(command: ModuleType, arguments: Sequence[str], *, program: str) -> int:
+    """Run a module that has `add_arguments` and `run`. Returns its exit code."""
     parser = _parser(command, program)
     try:
         options = parser.parse_args(list(arguments))

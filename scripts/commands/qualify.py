@@ -31,12 +31,12 @@ from rich.console import Console
 
 from scripts import paths
 from scripts.commands.options import console
+from scripts.config.policy import Verdict
 from scripts.errors import Exit, UsageError
 from scripts.matrix import cells, config
 from scripts.matrix.config import Matrix
-from scripts.qualify import qualification, qualify_replay, qualify_session
-from scripts.qualify.policy import Verdict
-from scripts.qualify.qualification import Qualification
+from scripts.qualify import model, replay, session
+from scripts.qualify.model import Qualification
 from scripts.results.records import write_atomically
 from scripts.sources.web import Web
 from scripts.views import qualify as views
@@ -92,10 +92,10 @@ def run(options: argparse.Namespace) -> Exit:
     """Qualify, keep the artefact, and show it."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     if options.show:
-        one, file = qualification.load(options.show), options.show
+        one, file = model.load(options.show), options.show
     else:
         one = _qualified(config.load(), options)
-        file = qualify_session.keep(one)
+        file = session.keep(one)
     _show(one, file, options)
     if one.replay and not one.replay.stands and one.verdict != "inconclusive":
         return Exit.UNEXPECTED
@@ -104,15 +104,15 @@ def run(options: argparse.Namespace) -> Exit:
 
 def _qualified(matrix: Matrix, options: argparse.Namespace) -> Qualification:
     if options.replay:
-        before = qualification.load(options.replay)
-        prepared = qualify_replay.prepare(matrix, before, _without_question(options))
-        return qualify_replay.compared(before, qualify_session.carry_out(prepared), options.replay)
+        before = model.load(options.replay)
+        prepared = replay.prepare(matrix, before, _without_question(options))
+        return replay.compared(before, session.carry_out(prepared), options.replay)
     _check(matrix, options)
     with Web() as web:
-        prepared = qualify_session.prepare(web, matrix, options)
+        prepared = session.prepare(web, matrix, options)
     if options.torch and not cells.matches(prepared.candidate.version, options.torch):
         raise UsageError(f"--torch: {prepared.candidate.version} is not in {options.torch!r}")
-    return qualify_session.carry_out(prepared)
+    return session.carry_out(prepared)
 
 
 def _without_question(options: argparse.Namespace) -> argparse.Namespace:
@@ -138,7 +138,7 @@ def _show(one: Qualification, file: Path, options: argparse.Namespace) -> None:
     name = file.relative_to(paths.ROOT).as_posix() if file.is_relative_to(paths.ROOT) else str(file)
     match options.format:
         case "json":
-            text = qualification.dump(one)
+            text = model.dump(one)
         case "markdown":
             text = views.markdown(one, name)
         case "html":

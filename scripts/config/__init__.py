@@ -1,1 +1,1 @@
-"""``matrix.toml`` and what its values may be."""
+"""What is tested: ``matrix.toml``, checked, and the cells it defines."""

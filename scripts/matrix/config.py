@@ -14,10 +14,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
 
+from scripts.config.policy import BLOCK, WARN, Category
 from scripts.errors import ConfigError
 from scripts.matrix import cells, consistency
 from scripts.paths import MATRIX_TOML
-from scripts.qualify.policy import BLOCK, WARN, Category
 
 
 def _specifier(text: str) -> str:

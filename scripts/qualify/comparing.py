@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from scripts.config.policy import Category
 from scripts.matrix.config import SlowImport
-from scripts.qualify.policy import Category
-from scripts.qualify.qualification import Lane, Seen
+from scripts.qualify.model import Lane, Seen
 from scripts.results.records import Record
 from scripts.results.signature import GOOD, Signature, classify, describe, describe_change, signature_of
 

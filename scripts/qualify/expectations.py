@@ -12,7 +12,7 @@ from scripts.matrix import cells
 from scripts.matrix.config import Expected
 from scripts.qualify import comparing
 from scripts.qualify.comparing import Change
-from scripts.qualify.qualification import Expectation, Lane
+from scripts.qualify.model import Expectation, Lane
 from scripts.results.signature import describe
 
 Status = Literal["happened", "did not happen", "could not be checked", "expired", "not due"]

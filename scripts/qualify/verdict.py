@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from scripts.config.policy import Category, Effect, Verdict
 from scripts.matrix import cells
 from scripts.matrix.config import Expected, Qualify
 from scripts.qualify import comparing, expectations
 from scripts.qualify.comparing import IMPORT_TIME, WHOLE, Change
-from scripts.qualify.policy import Category, Effect, Verdict
-from scripts.qualify.qualification import Compared, Expectation, Finding, Lane, PinEffect
+from scripts.qualify.model import Compared, Expectation, Finding, Lane, PinEffect
 from scripts.results.signature import Signature, describe, describe_change
 
 #: The heaviest first.

@@ -20,7 +20,7 @@ MODELS: Final[Mapping[str, tuple[str, str]]] = {
     "matrix.schema.json": ("scripts.matrix.config", "Matrix"),
     "record.schema.json": ("scripts.results.records", "Record"),
     "fresh-record.schema.json": ("scripts.results.records", "FreshRecord"),
-    "qualification.schema.json": ("scripts.qualify.qualification", "Qualification"),
+    "qualification.schema.json": ("scripts.qualify.model", "Qualification"),
     "report.schema.json": ("scripts.reports.report", "Report"),
 }
 

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from scripts.config.policy import Effect, Verdict
 from scripts.matrix.cells import Cell
 from scripts.qualify.comparing import import_times
 from scripts.qualify.expectations import label
-from scripts.qualify.policy import Effect, Verdict
-from scripts.qualify.qualification import Compared, Finding, Lane, Qualification, Seen
+from scripts.qualify.model import Compared, Finding, Lane, Qualification, Seen
 from scripts.qualify.verdict import alike, count
 from scripts.texts import visible
 

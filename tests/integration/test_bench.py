@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench import bench_run, bench_scale
-from scripts.bench.bench_result import PHASES
-from scripts.bench.bench_run import Plan
 from scripts.errors import MatrixError
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
+from tests.bench import run
+from tests.bench import scale as bench_scale
+from tests.bench.result import PHASES
+from tests.bench.run import Plan
 from tests.support.behaviour import Behaviour, raises
 from tests.support.index import LocalIndex
 from tests.support.matrices import PYTHON
@@ -41,7 +42,7 @@ def plan(*subjects: str) -> Plan:
 def test_every_subject_does_the_same_job(only: LocalIndex, tmp_path: Path) -> None:
     only.add(build_torch("2.5.1", label=None, cuda="12.4", size=1 << 20))
     said: list[str] = []
-    bench = bench_run.run(config.load(), plan("pip", "uv -j2"), tmp_path, said.append)
+    bench = run.run(config.load(), plan("pip", "uv -j2"), tmp_path, said.append)
     assert bench.subjects == ["project", "pip", "uv -j2"]
     assert {(f.subject, f.phase) for f in bench.figures} == {(s, p) for s in bench.subjects for p in PHASES}
     assert len({figure.tests for figure in bench.figures}) == 1, "the same probes"
@@ -59,7 +60,7 @@ def test_a_subject_that_fails_ends_the_bench(only: LocalIndex, tmp_path: Path) -
     broken = Behaviour(on_import=raises("ImportError", "broken on purpose"))
     only.add(build_torch("2.5.1", label=None, behaviour=broken))
     with pytest.raises(MatrixError, match="project, cold: failed, 0 probes ran"):
-        bench_run.run(config.load(), plan(), tmp_path, lambda _: None)
+        run.run(config.load(), plan(), tmp_path, lambda _: None)
     assert list(tmp_path.iterdir()) == []
 
 

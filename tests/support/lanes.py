@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.qualify.qualification import Lane, Origin, Seen
+from scripts.qualify.model import Lane, Origin, Seen
 from scripts.results.records import CellKey, Observation, Reason, Record, Stage, Status, Test, Torch, Warned, Wheel
 
 PLATFORM = "linux-x86_64"

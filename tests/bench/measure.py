@@ -15,7 +15,7 @@ from typing import Final, Self
 import psutil
 
 from scripts import machine, process
-from scripts.bench.bench_result import Usage
+from tests.bench.result import Usage
 
 #: Walking the folder may take this part of one core, so that watching costs next to nothing.
 _SHARE: Final = 0.04

@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import paths
-from scripts.bench.bench_measure import Measured, measure
-from scripts.bench.bench_result import Scale
 from scripts.errors import MatrixError
+from tests.bench.measure import Measured, measure
+from tests.bench.result import Scale
+from tests.support.index import LocalIndex
+from tests.support.matrices import matrix_text
+from tests.support.project import Project
+from tests.support.torches import build_torch
+from tests.support.wheels import installed
 
 #: Seconds for a run; the largest takes minutes.
 _LIMIT = 3600.0
@@ -26,20 +31,7 @@ def scale(count: int, folder: Path) -> Scale:
     Raises:
         MatrixError: not every cell came to a record.
     """
-    try:
-        # The synthetic wheels belong to the tests; an ordinary run of the project never needs them.
-        from tests.support.index import LocalIndex  # noqa: PLC0415
-        from tests.support.matrices import matrix_text  # noqa: PLC0415
-        from tests.support.project import Project  # noqa: PLC0415
-        from tests.support.torches import build_torch  # noqa: PLC0415
-        from tests.support.wheels import installed  # noqa: PLC0415
-
-        pytest = installed("pytest")
-    except ImportError as error:
-        raise MatrixError(
-            f"no synthetic wheels without the tests ({error}): run `nox -s bench`, or --scale 0"
-        ) from None
-
+    pytest = installed("pytest")
     names = releases(count)
     folder.mkdir(parents=True, exist_ok=True)
     with LocalIndex() as index:

@@ -111,7 +111,7 @@ class Bench(Part):
     def growth(self) -> float | None:
         """A cell's own cost among the most cells, compared with among the fewest: 1 is linear."""
         by_size = sorted(self.scales, key=lambda scale: scale.cells)
-        if len(by_size) < 2 or not by_size[0].cpu:  # noqa: PLR2004 - it takes two to grow
+        if len(by_size) < 2 or not by_size[0].cpu:
             return None
         return by_size[-1].cpu_each / by_size[0].cpu_each
 

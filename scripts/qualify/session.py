@@ -17,12 +17,13 @@ from scripts import machine, paths
 from scripts.commands.options import selection_name
 from scripts.errors import UsageError
 from scripts.matrix.config import Matrix, Qualify, Selection
-from scripts.qualify import qualification, qualify_plan, qualifying, verdict
-from scripts.qualify.qualification import Lane, Qualification, Seen, Tested
-from scripts.qualify.qualify_plan import Baseline
-from scripts.qualify.qualify_run import Accepted, Runs, hashes_of
-from scripts.qualify.qualify_sources import Offer, of_channel, of_index, of_wheels, released, wanted_builds
-from scripts.qualify.qualifying import Bench
+from scripts.qualify import lanes as qualify_plan
+from scripts.qualify import model, rounds, verdict
+from scripts.qualify.candidates import Offer, of_channel, of_index, of_wheels, released, wanted_builds
+from scripts.qualify.cells import Accepted, Runs, hashes_of
+from scripts.qualify.lanes import Baseline
+from scripts.qualify.model import Lane, Qualification, Seen, Tested
+from scripts.qualify.rounds import Bench
 from scripts.results.records import write_atomically
 from scripts.running import harness
 from scripts.running.progress import Display
@@ -99,7 +100,7 @@ def _offer(web: Web, matrix: Matrix, options: argparse.Namespace, selection: Sel
     patterns = given or matrix.selections["matrix"].builds
     if options.nightly or options.pre:
         builds = wanted_builds(matrix, patterns, None)
-        channel: qualification.Channel = "nightly" if options.nightly else "test"
+        channel: model.Channel = "nightly" if options.nightly else "test"
         return of_channel(web, matrix, channel, options.candidate, builds=builds, platform=here)
     version = _plain(options.candidate)
     builds = wanted_builds(matrix, patterns, version)
@@ -163,7 +164,7 @@ def carry_out(prepared: Prepared) -> Qualification:
         time=prepared.runs.time,
         tell=lambda text: print(text, file=sys.stderr),
     )
-    lanes = qualifying.qualify(prepared.lanes, bench)
+    lanes = rounds.qualify(prepared.lanes, bench)
     judged = verdict.judge(
         lanes,
         prepared.policy,
@@ -191,5 +192,5 @@ def keep(one: Qualification) -> Path:
     """Keep a qualification under a name that tells what it is of, and when it was made."""
     when = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     path = paths.QUALIFY / f"{one.candidate.version}-against-{one.baseline.version}-{when}.json"
-    write_atomically(path, qualification.dump(one))
+    write_atomically(path, model.dump(one))
     return path

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from scripts.matrix.config import Qualify
-from scripts.qualify import qualification, verdict
-from scripts.qualify.qualification import Lane, Qualification, Replay
+from scripts.qualify import model, verdict
+from scripts.qualify.model import Lane, Qualification, Replay
 from scripts.results.records import Observation
 from scripts.views import qualify
 from scripts.views.qualify_page import page
@@ -31,8 +31,8 @@ def qualified(*lanes: Lane, replay: Replay | None = None, **policy: Any) -> Qual
     judged = verdict.judge(lanes, said, candidate="2.15.0", baseline="2.14.1", today=TODAY)
     return Qualification(
         **vars(judged),
-        candidate=qualification.Tested(version="2.15.0", channel="test", where="https://example.org/whl/test/cpu"),
-        baseline=qualification.Tested(version="2.14.1", channel="release", where="the usual index"),
+        candidate=model.Tested(version="2.15.0", channel="test", where="https://example.org/whl/test/cpu"),
+        baseline=model.Tested(version="2.14.1", channel="release", where="the usual index"),
         asked_on=TODAY,
         platform=PLATFORM,
         machine="a machine",
@@ -126,8 +126,8 @@ def test_a_replay_says_whether_the_verdict_stands() -> None:
 
 def test_an_artefact_comes_back_as_it_was(tmp_path: Any) -> None:
     one = everything()
-    (tmp_path / "x.json").write_text(qualification.dump(one), "utf-8")
-    assert qualification.load(tmp_path / "x.json") == one
+    (tmp_path / "x.json").write_text(model.dump(one), "utf-8")
+    assert model.load(tmp_path / "x.json") == one
 
 
 def hostile() -> Qualification:
@@ -152,7 +152,7 @@ def test_markdown_takes_nothing_recorded_for_markup() -> None:
 
 def test_every_format_has_the_identity_of_what_was_tested() -> None:
     one = everything()
-    for text in (qualify.html(one, None), qualify.markdown(one, None), qualification.dump(one)):
+    for text in (qualify.html(one, None), qualify.markdown(one, None), model.dump(one)):
         assert "c" * 64 in text
         assert "2.15.000" in text  # the commit
         assert "test/cpu" in text

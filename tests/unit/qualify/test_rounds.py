@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.matrix.config import Qualify
-from scripts.qualify import comparing, qualify_run, qualifying
-from scripts.qualify.qualification import Lane, Seen
-from scripts.qualify.qualifying import Ask, Bench
+from scripts.qualify import cells as qualify_run
+from scripts.qualify import comparing, rounds
+from scripts.qualify.model import Lane, Seen
+from scripts.qualify.rounds import Ask, Bench
 from scripts.results.records import Observation, Record
 from tests.support.lanes import failed, lane, new, raised, record, seen, warned
 
@@ -39,7 +40,7 @@ class Probe:
                 return None
             return seen(accepted, origin="accepted")
 
-        return list(qualifying.qualify(lanes, Bench(probe=self, policy=Qualify(runs=runs), known=known)))
+        return list(rounds.qualify(lanes, Bench(probe=self, policy=Qualify(runs=runs), known=known)))
 
 
 EMPTY = lane(None, None)
@@ -164,7 +165,7 @@ def test_an_import_that_seems_slow_is_timed_against_the_baseline_and_nothing_is_
         timed.append((baseline, candidate))
         return 2.0, 2.1
 
-    (one,) = qualifying.qualify([EMPTY], Bench(probe=probe, policy=Qualify(), time=time))
+    (one,) = rounds.qualify([EMPTY], Bench(probe=probe, policy=Qualify(), time=time))
     assert [[ask.side for ask in pair] for pair in timed] == [["baseline", "candidate"]]
     assert (one.imports, len(one.candidate)) == ((2.0, 2.1), 1)
 

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts import process
-from scripts.bench.bench_result import Download, Import
 from scripts.errors import MatrixError
 from scripts.matrix.cells import Cell
 from scripts.running import environments, interpreters
 from scripts.running.holding import Hold
 from scripts.running.locks import Lock, LockedWheel
 from scripts.sources import downloading
+from tests.bench.result import Download, Import
 
 
 def unique(locks: Iterable[Lock]) -> list[LockedWheel]:

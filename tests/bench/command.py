@@ -16,14 +16,15 @@ from typing import Final
 from rich.console import Console
 
 from scripts import paths, process
-from scripts.bench import bench_result, bench_run, bench_views
-from scripts.bench.bench_result import Bench
-from scripts.bench.bench_run import Plan
-from scripts.bench.bench_subjects import PLAIN
 from scripts.errors import Exit, UsageError
 from scripts.matrix import cells, config
 from scripts.matrix.cells import DEFAULT_BUILD, Cell
 from scripts.matrix.config import Matrix
+from tests.bench import result, views
+from tests.bench import run as bench_run
+from tests.bench.result import Bench
+from tests.bench.run import Plan
+from tests.bench.subjects import PLAIN
 
 _FOLDER: Final = paths.STATE / "bench"
 
@@ -57,14 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Measure, keep the result, show it."""
     if options.show:
-        bench = bench_result.read(options.show)
+        bench = result.read(options.show)
     else:
         matrix = config.load()
         console = Console(stderr=True, highlight=False)
         with process.interruptible():  # nothing is left behind, whatever ends it
             wanted = plan(matrix, options)
             bench = bench_run.run(matrix, wanted, _FOLDER, lambda text: console.print(text, soft_wrap=True))
-        console.print(f"kept as {bench_result.write(bench, _FOLDER).relative_to(paths.ROOT)}", soft_wrap=True)
+        console.print(f"kept as {result.write(bench, _FOLDER).relative_to(paths.ROOT)}", soft_wrap=True)
     show(bench, options.format)
     return Exit.OK
 
@@ -78,7 +79,7 @@ def plan(matrix: Matrix, options: argparse.Namespace) -> Plan:
         subjects=tuple(options.against or (plain.name for plain in PLAIN)),
         scales=tuple(count for count in scales if count),
         downloaded=300_000_000 if options.quick else 8_000_000_000,
-        command=shlex.join(["python", "-m", "scripts", "bench", *_said(options)]),
+        command=shlex.join(["python", "-m", "tests.bench", *_said(options)]),
         keep=options.keep,
     )
 
@@ -97,11 +98,11 @@ def show(bench: Bench, style: str) -> None:
     """Print a result to stdout."""
     match style:
         case "json":
-            sys.stdout.write(bench_result.dump(bench))
+            sys.stdout.write(result.dump(bench))
         case "markdown":
-            sys.stdout.write(bench_views.markdown(bench))
+            sys.stdout.write(views.markdown(bench))
         case _:
-            Console(highlight=False).print(bench_views.terminal(bench))
+            Console(highlight=False).print(views.terminal(bench))
 
 
 def _said(options: argparse.Namespace) -> list[str]:

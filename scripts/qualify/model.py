@@ -13,9 +13,9 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
+from scripts.config.policy import Category, Effect, Verdict
 from scripts.errors import SchemaError, UsageError
 from scripts.matrix.config import Qualify
-from scripts.qualify.policy import Category, Effect, Verdict
 from scripts.results.records import Part, Record
 
 SCHEMA: Final = 1

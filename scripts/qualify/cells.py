@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 from scripts import paths
 from scripts.matrix.cells import DEFAULT_BUILD, Cell
 from scripts.matrix.config import Matrix
-from scripts.qualify.qualification import Lane, Seen
-from scripts.qualify.qualifying import Ask
+from scripts.qualify.model import Lane, Seen
+from scripts.qualify.rounds import Ask
 from scripts.results.records import FreshRecord, Record, Store, write_atomically
 from scripts.running import import_timing, locks, runner
 from scripts.running.workshop import Listener, Options, Progress

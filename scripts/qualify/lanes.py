@@ -10,8 +10,8 @@ from scripts.errors import UsageError
 from scripts.matrix import cells
 from scripts.matrix.cells import DEFAULT_BUILD, Cell
 from scripts.matrix.config import Matrix, Selection
-from scripts.qualify.qualification import Lane
-from scripts.qualify.qualify_sources import Offer
+from scripts.qualify.candidates import Offer
+from scripts.qualify.model import Lane
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

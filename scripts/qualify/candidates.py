@@ -20,7 +20,7 @@ from scripts.errors import UsageError
 from scripts.matrix import cells
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build, Matrix
-from scripts.qualify.qualification import Channel
+from scripts.qualify.model import Channel
 from scripts.results.records import write_atomically
 from scripts.sources import indexes, simple_index, wheelfiles
 from scripts.sources.web import Web, WebError, shown

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.config.policy import CATEGORIES, Category
 from scripts.matrix.config import Qualify
 from scripts.qualify import comparing, verdict
-from scripts.qualify.policy import CATEGORIES, Category
-from scripts.qualify.qualification import Finding, Lane
+from scripts.qualify.model import Finding, Lane
 from scripts.qualify.verdict import Judgement
 from scripts.results import records
 from scripts.results.records import Observation, Record

@@ -12,16 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts import machine
-from scripts.bench import bench_bounds, bench_scale
-from scripts.bench.bench_measure import forget_files, measure
-from scripts.bench.bench_result import PHASES, Bench, Figure, Phase, Scale
-from scripts.bench.bench_subjects import PLAIN, PlainSubject, ProjectSubject, Subject
 from scripts.errors import MatrixError
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.running import environments
 from scripts.running.footprint import human
 from scripts.running.holding import Hold
+from tests.bench import bounds
+from tests.bench import scale as bench_scale
+from tests.bench.measure import forget_files, measure
+from tests.bench.result import PHASES, Bench, Figure, Phase, Scale
+from tests.bench.subjects import PLAIN, PlainSubject, ProjectSubject, Subject
 
 #: Seconds for one subject in one phase.
 _LIMIT = 3600.0
@@ -65,12 +66,10 @@ def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -
     project = ProjectSubject(scratch / "project", plan.cells)
     figures = list(_figures(project, tell))
     locks = project.locks()
-    wheels = bench_bounds.unique(locks)
+    wheels = bounds.unique(locks)
     imports = []
     for cell, lock in zip(plan.cells, locks, strict=True):
-        imports.append(
-            bench_bounds.imports(cell, lock, Hold(patterns=matrix.held_files), project.state / "cache", scratch)
-        )
+        imports.append(bounds.imports(cell, lock, Hold(patterns=matrix.held_files), project.state / "cache", scratch))
         tell(f"import torch, {cell.id}: {imports[-1].first:.1f} s, again {imports[-1].again:.1f} s")
     done: list[Subject] = [project]
     for plain in (plain for plain in PLAIN if plain.name in plan.subjects):
@@ -80,7 +79,7 @@ def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -
         done.append(subject)
     downloads = []
     for streams in (1, 4):
-        downloads.append(bench_bounds.download(bench_bounds.first(wheels, plan.downloaded), streams))
+        downloads.append(bounds.download(bounds.first(wheels, plan.downloaded), streams))
         tell(f"download with {streams} streams: {human(downloads[-1].rate)}/s")
     return bench.model_copy(
         update={
@@ -113,7 +112,7 @@ def _figures(subject: Subject, tell: Tell) -> Iterator[Figure]:
 
 
 def _figure(subject: Subject, phase: Phase) -> Figure:
-    load = bench_bounds.load()
+    load = bounds.load()
     measured = measure(
         subject.command(phase),
         cwd=subject.root,

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from scripts import paths
-from scripts.bench.bench_result import PROJECT, Phase
 from scripts.index import settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord, Store
 from scripts.running import environments, interpreters, locks, probes
 from scripts.sources import indexes
+from tests.bench.result import PROJECT, Phase
 
 #: The project's disk: as much as the four releases of the comparison take, so that a warm run finds them all.
 DISK: Final = "20GB"

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scripts.bench.bench_result import PHASES, PROJECT, Bench, Figure
-from scripts.bench.bench_subjects import DISK
 from scripts.running.footprint import human
+from tests.bench.result import PHASES, PROJECT, Bench, Figure
+from tests.bench.subjects import DISK
 
 Rows = Sequence[tuple[str, ...]]
 

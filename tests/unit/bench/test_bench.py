@@ -14,15 +14,15 @@ import pytest
 from rich.console import Console
 
 from scripts import process
-from scripts.bench import bench_measure, bench_result, bench_subjects, bench_views
-from scripts.bench.bench_bounds import first
-from scripts.bench.bench_result import Bench, Download, Figure, Import, Phase, Scale, Usage
-from scripts.bench.bench_subjects import PLAIN, noxfile
-from scripts.commands import bench as command
 from scripts.errors import SchemaError, UsageError
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
 from scripts.running.locks import LockedWheel
+from tests.bench import command, measure, result, views
+from tests.bench import subjects as bench_subjects
+from tests.bench.bounds import first
+from tests.bench.result import Bench, Download, Figure, Import, Phase, Scale, Usage
+from tests.bench.subjects import PLAIN, noxfile
 
 CELLS = (Cell(torch="1.9.1", build="default", python="3.9"), Cell(torch="2.5.1", build="default", python="3.11"))
 
@@ -39,7 +39,7 @@ def bench() -> Bench:
     ]
     return Bench(
         date="2026-11-24T21:42:00+00:00",
-        command="python -m scripts bench",
+        command="python -m tests.bench",
         machine="Linux, 2 cores",
         cells=tuple(cell.id for cell in CELLS),
         wheels=8_000_000_000,
@@ -64,9 +64,9 @@ def test_growth_is_the_cost_of_a_cell_among_many() -> None:
 
 
 def test_a_result_outlives_its_file(tmp_path: Path) -> None:
-    path = bench_result.write(bench(), tmp_path)
+    path = result.write(bench(), tmp_path)
     assert path.name == "2026-11-24T214200+0000.json"
-    assert bench_result.read(path) == bench()
+    assert result.read(path) == bench()
 
 
 @pytest.mark.parametrize("text", ["{}", "nonsense", '{"schema": 2}'])
@@ -74,13 +74,13 @@ def test_what_is_no_result_is_refused_by_name(tmp_path: Path, text: str) -> None
     path = tmp_path / "bad.json"
     path.write_text(text)
     with pytest.raises(SchemaError, match=r"bad\.json: no result of a bench"):
-        bench_result.read(path)
+        result.read(path)
     with pytest.raises(SchemaError, match="can't be read"):
-        bench_result.read(tmp_path / "none.json")
+        result.read(tmp_path / "none.json")
 
 
 def test_markdown() -> None:
-    lines = bench_views.markdown(bench()).splitlines()
+    lines = views.markdown(bench()).splitlines()
     assert "| project | cold | 50.0 s |  | 100.0 s | 3.0GB | 4.0GB |" in lines
     assert "| pip | cold | 250.0 s | 5.0 x | 500.0 s | 3.0GB | 4.0GB |" in lines
     assert "| download, 4 streams | 200.0MB/s | 40 s |" in lines
@@ -91,7 +91,7 @@ def test_markdown() -> None:
 def test_the_terminal_needs_80_columns_and_no_colour() -> None:
     console = Console(width=80, color_system=None, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     with console.file:
-        console.print(bench_views.terminal(bench()))
+        console.print(views.terminal(bench()))
     text = console.export_text()
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "250.0 s" in text
@@ -105,17 +105,17 @@ def test_a_file_with_two_names_counts_once(tmp_path: Path) -> None:
     one = tmp_path / "deep" / "one"
     one.parent.mkdir()
     one.write_bytes(os.urandom(1 << 20))
-    before = bench_measure.held(tmp_path)
+    before = measure.held(tmp_path)
     assert before >= 1 << 20
     os.link(one, tmp_path / "two")
-    assert bench_measure.held(tmp_path) == before
+    assert measure.held(tmp_path) == before
 
 
 def test_the_peak_stays_when_the_files_have_gone(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(os.urandom(1 << 20))
-    held = bench_measure.held(tmp_path)
-    with bench_measure.PeakDisk(tmp_path) as disk:
+    held = measure.held(tmp_path)
+    with measure.PeakDisk(tmp_path) as disk:
         while not disk.peak:  # its first look
             pass
         file.unlink()
@@ -126,7 +126,7 @@ def test_the_peak_stays_when_the_files_have_gone(tmp_path: Path) -> None:
 def test_work_of_children_of_children_counts(tmp_path: Path) -> None:
     work = "import time\nwhile time.process_time() < 0.3: pass"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
-    measured = bench_measure.measure(
+    measured = measure.measure(
         [sys.executable, "-c", code],
         cwd=tmp_path,
         env=process.clean_environment(),
@@ -189,7 +189,7 @@ def test_what_is_measured_by_default() -> None:
 def test_options_narrow_what_is_measured_and_are_told() -> None:
     plan = command.plan(config.load(), parsed("2.5.1", "--against", "uv -j2", "--scale", "0"))
     assert ([cell.torch for cell in plan.cells], plan.subjects, plan.scales) == (["2.5.1"], ("uv -j2",), ())
-    assert plan.command == "python -m scripts bench 2.5.1 --against 'uv -j2' --scale 0"
+    assert plan.command == "python -m tests.bench 2.5.1 --against 'uv -j2' --scale 0"
     assert command.plan(config.load(), parsed("--only-scale")).cells == ()
 
 
@@ -199,8 +199,8 @@ def test_an_unknown_release_is_refused() -> None:
 
 
 def test_a_result_can_be_shown_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = bench_result.write(bench(), tmp_path)
+    path = result.write(bench(), tmp_path)
     assert command.run(parsed("--show", str(path), "--format", "json")) == 0
     assert Bench.model_validate_json(capsys.readouterr().out) == bench()
     assert command.run(parsed("--show", str(path), "--format", "markdown")) == 0
-    assert capsys.readouterr().out == bench_views.markdown(bench())
+    assert capsys.readouterr().out == views.markdown(bench())

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Qualify
 from scripts.qualify import comparing
-from scripts.qualify.qualification import Lane, Seen
+from scripts.qualify.model import Lane, Seen
 
 Side = Literal["candidate", "baseline"]
 SIDES: Final[tuple[Side, ...]] = ("candidate", "baseline")

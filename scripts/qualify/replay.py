@@ -11,11 +11,11 @@ from scripts.bisecting import candidates
 from scripts.errors import UsageError
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build, Matrix
-from scripts.qualify import qualify_run, qualifying
-from scripts.qualify.qualification import Finding, Qualification, Replay, Seen
-from scripts.qualify.qualify_session import Prepared, runs_of
-from scripts.qualify.qualify_sources import LOCAL, of_wheels
-from scripts.qualify.qualifying import SIDES, Ask
+from scripts.qualify import cells, rounds
+from scripts.qualify.candidates import LOCAL, of_wheels
+from scripts.qualify.model import Finding, Qualification, Replay, Seen
+from scripts.qualify.rounds import SIDES, Ask
+from scripts.qualify.session import Prepared, runs_of
 from scripts.running import harness
 from scripts.running.locks import Lock
 from scripts.sources.indexes import Source
@@ -35,7 +35,7 @@ def prepare(matrix: Matrix, before: Qualification, options: argparse.Namespace) 
     runs.fresh = True
     runs.pinned, runs.texts = _pinned(serving, before), dict(before.locks)
     accepted = {
-        qualifying.ask(lane, "baseline"): lane.baseline[0]
+        rounds.ask(lane, "baseline"): lane.baseline[0]
         for lane in before.lanes
         if lane.baseline and lane.baseline[0].origin == "accepted"
     }
@@ -45,7 +45,7 @@ def prepare(matrix: Matrix, before: Qualification, options: argparse.Namespace) 
         baseline=before.baseline,
         lanes=tuple(lane.model_copy(update={"candidate": (), "baseline": (), "note": None}) for lane in before.lanes),
         runs=runs,
-        known=lambda lane, _: accepted.get(qualifying.ask(lane, "baseline")),
+        known=lambda lane, _: accepted.get(rounds.ask(lane, "baseline")),
         today=before.asked_on,
         probes=harness.digest(paths.ROOT / matrix.probes.path),
     )
@@ -61,7 +61,7 @@ def _serving(matrix: Matrix, before: Qualification) -> Matrix:
         return offer.matrix
     builds = dict(serving.builds)
     for lane in before.lanes:
-        name = qualifying.ask(lane, "candidate").cell.build
+        name = rounds.ask(lane, "candidate").cell.build
         source = next((seen.source for seen in lane.candidate if seen.source), None)
         if name not in builds and source is not None:
             builds[name] = Build(releases=">=0", index=source)
@@ -80,7 +80,7 @@ def _pinned(serving: Matrix, before: Qualification) -> dict[Ask, Lock]:
     found: dict[Ask, Lock] = {}
     for lane in before.lanes:
         for side in SIDES:
-            ask = qualifying.ask(lane, side)
+            ask = rounds.ask(lane, side)
             runs: Sequence[Seen] = lane.candidate if side == "candidate" else lane.baseline
             for seen in runs:
                 if seen.lock in before.locks and ask not in found:
@@ -96,7 +96,7 @@ def _lock(serving: Matrix, ask: Ask, seen: Seen, texts: Mapping[str, str]) -> Lo
     if build and build.index and (name.startswith(f"{LOCAL}.") or shown(build.index) == index):
         index = build.index  # as it is here, with its credentials
     source = Source(build=name, index=index, gpu=bool(build and build.gpu), fallback=seen.fallback)
-    return qualify_run.written(ask.cell, digest, texts[digest], source)
+    return cells.written(ask.cell, digest, texts[digest], source)
 
 
 def compared(before: Qualification, now: Qualification, file: Path) -> Qualification:

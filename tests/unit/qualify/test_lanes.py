@@ -14,10 +14,11 @@ from scripts.errors import ConfigError, UsageError
 from scripts.matrix import cells, config
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
-from scripts.qualify import qualify_plan, qualify_sources
-from scripts.qualify.qualification import Lane
-from scripts.qualify.qualify_plan import Baseline
-from scripts.qualify.qualify_sources import Offer
+from scripts.qualify import candidates
+from scripts.qualify import lanes as qualify_plan
+from scripts.qualify.candidates import Offer
+from scripts.qualify.lanes import Baseline
+from scripts.qualify.model import Lane
 from scripts.running import locks
 from scripts.sources.indexes import Source
 from tests.support.torches import build_torch
@@ -137,7 +138,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def of_wheels(matrix: Matrix, *given_: Path, version: str | None = None, patterns: Any = None) -> Offer:
-    return qualify_sources.of_wheels(matrix, list(given_), version, patterns=patterns, platform=PLATFORM)
+    return candidates.of_wheels(matrix, list(given_), version, patterns=patterns, platform=PLATFORM)
 
 
 @pytest.mark.usefixtures("state")

@@ -1,1 +1,0 @@
-"""How fast this is, compared with plain noxfiles."""

@@ -1,0 +1,1 @@
+"""The benchmark: the project beside plain noxfiles and pip, on the same cells."""
