@@ -7,9 +7,10 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from scripts.core.console import make_console
 
 #: A label and what belongs to it.
 Rows = Sequence[tuple[str, str]]
@@ -42,8 +43,8 @@ def side_by_side(heads: tuple[str, str], rows: Sequence[tuple[str, ...]], width:
     for row in rows:
         table.add_row(*map(Text, row))
     page = io.StringIO()
-    Console(file=page, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(table)
-    return "\n".join(line.rstrip() for line in page.getvalue().rstrip("\n").split("\n"))
+    make_console(file=page, width=width).print(table)
+    return page.getvalue().rstrip("\n")
 
 
 def indented(text: str) -> str:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from scripts import machine, paths
 from scripts.commands.options import add_cells, add_selecting, chosen
+from scripts.core.console import make_console
 from scripts.errors import Exit
 from scripts.index import settings
 from scripts.matrix import config
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> Exit:
     """Look, and tell."""
     matrix = config.load()
     cells = chosen(matrix, options)
-    console = Console(highlight=False)
+    console = make_console(markup=True)
     console.print(f"[bold]matrix.toml[/] is sound: {len(matrix.releases)} releases, {len(cells)} cells chosen")
     _tell_machine(console, matrix)
     checks = indexes.Checks()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from rich.console import Console
 
 from scripts.errors import UsageError
 from scripts.matrix import cells, consistency
@@ -30,14 +29,6 @@ def folder(text: str) -> Path:
     if not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is no folder")
     return Path(text).resolve()
-
-
-def console(*, width: int | None = None, no_color: bool | None = None) -> Console:
-    """Where reports for people are printed: stdout, in colour where it is wanted and as wide as it is.
-
-    Nothing that was recorded is taken for markup.
-    """
-    return Console(width=width, no_color=no_color, highlight=False, emoji=False, markup=False)
 
 
 def add_cells(parser: argparse.ArgumentParser) -> None:

@@ -15,10 +15,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from scripts.commands.options import add_cells, add_selecting
+from scripts.core.console import make_console
 from scripts.errors import Exit, UsageError
 from scripts.matrix import choosing
 from scripts.matrix.config import Matrix, load
@@ -108,7 +108,7 @@ def _show_simulation(planned: Sequence[Planned], options: argparse.Namespace) ->
         found = simulating.simulate(there, machines, setup=options.setup)
         times = (simulating.clock(seconds) for seconds in (found.longest, found.wall, found.work))
         table.add_row(str(machines), str(found.jobs), *times)
-    Console().print(table)
+    make_console().print(table)
 
 
 def _show(planned: Sequence[Planned]) -> None:
@@ -128,8 +128,8 @@ def _show(planned: Sequence[Planned]) -> None:
             f"{item.seconds:.0f} s" if item.seconds else "",
             "current" if item.current else "to run",
         )
-    console = Console()
-    console.print(table)
+    screen = make_console()
+    screen.print(table)
     missing = [item for item in planned if not item.current]
     known = sum(item.to_come or 0 for item in missing)
     unknown = sum(item.to_come is None for item in missing)
@@ -138,7 +138,7 @@ def _show(planned: Sequence[Planned]) -> None:
         total += f"; {human(known)} to come" + (
             f", and {unknown} cells whose size no lock knows yet" if unknown else ""
         )
-    console.print(total, soft_wrap=True)
+    screen.print(total, soft_wrap=True)
 
 
 def _size(size: int | None) -> str:

@@ -27,11 +27,10 @@ from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from rich.console import Console
 
 from scripts import paths
-from scripts.commands.options import console
 from scripts.config.policy import Verdict
+from scripts.core.console import make_console
 from scripts.errors import Exit, UsageError
 from scripts.matrix import cells, config
 from scripts.matrix.config import Matrix
@@ -153,10 +152,10 @@ def _show(one: Qualification, file: Path, options: argparse.Namespace) -> None:
 
 
 def _terminal(one: Qualification, name: str, options: argparse.Namespace) -> str:
-    screen = Console(width=120, no_color=True, file=io.StringIO()) if options.output else console()
+    screen = make_console(width=120, file=io.StringIO()) if options.output else make_console()
     with screen.capture() as captured:
         views.terminal(one, name, screen)
-    text = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    text = captured.get()
     return text if screen.encoding.lower().startswith("utf") or options.output else views.ascii_only(text)
 
 

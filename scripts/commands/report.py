@@ -7,13 +7,15 @@ scripts/schemas/report.schema.json) and junit (one suite a cell).
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from scripts import bulk, paths
-from scripts.commands.options import add_selecting, console, narrow
+from scripts.commands.options import add_selecting, narrow
+from scripts.core.console import make_console
 from scripts.errors import Exit, UsageError
 from scripts.matrix import cells, config, consistency
 from scripts.matrix.config import Matrix
@@ -99,7 +101,7 @@ def _text(report: Report, options: argparse.Namespace) -> str:
         if options.compare:
             return markdown.comparison(report, *options.compare, only_changes=options.only_changes)
         return markdown.summary(report, only_changes=options.only_changes)
-    screen = console() if options.output is None else console(width=120, no_color=True)
+    screen = make_console() if options.output is None else make_console(width=120, file=io.StringIO())
     with screen.capture() as captured:
         if options.timings:
             terminal.show_timings(report, screen)
@@ -107,7 +109,7 @@ def _text(report: Report, options: argparse.Namespace) -> str:
             terminal.show_comparison(report, options.compare, screen, only_changes=options.only_changes)
         else:
             terminal.show(report, screen, only_changes=options.only_changes)
-    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    return captured.get()
 
 
 def _check_compared(report: Report, options: argparse.Namespace) -> None:

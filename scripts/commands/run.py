@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from scripts.commands.options import add_cells, add_selecting, chosen, console, folder
+from scripts.commands.options import add_cells, add_selecting, chosen, folder
+from scripts.core.console import make_console
 from scripts.errors import Exit
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
@@ -71,7 +72,7 @@ def tell(matrix: Matrix, records: Mapping[Cell, FreshRecord], *, accepted: Seque
     """Show the table and the drift of a run; the exit code says whether anything is unexpected."""
     told = list(records.values())
     compared = drift.compare([] if accepted is None else told, accepted or [])
-    terminal.show(report_files.report(matrix, report_files.distinct(told), compared), console())
+    terminal.show(report_files.report(matrix, report_files.distinct(told), compared), make_console())
     return verdict(told, compared)
 
 

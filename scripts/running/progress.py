@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from scripts.core.console import Trimmed, make_console
 from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord
 from scripts.running.footprint import human
@@ -29,7 +30,7 @@ class Display:
 
     def __init__(self, total: int, console: Console | None = None, said: set[str] | None = None) -> None:
         """Show so many cells. ``said`` are fallbacks that were told before, where one run is several displays."""
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or make_console(stderr=True, markup=True)
         self.total, self.done, self.current = total, 0, 0
         self._began = time.monotonic()
         self._doing: dict[Cell, tuple[str, float]] = {}
@@ -109,11 +110,11 @@ class Display:
             parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")  # noqa: PLR2004
         return ", ".join(parts)
 
-    def _shown(self) -> Group:
+    def _shown(self) -> Trimmed:
         with self._lock:
             table = Table.grid(padding=(0, 2))
             for cell, (what, since) in self._doing.items():
                 size = self._to_come.get(cell, 0)
                 coming = f"{human(size)}" if what == "installing" and size else ""
                 table.add_row(f"  {cell.id}", what, coming, f"{time.monotonic() - since:.0f} s")
-            return Group(table, Text(self._summary(), style="bold"))
+            return Trimmed(Group(table, Text(self._summary(), style="bold")))

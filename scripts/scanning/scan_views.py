@@ -11,6 +11,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from scripts.core.console import make_console
 from scripts.matrix.cells import python_key
 from scripts.running.footprint import human
 from scripts.scanning import scan
@@ -32,7 +33,7 @@ _MARKS: Final[Mapping[str, str]] = {
 
 def show(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, platform: str) -> None:
     """Each file's history, then the commits between the releases where it changed."""
-    console = Console(highlight=False)
+    console = make_console(markup=True)
     for path in paths:
         entries = scan.history(scanned, path)
         console.print(f"[bold]{escape(path)}[/]{escape(_sought(grep))}", soft_wrap=True)
@@ -114,7 +115,7 @@ def _pythons(scanned: Sequence[Scanned]) -> str:
 
 def show_diff(text: str) -> None:
     """A diff, in colour on a terminal and byte for byte elsewhere."""
-    console = Console(highlight=False)
+    console = make_console()
     if console.is_terminal and not console.no_color:
         console.print(Syntax(text, "diff", background_color="default"))
     else:

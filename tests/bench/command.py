@@ -13,9 +13,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from scripts import paths, process
+from scripts.core.console import make_console
 from scripts.errors import Exit, UsageError
 from scripts.matrix import cells, config
 from scripts.matrix.cells import DEFAULT_BUILD, Cell
@@ -61,11 +60,11 @@ def run(options: argparse.Namespace) -> Exit:
         bench = result.read(options.show)
     else:
         matrix = config.load()
-        console = Console(stderr=True, highlight=False)
+        screen = make_console(stderr=True)
         with process.interruptible():  # nothing is left behind, whatever ends it
             wanted = plan(matrix, options)
-            bench = bench_run.run(matrix, wanted, _FOLDER, lambda text: console.print(text, soft_wrap=True))
-        console.print(f"kept as {result.write(bench, _FOLDER).relative_to(paths.ROOT)}", soft_wrap=True)
+            bench = bench_run.run(matrix, wanted, _FOLDER, lambda text: screen.print(text, soft_wrap=True))
+        screen.print(f"kept as {result.write(bench, _FOLDER).relative_to(paths.ROOT)}", soft_wrap=True)
     show(bench, options.format)
     return Exit.OK
 
@@ -102,7 +101,7 @@ def show(bench: Bench, style: str) -> None:
         case "markdown":
             sys.stdout.write(views.markdown(bench))
         case _:
-            Console(highlight=False).print(views.terminal(bench))
+            make_console().print(views.terminal(bench))
 
 
 def _said(options: argparse.Namespace) -> list[str]:

@@ -98,6 +98,21 @@ def test_the_list_for_people_has_a_short_line_for_each_session_and_the_cells_las
         assert re.search(r" -> [A-Z].*\.$", line), line
 
 
+@pytest.mark.parametrize(("columns", "color"), [("80", "FORCE_COLOR"), ("120", "NO_COLOR")])
+def test_no_command_prints_blanks_at_the_ends_of_lines(copy: Project, columns: str, color: str) -> None:
+    copy.env.update({"COLUMNS": columns, color: "1", "TERM": "xterm-256color"})
+    commands = [["run", NEW], ["run"], ["accept"], ["report"], ["report", "--timings"], ["report", "--only-changes"]]
+    commands += [["report", "--compare", "1.12.1", "2.5.1"], ["doctor"], ["plan"], ["plan", "--simulate", "1,2"]]
+    commands += [["scan", "torch/version.py"], ["scan", "torch/version.py", "--diff", "1.12.1", "2.5.1"]]
+    commands += [["bisect", "--observation", "script", "--good", "1.12.1", "--bad", "2.5.1"]]
+    commands += [["qualify", "2.5.1", "--baseline", "1.12.1", "--build", "cpu"], ["--help"], ["report", "--help"]]
+    for command in commands:
+        done = copy.scripts(*command)
+        assert done.output, command
+        lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.output).split("\n")
+        assert [line for line in lines if line != line.rstrip()] == [], command
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from scripts import paths
-from scripts.commands.options import console
+from scripts.core.console import make_console
 from scripts.matrix import config
 from scripts.reports import report_files, reporting
 from scripts.reports.report import Report, to_json
@@ -72,10 +72,10 @@ def ends(report: Report) -> tuple[str, str]:
 
 def on_terminal(width: int, show: Callable[..., None]) -> Callable[[Report], str]:
     def render(report: Report) -> str:
-        screen = console(width=width, no_color=True)
+        screen = make_console(width=width, no_color=True)
         with screen.capture() as captured:
             show(report, screen)
-        return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+        return captured.get()
 
     return render
 

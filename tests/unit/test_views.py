@@ -12,10 +12,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from scripts import paths
-from scripts.commands.options import console
+from scripts.core.console import make_console
 from scripts.reports import reporting
 from scripts.reports.report import Report
 from scripts.results import drift
@@ -153,7 +152,7 @@ def test_comparing_keeps_platforms_apart() -> None:
 
 
 def shown(report: Report, width: int, **options: bool) -> str:
-    screen = Console(width=width, file=io.StringIO(), highlight=False, emoji=False, markup=False)
+    screen = make_console(width=width, file=io.StringIO())
     with screen.capture() as captured:
         terminal.show(report, screen, **options)
     return captured.get()
@@ -177,7 +176,7 @@ def test_a_wide_terminal_has_the_names_in_the_table_and_a_narrow_one_numbers() -
 
 def test_a_terminal_without_unicode_gets_ascii() -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    screen = Console(width=80, file=file, highlight=False, emoji=False, markup=False)
+    screen = make_console(width=80, file=file)
     terminal.show(reporting.report(history("script", ".AwA")), screen)
     file.flush()
     assert isinstance(file.buffer, io.BytesIO)
@@ -191,7 +190,7 @@ def test_hostile_texts_reach_no_terminal(hostile: Report) -> None:
         text = shown(hostile, width)
         assert not CONTROLS.search(text)
         assert "[bold red]markup[/bold red] [/]" in text or width == 80
-    screen = console(width=100, no_color=True)
+    screen = make_console(width=100, no_color=True)
     with screen.capture() as captured:
         terminal.show_comparison(hostile, ("2.0.0", "2.1.0"), screen)
     assert not CONTROLS.search(captured.get())

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
+from scripts.core.console import make_console
 from scripts.matrix.config import Qualify
 from scripts.qualify import model, verdict
 from scripts.qualify.model import Lane, Qualification, Replay
@@ -45,7 +45,7 @@ def qualified(*lanes: Lane, replay: Replay | None = None, **policy: Any) -> Qual
 
 
 def shown(one: Qualification, width: int = 80) -> str:
-    console = Console(width=width, file=io.StringIO(), no_color=True, highlight=False, emoji=False, markup=False)
+    console = make_console(width=width, file=io.StringIO())
     with console.capture() as captured:
         qualify.terminal(one, ".matrix/qualify/x.json", console)
     return captured.get()
