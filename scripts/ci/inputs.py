@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
 from scripts import paths
 from scripts.commands.options import add_cells, add_selecting
+from scripts.config import requirement
 from scripts.errors import UsageError
 from scripts.matrix import choosing
 from scripts.running.workshop import Options
@@ -49,7 +50,7 @@ class Inputs:
             platforms=tuple(get("platforms").replace(",", " ").split()),
             torch=get("torch") or None,
             since=get("since") or None,
-            require=tuple(line.strip() for line in get("require").splitlines() if line.strip()),
+            require=tuple(_requirements(root / CALLER, get("require"))),
             probes=_inside(root / CALLER, "probes", get("probes")),
             results=_inside(root / CALLER, "results", get("results")),
             jobs=int(jobs) if jobs else None,
@@ -85,6 +86,15 @@ class Inputs:
             return parser.parse_args([*said, "--", *self.cells])
         except SystemExit:
             raise UsageError("an input of the workflow can't be used; the message above names it") from None
+
+
+def _requirements(folder: Path, text: str) -> Iterator[str]:
+    """Yield one requirement a line; paths are relative to the caller's repository."""
+    for line in filter(str.strip, text.splitlines()):
+        try:
+            yield requirement.parse(line, folder)
+        except requirement.RequirementError as error:
+            raise UsageError(f"the input 'require': {error}") from None
 
 
 def _inside(root: Path, name: str, text: str) -> Path | None:

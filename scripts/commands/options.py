@@ -8,6 +8,7 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from scripts.config import requirement as requirements
 from scripts.errors import UsageError
 from scripts.matrix import cells, consistency
 from scripts.matrix.cells import Cell
@@ -29,6 +30,14 @@ def folder(text: str) -> Path:
     if not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is no folder")
     return Path(text).resolve()
+
+
+def requirement(text: str) -> str:
+    """Return a requirement as one PEP 508 line; a path is relative to the current folder."""
+    try:
+        return requirements.parse(text, Path.cwd())
+    except requirements.RequirementError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_cells(parser: argparse.ArgumentParser) -> None:

@@ -25,10 +25,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from scripts import paths
+from scripts.commands.options import requirement
 from scripts.config.policy import Verdict
 from scripts.core.console import make_console
 from scripts.errors import Exit, UsageError
@@ -63,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="with_",
         action="append",
         default=[],
-        type=_requirement,
+        type=requirement,
         metavar="REQ",
         help="run everything with this requirement too, in place of a pin on the same package",
     )
@@ -124,12 +122,9 @@ def _without_question(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def _check(matrix: Matrix, options: argparse.Namespace) -> None:
-    """Refuse names that matrix.toml doesn't know, and pins on torch."""
+    """Refuse names that matrix.toml doesn't know."""
     if options.python and options.python not in matrix.pythons:
         raise UsageError(f"--python: unknown Python {options.python!r}; known: {', '.join(matrix.pythons)}")
-    for text in options.with_:
-        if canonicalize_name(Requirement(text).name) == "torch":
-            raise UsageError(f"--with: {text!r}: torch is what is tested; name a package beside it")
 
 
 def _show(one: Qualification, file: Path, options: argparse.Namespace) -> None:
@@ -157,14 +152,6 @@ def _terminal(one: Qualification, name: str, options: argparse.Namespace) -> str
         views.terminal(one, name, screen)
     text = captured.get()
     return text if screen.encoding.lower().startswith("utf") or options.output else views.ascii_only(text)
-
-
-def _requirement(text: str) -> str:
-    try:
-        Requirement(text)
-    except InvalidRequirement:
-        raise argparse.ArgumentTypeError(f"{text!r} is no PEP 508 requirement; write one like 'numpy<2'") from None
-    return text
 
 
 def _specifier(text: str) -> str:

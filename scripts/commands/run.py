@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from scripts.commands.options import add_cells, add_selecting, chosen, folder
+from scripts.commands.options import add_cells, add_selecting, chosen, folder, requirement
 from scripts.core.console import make_console
 from scripts.errors import Exit
 from scripts.matrix import config
@@ -39,8 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--require",
         action="append",
         default=[],
+        type=requirement,
         metavar="REQ",
-        help="a further requirement, in place of a pin on the same package",
+        help="a further requirement, in place of a pin on the same package: a PEP 508 line, or the path of a folder, "
+        "sdist or wheel. What is not a wheel is built into one, also with -e",
     )
     parser.add_argument("--probes", type=folder, metavar="FOLDER", help="another folder of tests to run in every cell")
 

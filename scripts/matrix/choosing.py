@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from scripts import paths
-from scripts.commands.options import chosen, folder
+from scripts.commands.options import chosen, folder, requirement
 from scripts.errors import ConfigError
 from scripts.matrix import cells, config, touched
 from scripts.matrix.cells import Cell
@@ -27,7 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--since", metavar="REF", help="only what a change of matrix.toml or the probes touches")
     parser.add_argument("--all-builds", action="store_true", help="in every build, not only the selection's")
-    parser.add_argument("--require", action="append", default=[], metavar="REQ", help="as `nox -s matrix` has it")
+    parser.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        type=requirement,
+        metavar="REQ",
+        help="as `nox -s matrix` has it",
+    )
     parser.add_argument("--probes", type=folder, metavar="FOLDER", help="as `nox -s matrix` has it")
 
 

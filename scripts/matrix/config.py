@@ -3,63 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
-from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
 
 from scripts.config.policy import BLOCK, WARN, Category
+from scripts.config.values import BuildName, Pattern, PythonName, Release, Require, Specifier
 from scripts.errors import ConfigError
 from scripts.matrix import cells, consistency
 from scripts.paths import MATRIX_TOML
-
-
-def _specifier(text: str) -> str:
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier:
-        raise ValueError(f"{text!r} is no PEP 440 specifier; write one like '>=1.9,<2.3'") from None
-    return text
-
-
-def _release(text: str) -> str:
-    try:
-        parsed = Version(text)
-    except InvalidVersion:
-        raise ValueError(f"{text!r} is no PEP 440 version; write one like '2.5.1'") from None
-    if parsed.local or str(parsed) != text:
-        raise ValueError(f"{text!r} must be a plain public version; write {parsed.public!r}")
-    return text
-
-
-def _requirement(text: str) -> str:
-    try:
-        Requirement(text)
-    except InvalidRequirement:
-        raise ValueError(f"{text!r} is no PEP 508 requirement; write one like 'numpy<2'") from None
-    return text
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from None
-    return text
-
-
-Specifier = Annotated[str, AfterValidator(_specifier), Field(description="A PEP 440 specifier, such as '>=1.9,<2.3'.")]
-Release = Annotated[str, AfterValidator(_release), Field(description="A torch version without local label.")]
-Require = Annotated[str, AfterValidator(_requirement), Field(description="A PEP 508 requirement.")]
-Pattern = Annotated[str, AfterValidator(_pattern), Field(description="A regular expression, searched for.")]
-PythonName = Annotated[str, Field(pattern=r"^3\.\d+t?$", description="A Python, such as '3.11'.")]
-BuildName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.]*$", description="A build, such as 'cpu' or 'cu124'.")]
 
 
 class Table(BaseModel):
@@ -254,7 +209,7 @@ def parse(text: str, path: Path = MATRIX_TOML) -> Matrix:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, [f"not TOML: {error}"]) from error
     try:
-        matrix = Matrix.model_validate(data)
+        matrix = Matrix.model_validate(data, context={"folder": path.absolute().parent})
     except ValidationError as error:
         raise ConfigError(path, [_explain(details) for details in error.errors()]) from None
     problems = [f"{where}: {what}" for where, what in consistency.problems(matrix)]

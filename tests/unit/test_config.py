@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,6 +113,22 @@ def test_each_mistake_is_named_by_its_key(change: tuple[str, str], words: list[s
     text = "\n".join(problems_of(GOOD.replace(before, after, 1)))
     for word in words:
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("pins.0.require", GOOD.replace('"numpy<2"', '"./none"')),
+        ("probes.require", GOOD + '[probes]\nrequire = ["./none"]'),
+        ("qualify.with", GOOD + '[qualify]\nwith = ["./none"]'),
+    ],
+)
+def test_a_path_is_relative_to_the_file(tmp_path: Path, key: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key}.*\./none.*no such file or directory"):
+        config.parse(text, tmp_path / "matrix.toml")
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "pyproject.toml").write_text('[project]\nname = "mylib"\n')
+    assert f"mylib @ {(tmp_path / 'none').as_uri()}" in str(config.parse(text, tmp_path / "matrix.toml"))
 
 
 def test_all_mistakes_are_told_at_once() -> None:

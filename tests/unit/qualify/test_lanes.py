@@ -208,7 +208,7 @@ expires = 2027-01-01
         ('[qualify]\nblock = ["flaky"]\nwarn = ["flaky"]', "qualify.warn: 'flaky' is in block too"),
         ('[qualify]\nwith = ["torch<2"]', "qualify.with.0: 'torch<2': torch is what is tested"),
         ('[qualify]\nwith = ["numpy<2", "numpy<2"]', "qualify.with.1: 'numpy<2' is there twice"),
-        ('[qualify]\nwith = ["???"]', "qualify.with.0: '???' is no PEP 508 requirement"),
+        ('[qualify]\nwith = ["???"]', "qualify.with.0: '???' is not a PEP 508 requirement"),
         ("[qualify]\nruns = 1", "qualify.runs: Input should be greater than or equal to 2"),
         ("[qualify]\nenough = { share = 2 }", "qualify.enough.share: Input should be less than or equal to 1"),
         (EXPECTED.replace('to = "ValueError"', 'to = "("'), "qualify.expected.0.to: '(' is no regular expression"),
