@@ -17,6 +17,7 @@
 #   'inotify-simple>=2.0; sys_platform == "linux"',
 #   "tenacity>=9",
 #   "filelock>=3.16",
+#   "tomlkit>=0.13",
 #   "psutil>=6",
 # ]
 # ///

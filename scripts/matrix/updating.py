@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import tomlkit
+import tomlkit.items
 from packaging.version import InvalidVersion, Version
 
 from scripts.matrix.cells import version
@@ -36,18 +39,69 @@ def _is_stable(text: str) -> bool:
 
 
 def added(text: str, releases: Sequence[str]) -> str:
-    """The text of a matrix.toml with ``releases`` put in order into its list; all else stays as it is.
+    """Return the text of a matrix.toml with ``releases`` put in order into its list; all else stays as it is.
 
-    Releases of one minor share a line.
+    Releases of one minor share a line. Comments stay where they are, and versions in them are not releases.
+
+    Raises:
+        ValueError: there is no list of releases.
     """
-    match = re.search(r"^releases = \[(?P<list>[^\[\]]*)\]", text, re.MULTILINE)
-    if match is None:
-        raise ValueError("no list `releases = […]` at the top of the file")
+    document = tomlkit.parse(text)
+    array = document.get("releases")
+    if not isinstance(array, tomlkit.items.Array):
+        raise ValueError("no list `releases = […]` at the top of the file")  # noqa: TRY004 - a text is what is wrong
     if not releases:
         return text
-    all_of_them = sorted({*re.findall(r'"([^"]+)"', match["list"]), *releases}, key=version)
-    lines: dict[tuple[int, ...], list[str]] = {}
-    for release in all_of_them:
-        lines.setdefault(version(release).release[:2], []).append(f'"{release}",')
-    block = "\n" + "".join(f"  {' '.join(line)}\n" for line in lines.values())
-    return text[: match.start("list")] + block + text[match.end("list") :]
+    lines = [line for written in array.as_string()[1:-1].splitlines() for line in _lines(written)]
+    for release in releases:
+        _insert(lines, release)
+    document["releases"] = _array(lines)
+    return tomlkit.dumps(document)
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Line:
+    """A line of the list: releases of one minor, a comment, or both."""
+
+    releases: list[str]
+    comment: str = ""
+
+    def follows(self, release: str) -> bool:
+        """Return whether a release belongs in front of this line."""
+        return bool(self.releases) and version(self.releases[0]) > version(release)
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """Yield a line as it is, or split into one for each minor that it has."""
+    listed, _, comment = text.partition("#")  # no release has one
+    found = re.findall(r"""["']([^"']+)["']""", listed)
+    minors = [list(group) for _, group in itertools.groupby(found, key=_minor)]
+    if minors or comment:
+        yield _Line(releases=minors[0] if minors else [], comment=comment.strip())
+    for group in minors[1:]:
+        yield _Line(releases=group)
+
+
+def _insert(lines: list[_Line], release: str) -> None:
+    """Put a release into the line of its minor, or into a new one in front of what is newer."""
+    for line in lines:
+        if line.releases and _minor(line.releases[0]) == _minor(release):
+            line.releases = sorted({*line.releases, release}, key=version)
+            return
+    last = max((number for number, line in enumerate(lines) if line.releases), default=-1)
+    place = next((number for number, line in enumerate(lines) if line.follows(release)), last + 1)
+    while 0 < place <= last and not lines[place - 1].releases:
+        place -= 1  # a comment on a line of its own belongs to what is below it
+    lines.insert(place, _Line(releases=[release]))
+
+
+def _minor(release: str) -> tuple[int, ...]:
+    return version(release).release[:2]
+
+
+def _array(lines: Iterable[_Line]) -> tomlkit.items.Array:
+    array = tomlkit.array()
+    for line in lines:
+        array.add_line(*line.releases, indent="  ", comment=line.comment or None)
+    array.add_line(indent="")
+    return array

@@ -32,6 +32,45 @@ def test_a_list_on_one_line_becomes_one_minor_a_line() -> None:
     assert updating.added(text, ["2.6.0"]) == changed
 
 
-def test_a_file_without_the_list_is_refused() -> None:
+COMMENTED = """\
+schema = 1  # of this file
+# before the list
+releases = [ # all that is known
+  # the old ones, without 1.8.0
+  "1.9.0", "1.9.1",  # 1.9.2 was never published
+  '2.0.0',
+  # from here on with "2.1.9" of our own
+
+  "2.2.0",
+  # 2.4.0 is to come
+]  # end
+
+[probes]
+"""
+ADDED = """\
+schema = 1  # of this file
+# before the list
+releases = [
+  # all that is known
+  # the old ones, without 1.8.0
+  "1.9.0", "1.9.1", "1.9.3", # 1.9.2 was never published
+  "2.0.0",
+  "2.1.0",
+  # from here on with "2.1.9" of our own
+  "2.2.0", "2.2.1",
+  "2.3.0",
+  # 2.4.0 is to come
+]  # end
+
+[probes]
+"""
+
+
+def test_comments_stay_and_versions_in_them_are_no_releases() -> None:
+    assert updating.added(COMMENTED, ["1.9.3", "2.1.0", "2.2.1", "2.3.0"]) == ADDED
+
+
+@pytest.mark.parametrize("text", ["", "schema = 1\n", 'releases = "2.5.1"\n', "# releases = []\n"])
+def test_a_file_without_the_list_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no list `releases"):
-        updating.added("[releases]\n", ["2.6.0"])
+        updating.added(text, ["2.6.0"])
