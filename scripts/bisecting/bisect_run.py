@@ -15,6 +15,9 @@ from scripts.bisecting.bisection import Finding, Outcome
 from scripts.bisecting.candidates import NIGHTLY, Offer, channel_build
 from scripts.bisecting.search import Ask
 from scripts.errors import UsageError
+from scripts.index.errors import WebError
+from scripts.index.http import Web
+from scripts.index.pages import wheels
 from scripts.matrix import cells, consistency
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
@@ -24,9 +27,7 @@ from scripts.running.progress import Display
 from scripts.running.workshop import Options
 from scripts.scanning.explaining import Explainer, Unexplained
 from scripts.sources import torchinfo, wheelfiles
-from scripts.sources.simple_index import wheels
 from scripts.sources.torchinfo import VERSION_FILE
-from scripts.sources.web import Web, WebError
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Reader
 

@@ -10,11 +10,12 @@ from packaging.version import InvalidVersion
 
 from scripts.bisecting.bisect_state import Candidate, Question
 from scripts.errors import UsageError
+from scripts.index import checks, pages
+from scripts.index.http import Web
 from scripts.matrix import cells, consistency
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
-from scripts.sources import indexes, simple_index, wheelfiles
-from scripts.sources.web import Web
+from scripts.sources import wheelfiles
 from scripts.sources.wheelfiles import WheelFile
 
 #: Channels by the name that their builds get in front: ``nightly.cpu`` is ``cpu`` from the nightly channel.
@@ -71,10 +72,10 @@ def offers(web: Web, matrix: Matrix, question: Question) -> list[Offer]:
 def _stable(web: Web, matrix: Matrix, build: str) -> list[WheelFile]:
     """The wheels of the index that serves a build here, which can be its fallback's."""
     try:
-        source = indexes.source(build, matrix.builds, indexes.Checks())
-    except indexes.IndexUnreachableError as error:
+        source = checks.source(build, matrix.builds)
+    except checks.NoSourceError as error:
         raise UsageError(f"--build: {error}") from error
-    return wheelfiles.of_build(simple_index.wheels(web, source.index or simple_index.default_index()), source.build)
+    return wheelfiles.of_build(pages.wheels(web, source.index or pages.default_index()), source.build)
 
 
 def _of_channel(web: Web, matrix: Matrix, question: Question, channel: str) -> list[Offer]:
@@ -82,7 +83,7 @@ def _of_channel(web: Web, matrix: Matrix, question: Question, channel: str) -> l
     if name not in matrix.builds:
         raise UsageError(f"--build: {question.build} has no index of its own, so no {channel} channel; take cpu")
     index = matrix.builds[name].index or ""
-    return _offered(wheelfiles.of_build(simple_index.wheels(web, index), question.build), question, name)
+    return _offered(wheelfiles.of_build(pages.wheels(web, index), question.build), question, name)
 
 
 def _offered(wheels: Iterable[WheelFile], question: Question, build: str) -> list[Offer]:

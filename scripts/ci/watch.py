@@ -13,6 +13,8 @@ from scripts.ci.report import ISSUE
 from scripts.commands import update
 from scripts.commands.run import broken
 from scripts.errors import Exit, MatrixError
+from scripts.index import pages
+from scripts.index.http import Web
 from scripts.matrix import cells, config
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
@@ -20,8 +22,7 @@ from scripts.results.records import FreshRecord, write_atomically
 from scripts.results.signature import classify, describe_change, signatures
 from scripts.running import runner
 from scripts.running.workshop import Options
-from scripts.sources import simple_index, wheelfiles
-from scripts.sources.web import Web
+from scripts.sources import wheelfiles
 
 #: The build whose nightlies are run: the smallest wheels.
 _BUILD = "cpu"
@@ -82,7 +83,7 @@ def _nights(matrix: Matrix) -> list[str]:
     """The nightlies that the index has for this platform, in order. Raises `MatrixError` where it has none."""
     index = matrix.builds[candidates.channel_build(candidates.NIGHTLY, _BUILD)].index or ""
     with Web() as web:
-        wheels = wheelfiles.of_build(simple_index.wheels(web, index), _BUILD)
+        wheels = wheelfiles.of_build(pages.wheels(web, index), _BUILD)
     found = list(wheelfiles.one_a_release(wheels, machine.platform_name()))
     if not found:
         raise MatrixError(f"{index} has no nightly for {machine.platform_name()}")

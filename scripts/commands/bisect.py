@@ -35,8 +35,8 @@ from scripts.bisecting.bisect_state import Question, State
 from scripts.bisecting.bisection import Outcome
 from scripts.bisecting.search import Answer
 from scripts.errors import Exit, UsageError
+from scripts.index.http import Web
 from scripts.matrix import config
-from scripts.sources.web import Web
 
 #: With --all, the longest behaviour that may be missed between two candidates that are alike has one fewer.
 _GRAIN = 4

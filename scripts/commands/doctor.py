@@ -19,15 +19,16 @@ from rich.table import Table
 from scripts import machine, paths
 from scripts.commands.options import add_cells, add_selecting, chosen
 from scripts.core.console import make_console
+from scripts.core.urls import shown
 from scripts.errors import Exit
-from scripts.index import settings
+from scripts.index import checks, pages, settings
+from scripts.index.errors import UnreachableError
 from scripts.matrix import config
 from scripts.matrix.cells import Cell, exists
 from scripts.matrix.config import Matrix
 from scripts.running import interpreters, placeholders
 from scripts.running.footprint import human
 from scripts.running.workshop import default_jobs
-from scripts.sources import indexes, simple_index
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +44,9 @@ def run(options: argparse.Namespace) -> Exit:
     console = make_console(markup=True)
     console.print(f"[bold]matrix.toml[/] is sound: {len(matrix.releases)} releases, {len(cells)} cells chosen")
     _tell_machine(console, matrix)
-    checks = indexes.Checks()
-    _tell_indexes(console, matrix, cells, checks)
+    _tell_indexes(console, matrix, cells)
     _tell_interpreters(console, matrix)
-    problems = {cell: problem for cell in cells if (problem := _problem(matrix, cell, checks))}
+    problems = {cell: problem for cell in cells if (problem := _problem(matrix, cell))}
     _tell_cells(console, cells, problems)
     return Exit.INCONCLUSIVE if len(problems) == len(cells) else Exit.OK
 
@@ -78,26 +78,35 @@ def _gpus() -> str | None:
     return "; ".join(answer.stdout.splitlines()) if answer.returncode == 0 else None
 
 
-def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell], checks: indexes.Checks) -> None:
-    """How fast each index answers that the chosen cells need."""
+def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell]) -> None:
+    """How fast each index answers that the chosen cells need, and whether its files can be downloaded."""
     urls = {name: matrix.builds[name].index for name in dict.fromkeys(cell.build for cell in cells)}
-    with ThreadPoolExecutor(8) as pool:
-        pool.map(checks, [url for url in urls.values() if url])
     own = settings.default_index()
-    reach = checks(own or simple_index.default_index())
-    name = own or "the one that pip and uv know"
-    console.print(f"[bold]indexes[/]     default: {name}{_reach(reach)}", soft_wrap=True)
+    default = own or pages.default_index()
+    with ThreadPoolExecutor(8) as pool:
+        wanted = dict.fromkeys([default, *(url for url in urls.values() if url)])
+        answers = dict(zip(wanted, pool.map(_answer, wanted), strict=True))
+    name = shown(own) if own else "the one that pip and uv know"
+    console.print(f"[bold]indexes[/]     default: {escape(name)} {answers[default]}", soft_wrap=True)
     if further := settings.further_sources():
-        console.print(f"             further: {', '.join(further)}", soft_wrap=True)
+        console.print(f"             further: {escape(', '.join(map(shown, further)))}", soft_wrap=True)
     for name, url in urls.items():
         if url:
             fallback = matrix.builds[name].fallback
-            instead = "" if checks(url).ok or not fallback else f"; its fallback is {fallback}"
-            console.print(f"             {name}: {url}{_reach(checks(url))}{instead}", soft_wrap=True)
+            instead = f"; using its fallback {fallback!r}" if fallback and _unreachable(url) else ""
+            console.print(f"             {name}: {escape(shown(url))} {answers[url]}{instead}", soft_wrap=True)
 
 
-def _reach(reach: indexes.Reach) -> str:
-    return f" ({reach.seconds:.2f} s)" if reach.ok else " [yellow](out of reach)[/]"
+def _answer(url: str) -> str:
+    """How an index answers, as markup."""
+    reach = checks.SHARED(url)
+    unreachable = "unreachable: " if _unreachable(url) else ""
+    problem = f"{unreachable}{reach.error}" if reach.error else checks.files_problem(reach)
+    return f"[yellow]({escape(problem)})[/]" if problem else f"({reach.seconds:.2f} s)"
+
+
+def _unreachable(url: str) -> bool:
+    return isinstance(checks.SHARED(url).error, UnreachableError)
 
 
 def _tell_interpreters(console: Console, matrix: Matrix) -> None:
@@ -109,13 +118,13 @@ def _tell_interpreters(console: Console, matrix: Matrix) -> None:
     console.print(table)
 
 
-def _problem(matrix: Matrix, cell: Cell, checks: indexes.Checks) -> str | None:
+def _problem(matrix: Matrix, cell: Cell) -> str | None:
     """Why a cell would be unavailable, as far as that shows without resolving."""
     if not exists(matrix, cell):
         return f"no wheel of {cell.torch} for {cell.build} and Python {cell.python}"
     try:
-        indexes.source(cell.build, matrix.builds, checks)
-    except indexes.IndexUnreachableError as error:
+        checks.source(cell.build, matrix.builds)
+    except checks.NoSourceError as error:
         return str(error)
     return interpreters.problem(cell.python)
 

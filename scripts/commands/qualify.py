@@ -30,12 +30,12 @@ from scripts.commands.options import requirement
 from scripts.config.policy import Verdict
 from scripts.core.console import make_console
 from scripts.errors import Exit, UsageError
+from scripts.index.http import Web
 from scripts.matrix import cells, config
 from scripts.matrix.config import Matrix
 from scripts.qualify import model, replay, session
 from scripts.qualify.model import Qualification
 from scripts.results.records import write_atomically
-from scripts.sources.web import Web
 from scripts.views import qualify as views
 
 _EXITS: Final[dict[Verdict, Exit]] = {

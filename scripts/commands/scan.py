@@ -9,7 +9,7 @@ and what was read is kept in .matrix/wheels for good. A pattern's * goes across 
   nox -s scan -- "torch/jit/_*.py" --torch ">=2.9" --build cu130
 
 What was read is read again from there: a second scan asks only for the index's page, and takes the last one where
-the index is out of reach.
+the index is unreachable. Releases that the index has yanked are read too, and marked.
 
 Exit code 3: the index can't be had, or gives no ranges of files (then --download). 4: no wheel could be read.
 """
@@ -25,12 +25,13 @@ from collections.abc import Mapping, Sequence
 from scripts import machine
 from scripts.commands.options import add_selecting
 from scripts.errors import Exit, UsageError
+from scripts.index import checks, pages
+from scripts.index.http import Web
 from scripts.matrix import config, consistency
 from scripts.matrix.cells import DEFAULT_BUILD, matches
 from scripts.matrix.config import Matrix
 from scripts.scanning import scan, scan_views
-from scripts.sources import indexes, simple_index, wheelfiles
-from scripts.sources.web import Web
+from scripts.sources import wheelfiles
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Reader
 from scripts.text_layout import fenced
@@ -113,7 +114,7 @@ def choose(web: Web, matrix: Matrix, options: argparse.Namespace) -> tuple[str, 
     """One wheel of each release that the options allow, and the index they are from."""
     build = _build(matrix, options)
     index, build = _index(matrix, options, build)
-    found = wheelfiles.of_build(simple_index.wheels(web, index), build)
+    found = wheelfiles.of_build(pages.wheels(web, index, yanked=True), build)
     if not (options.nightly or options.pre):
         found = wheelfiles.stable(found)
     spec = options.torch or f">={matrix.releases[0]}"
@@ -145,9 +146,9 @@ def _index(matrix: Matrix, options: argparse.Namespace, build: str) -> tuple[str
             raise UsageError(f"--build: {build} has no index of its own, so no nightly or test channel")
         return wheelfiles.channel(named, "nightly" if options.nightly else "test"), build
     try:
-        source = indexes.source(build, matrix.builds, indexes.Checks())
-    except indexes.IndexUnreachableError as error:
+        source = checks.source(build, matrix.builds)
+    except checks.NoSourceError as error:
         raise UsageError(f"--build: {error}") from error
     if source.fallback:
         print(f"note: {source.fallback}", file=sys.stderr)
-    return source.index or simple_index.default_index(), source.build
+    return source.index or pages.default_index(), source.build

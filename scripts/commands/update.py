@@ -14,14 +14,14 @@ from collections.abc import Sequence
 
 from scripts import paths
 from scripts.errors import Exit, MatrixError
-from scripts.index import settings
+from scripts.index import pages, settings
+from scripts.index.http import Web
 from scripts.matrix import config, updating
 from scripts.matrix.cells import python_key, version
 from scripts.matrix.config import Matrix
 from scripts.matrix.updating import News
 from scripts.results.records import write_atomically
-from scripts.sources import simple_index, wheelfiles
-from scripts.sources.web import Web
+from scripts.sources import wheelfiles
 from scripts.sources.wheelfiles import WheelFile
 
 
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> Exit:
 def news(matrix: Matrix) -> News:
     """What the default index has and a matrix lacks."""
     with Web() as web:
-        wheels = wheelfiles.stable(simple_index.wheels(web, simple_index.default_index()))
+        wheels = wheelfiles.stable(pages.wheels(web, pages.default_index()))
     releases = updating.missing(matrix.releases, (wheel.release for wheel in wheels))
     return News(releases=tuple(releases), pythons=tuple(_pythons(matrix, wheels)))
 

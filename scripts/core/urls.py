@@ -1,4 +1,4 @@
-"""File URLs and file names in URLs: the one conversion between paths and ``file:`` URLs. Pure."""
+"""URLs: the one conversion between paths and ``file:`` URLs, file names in URLs, and how URLs may be shown. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import posixpath
 import re
 import sys
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit, urlunsplit
 
 _WINDOWS = sys.platform == "win32"
 
@@ -57,3 +57,12 @@ def _windows_path(host: str, text: str) -> PureWindowsPath:
 def filename(url: str) -> str:
     """Return the last part of a URL's path, with its characters as they are: a label's ``+`` is often ``%2B``."""
     return unquote(posixpath.basename(urlsplit(url).path))
+
+
+def shown(url: str) -> str:
+    """Return a URL without the name and password in it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

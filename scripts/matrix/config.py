@@ -53,7 +53,7 @@ class Build(Table):
 
     releases: Specifier
     index: str | None = Field(None, pattern=r"^(https?|file)://", description="Index that serves torch for this build.")
-    fallback: BuildName | None = Field(None, description="Build to take when this one's index is out of reach.")
+    fallback: BuildName | None = Field(None, description="Build to use when this one's index is unreachable.")
     gpu: bool = Field(False, description="Whether the machine's GPUs stay visible in this build's cells.")
     label: str | None = Field(
         None,

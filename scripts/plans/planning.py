@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from scripts import machine, paths
+from scripts.index import checks
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.plans import runners, sharding
 from scripts.running import locks
 from scripts.running.workshop import Options, Workshop
-from scripts.sources import indexes
 
 #: GitHub's limit for the jobs that one matrix makes.
 MOST_JOBS: Final = 256
@@ -76,7 +76,7 @@ def _planned(work: Workshop, cell: Cell, *, here: bool) -> Planned:
         platform=work.platform,
         runner=runners.runner_for(work.matrix, work.platform, cell),
         index=build.index or "default",
-        current=work.current(cell) is not None,
+        current=work.current(cell, lambda _: False) is not None,
         wheels=lock.bytes if lock else record.run.bytes if record else None,
         to_come=work.footprint.missing(lock) if lock else None,
         seconds=record.run.timings.total if record else None,
@@ -85,7 +85,7 @@ def _planned(work: Workshop, cell: Cell, *, here: bool) -> Planned:
 
 def _lock(cell: Cell) -> locks.Lock | None:
     path = paths.LOCKS / cell.id / "pylock.toml"
-    return locks.load(path, indexes.Source(build=cell.build, index=None)) if path.exists() else None
+    return locks.load(path, checks.Source(build=cell.build, index=None)) if path.exists() else None
 
 
 def shard(planned: Sequence[Planned], number: int, count: int) -> list[Planned]:

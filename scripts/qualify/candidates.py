@@ -16,14 +16,17 @@ from packaging.version import InvalidVersion
 from scripts import paths
 from scripts.bisecting import candidates
 from scripts.bisecting.candidates import channel_build
+from scripts.core.urls import shown
 from scripts.errors import UsageError
+from scripts.index import checks, pages
+from scripts.index.errors import WebError
+from scripts.index.http import Web
 from scripts.matrix import cells
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build, Matrix
 from scripts.qualify.model import Channel
 from scripts.results.records import write_atomically
-from scripts.sources import indexes, simple_index, wheelfiles
-from scripts.sources.web import Web, WebError, shown
+from scripts.sources import wheelfiles
 from scripts.sources.wheelfiles import WheelFile
 
 #: Builds of a candidate that has an index of its own: ``index.cpu``, ``wheel.cpu``.
@@ -57,8 +60,7 @@ def wanted_builds(matrix: Matrix, patterns: Sequence[str], version: str | None) 
 
 def released(web: Web, matrix: Matrix, version: str, *, builds: Sequence[str], platform: str) -> Offer:
     """A release, or whatever the usual index of each build has by that name."""
-    checks = indexes.Checks()
-    listed = {build: _usual(web, matrix, build, checks) for build in builds}
+    listed = {build: _usual(web, matrix, build) for build in builds}
     return _offer(
         matrix,
         "release",
@@ -90,7 +92,7 @@ def of_index(
     """A version on an index of its own; its builds are told apart by the labels of its wheels."""
     if urlsplit(url).scheme not in {"http", "https", "file"}:
         raise UsageError(f"--index: {url!r} is no URL; one looks like https://example.org/whl/cpu")
-    found = simple_index.wheels(web, url)
+    found = pages.wheels(web, url)
     last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
     unlabelled = last if last in matrix.builds else DEFAULT_BUILD
     by_build: dict[str, list[WheelFile]] = {}
@@ -188,18 +190,18 @@ def _chosen(by_build: Mapping[str, list[WheelFile]], patterns: Sequence[str] | N
     return chosen
 
 
-def _usual(web: Web, matrix: Matrix, build: str, checks: indexes.Checks) -> list[WheelFile] | None:
+def _usual(web: Web, matrix: Matrix, build: str) -> list[WheelFile] | None:
     """The wheels of the index that serves a build here, which can be its fallback's; None if it can't be read."""
     try:
-        source = indexes.source(build, matrix.builds, checks)
-    except indexes.IndexUnreachableError:
+        source = checks.source(build, matrix.builds)
+    except checks.NoSourceError:
         return None
-    return _listed(web, source.index or simple_index.default_index(), source.build)
+    return _listed(web, source.index or pages.default_index(), source.build)
 
 
 def _listed(web: Web, index: str, build: str) -> list[WheelFile] | None:
     try:
-        return wheelfiles.of_build(simple_index.wheels(web, index), build)
+        return wheelfiles.of_build(pages.wheels(web, index), build)
     except WebError:
         return None
 

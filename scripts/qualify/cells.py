@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from scripts import paths
+from scripts.core.urls import shown
+from scripts.index.checks import Source
 from scripts.matrix.cells import DEFAULT_BUILD, Cell
 from scripts.matrix.config import Matrix
 from scripts.qualify.model import Lane, Seen
@@ -22,8 +24,6 @@ from scripts.qualify.rounds import Ask
 from scripts.results.records import FreshRecord, Record, Store, write_atomically
 from scripts.running import import_timing, locks, runner
 from scripts.running.workshop import Listener, Options, Progress
-from scripts.sources.indexes import Source
-from scripts.sources.web import shown
 
 #: Credentials in a URL; they have no place in an artefact.
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s\"]+@")

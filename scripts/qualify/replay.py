@@ -8,7 +8,9 @@ from pathlib import Path
 
 from scripts import machine, paths
 from scripts.bisecting import candidates
+from scripts.core.urls import shown
 from scripts.errors import UsageError
+from scripts.index.checks import Source
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build, Matrix
 from scripts.qualify import cells, rounds
@@ -18,8 +20,6 @@ from scripts.qualify.rounds import SIDES, Ask
 from scripts.qualify.session import Prepared, runs_of
 from scripts.running import harness
 from scripts.running.locks import Lock
-from scripts.sources.indexes import Source
-from scripts.sources.web import shown
 
 
 def prepare(matrix: Matrix, before: Qualification, options: argparse.Namespace) -> Prepared:

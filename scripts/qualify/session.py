@@ -16,6 +16,10 @@ from typing import Final
 from scripts import machine, paths
 from scripts.commands.options import selection_name
 from scripts.errors import UsageError
+from scripts.index import checks
+from scripts.index.errors import WebError
+from scripts.index.http import Web
+from scripts.index.pages import default_index, wheels
 from scripts.matrix.config import Matrix, Qualify, Selection
 from scripts.qualify import lanes as qualify_plan
 from scripts.qualify import model, rounds, verdict
@@ -27,9 +31,6 @@ from scripts.qualify.rounds import Bench
 from scripts.results.records import write_atomically
 from scripts.running import harness
 from scripts.running.progress import Display
-from scripts.sources import indexes
-from scripts.sources.simple_index import default_index, wheels
-from scripts.sources.web import Web, WebError
 
 #: Programs whose version can matter to what was seen.
 _TOOLS: Final = ("uv", "nox")
@@ -136,12 +137,11 @@ def _baseline(web: Web, matrix: Matrix, offer: Offer, options: argparse.Namespac
 def _hashes(web: Web, matrix: Matrix, builds: list[str]) -> dict[str, str]:
     """The sha256 of every wheel of some builds, as far as their indexes can be read."""
     found: dict[str, str] = {}
-    checks = indexes.Checks()
     for build in builds:
         try:
-            source = indexes.source(build, matrix.builds, checks)
+            source = checks.source(build, matrix.builds)
             listed = wheels(web, source.index or default_index())
-        except (indexes.IndexUnreachableError, WebError):
+        except WebError:
             continue
         found |= hashes_of((wheel.filename, wheel.sha256) for wheel in listed)
     return found

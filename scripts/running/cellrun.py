@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from scripts import machine, paths
+from scripts.index import checks
 from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord, Run, Timings
 from scripts.run.cell_log import CellLog
@@ -19,7 +20,6 @@ from scripts.running import bytecode, environments, failures, interpreters, lock
 from scripts.running.failures import CellError
 from scripts.running.holding import NOTHING, Hold
 from scripts.running.workshop import Progress, Workshop, alone
-from scripts.sources import indexes
 
 
 class CellRun:
@@ -162,9 +162,9 @@ class CellRun:
         self._report("resolve")
         with self._timed("resolve"):
             try:
-                source = indexes.source(self.cell.build, self.work.matrix.builds, self.work.checks)
-            except indexes.IndexUnreachableError as error:
-                raise CellError("resolve", "index out of reach", str(error)) from error
+                source = checks.source(self.cell.build, self.work.matrix.builds, self.work.checks)
+            except checks.NoSourceError as error:
+                raise CellError("resolve", error.cause_kind, str(error)) from error
             return locks.resolve(
                 self.cell,
                 source=source,

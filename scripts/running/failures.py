@@ -16,7 +16,13 @@ UNAVAILABLE: Final = frozenset(
         "no wheel",
         "no such release",
         "no such requirement",
-        "index out of reach",
+        "index unreachable",
+        "index error",
+        "access denied",
+        "redirect loop",
+        "not an index page",
+        "empty index page",
+        "yanked",
         "download broken off",
         "disk full",
         "over the disk budget",
@@ -52,15 +58,14 @@ _RESOLVING = (
         "no wheel",
     ),
     (r"does not satisfy Python|requires-python|requires Python", "no wheel"),
-    (r"there (?:is|are) no versions? of torch\b|no torch\S* matching", "no such release"),
-    # Whatever serves torch has a page of it, if of no release that fits: this is another address, or a broken one.
-    (r"\btorch was not found in", "index out of reach"),
+    # Also where uv found no page of torch, or an odd one: `locks.resolve` asks for it, to tell the true reason.
+    (r"there (?:is|are) no versions? of torch\b|no torch\S* matching|\btorch was not found in", "no such release"),
     (r"there (?:is|are) no versions? of|was not found in", "no such requirement"),
     (r"has no wheels? with a matching|no usable wheels", "no wheel"),
     (r"No solution found", "conflict among pins"),
     (
         r"failed to fetch|error sending request|could not connect|dns error|connection|timed? ?out|tcp",
-        "index out of reach",
+        "index unreachable",
     ),
     (r"No interpreter found|Python interpreter", "no interpreter"),
 )
@@ -84,6 +89,13 @@ def of_installing(output: str) -> CellError:
     if error.reason.kind in {"download broken off", "broken wheel", "hash mismatch"}:
         return CellError("download", error.reason.kind, error.reason.message)
     return error
+
+
+def missing_project(output: str) -> str | None:
+    """Return the name of the project that uv found no version of."""
+    text = " ".join(output.split())
+    found = re.search(r"there (?:is|are) no versions? of ([\w.-]*\w)|([\w.-]+) was not found in", text)
+    return found[1] or found[2] if found else None
 
 
 def of_exception(error: Exception) -> CellError:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import posixpath
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,14 +19,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scripts import process
-from scripts.index import settings
+from scripts.index import diagnosis, http, pages, settings
+from scripts.index.checks import Source
+from scripts.index.errors import MissingError, through
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import write_atomically
 from scripts.running import failures
+from scripts.running.failures import CellError
 from scripts.running.interpreters import uv_bin
-from scripts.sources import sizes
-from scripts.sources.indexes import Source
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -139,7 +142,30 @@ def resolve(
         error = failures.of_resolving(done.output)
         if error.reason.kind not in {"no such release", "no such requirement", "no wheel", "conflict among pins"}:
             break
-    raise error
+    raise _diagnosed(error, done.output, cell, source)
+
+
+def _diagnosed(error: CellError, output: str, cell: Cell, source: Source) -> CellError:
+    """The error of a resolution, with the true reason where the index's page tells another one than uv."""
+    if error.reason.kind not in {"no such release", "no such requirement", "index unreachable"}:
+        return error
+    project = failures.missing_project(output) or "torch"
+    own = source.index if project == "torch" else None
+    if own is None and "UV_NO_INDEX" in {**settings.uv_settings(), **os.environ}:
+        return error
+    release = cell.torch if project == "torch" else None
+    found = diagnosis.why_missing(own or pages.default_index(), project, release, source.label or cell.build)
+    if found is None or (isinstance(found, MissingError) and project != "torch"):
+        return _with_proxy(error)
+    return CellError("resolve", found.kind, f"index {source.build if own else 'default'!r}: {project}: {found}")
+
+
+def _with_proxy(error: CellError) -> CellError:
+    """The error of an unreachable index, with the proxy on the way to it."""
+    url = re.search(r"https?://[^\s`()]+", error.reason.message)
+    if url is None or error.reason.kind != "index unreachable":
+        return error
+    return CellError(error.reason.stage, error.reason.kind, f"{error.reason.message}{through(url[0])}")
 
 
 def _project(needs: Sequence[str], source: Source) -> str:
@@ -194,7 +220,7 @@ def _with_sizes(lock: Lock) -> Lock:
     unknown = [wheel.url for wheel in lock.wheels if wheel.size is None]
     if not unknown:
         return lock
-    write_atomically(_sizes_file(lock.path), json.dumps(sizes.ask(unknown), indent=0))
+    write_atomically(_sizes_file(lock.path), json.dumps(http.sizes(unknown), indent=0))
     return load(lock.path, lock.source)
 
 

@@ -28,6 +28,8 @@ def run(
     _check_writable(paths.STATE)
     work = Workshop(matrix, options, listen)
     found = {} if options.fresh or options.upgrade else {cell: work.current(cell) for cell in cells}
+    if None in found.values():  # one decision about each index, for what is run and for what was
+        found = {cell: record and work.current_now(cell) for cell, record in found.items()}
     records = {cell: record for cell, record in found.items() if record is not None}
     for cell, record in records.items():
         listen(Progress(cell=cell, stage="current", record=record))

@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from scripts.index.errors import WebError
+from scripts.index.http import Web
 from scripts.running import shelf
 from scripts.running.holding import Hold
 from scripts.sources import unzipping
-from scripts.sources.web import Web, WebError
 from scripts.sources.wheelfiles import WheelFile
 
 

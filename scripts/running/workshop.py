@@ -15,13 +15,12 @@ import filelock
 
 from scripts import machine, paths
 from scripts.errors import SchemaError
-from scripts.index import settings
+from scripts.index import checks, settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord, Store
 from scripts.running import harness, locks
 from scripts.running.footprint import Footprint
-from scripts.sources import indexes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,7 +91,7 @@ class Workshop:
         self.probes_digest = harness.digest(self.probes)
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
         self.footprint = Footprint(paths.CACHE, options.disk or int(matrix.budget.disk))
-        self.checks = indexes.Checks()
+        self.checks = checks.SHARED
         # All at once: unpacking one wheel keeps a core and a half busy. Four cells cold: 85 s one by one, 66 s by two.
         self.installing = threading.Semaphore(matrix.budget.downloads or self.jobs)
         self.queue = Queue([])
@@ -111,10 +110,23 @@ class Workshop:
         except SchemaError:
             return None
 
-    def current(self, cell: Cell) -> FreshRecord | None:
-        """The fresh record of a cell if it is up to date and tells of torch, not of what couldn't be had."""
+    def current(self, cell: Cell, index_answers: Callable[[str], bool] | None = None) -> FreshRecord | None:
+        """The fresh record of a cell if it is up to date and tells of torch, not of what couldn't be had.
+
+        The record of a fallback is out of date as soon as the index that was unreachable answers again. By default that
+        is asked once a run, without retries, so that a run with nothing to do stays fast.
+        """
         record = self.stored(cell)
-        return record if record and record.tells and record.run.inputs == self.inputs(cell) else None
+        if record is None or not record.tells or record.run.inputs != self.inputs(cell):
+            return None
+        if record.run.fallback is None or record.wheel is None:
+            return record
+        skipped = checks.skipped(cell.build, record.wheel.index, self.matrix.builds)
+        return None if any(map(index_answers or self.checks.answers, skipped)) else record
+
+    def current_now(self, cell: Cell) -> FreshRecord | None:
+        """As `current`, in a run in which cells are run: what is decided for these counts for fallbacks, too."""
+        return self.current(cell, lambda url: self.checks(url).ok)
 
     def inputs(self, cell: Cell) -> str:
         """A digest of everything that decides what a cell's record says; another makes it out of date."""

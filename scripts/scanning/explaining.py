@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from scripts.bisecting import judging
+from scripts.index import pages
+from scripts.index.errors import WebError
+from scripts.index.http import Web
 from scripts.matrix import cells
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build
@@ -14,8 +17,7 @@ from scripts.results.records import Observation, Raised, Record
 from scripts.results.signature import Signature, signature_of
 from scripts.scanning import evidence
 from scripts.scanning.evidence import Evidence, Needles
-from scripts.sources import simple_index, wheelfiles
-from scripts.sources.web import Web, WebError
+from scripts.sources import wheelfiles
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Member, NotKeptError, Reader
 
@@ -40,7 +42,7 @@ class Explainer:
         """The evidence for a change of an observation or test, in whichever order the sides are given.
 
         ``name`` is None where something else than an observation changed: then only files are compared. Never
-        raises: an index out of reach, a wheel that is gone and the like are said in the answer.
+        raises: an unreachable index, a wheel that is gone and the like are said in the answer.
         """
         old, new = sorted((before, after), key=lambda record: cells.version(record.cell.torch))
         one, other = _seen(old, name), _seen(new, name)
@@ -96,7 +98,7 @@ class Explainer:
             build = self._builds.get(name)
             index = build.index if build and name != DEFAULT_BUILD else None
             try:
-                self._pages[name] = simple_index.wheels(self._web, index or simple_index.default_index())
+                self._pages[name] = pages.wheels(self._web, index or pages.default_index(), yanked=True)
             except WebError as error:
                 self._pages[name] = error
         page = self._pages[name]

@@ -13,10 +13,11 @@ from typing import Final, Literal
 
 from scripts import bulk
 from scripts.errors import UsageError
+from scripts.index.errors import NoRangesError, WebError
+from scripts.index.http import CONNECTIONS
 from scripts.results.records import Torch
 from scripts.sources import torchinfo
 from scripts.sources.torchinfo import VERSION_FILE
-from scripts.sources.web import CONNECTIONS, NoRangesError, WebError
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Reader
 

@@ -11,13 +11,16 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from scripts import printable
 from scripts.core.console import make_console
+from scripts.core.urls import shown
+from scripts.index.http import Web
 from scripts.matrix.cells import python_key
 from scripts.running.footprint import human
 from scripts.scanning import scan
 from scripts.scanning.scan import Entry, Scanned
 from scripts.sources import torchinfo
-from scripts.sources.web import Web, shown
+from scripts.sources.wheelfiles import WheelFile
 from scripts.text_layout import code
 
 SCHEMA: Final = 1
@@ -41,6 +44,8 @@ def show(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, 
         _show_moved(console, entries)
         console.print()
     console.print(f"One wheel a release, for {platform}: {_pythons(scanned)}.", soft_wrap=True)
+    for yanked in _yanked(scanned):
+        console.print(f"[yellow]yanked[/]  {escape(yanked)}", soft_wrap=True)
     for problem in _problems(scanned):
         console.print(f"[red]not read[/]  {escape(problem)}", soft_wrap=True)
 
@@ -57,6 +62,7 @@ def markdown(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None,
         blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
         blocks.append("\n".join(f"- {_moved(*pair)}" for pair in scan.moved(entries)))
     blocks.append(f"One wheel a release, for {platform}: {_pythons(scanned)}.")
+    blocks.append("\n".join(f"- yanked: {code(yanked)}" for yanked in _yanked(scanned)))
     blocks.append("\n".join(f"- not read: {code(problem)}" for problem in _problems(scanned)))
     return "\n\n".join(filter(None, blocks)) + "\n"
 
@@ -67,6 +73,12 @@ def _sought(grep: str | None) -> str:
 
 def _problems(scanned: Sequence[Scanned]) -> list[str]:
     return list(dict.fromkeys(f"{one.release}: {one.problem}" for one in scanned if one.problem))
+
+
+def _yanked(scanned: Sequence[Scanned]) -> list[str]:
+    """Return the releases that their index has withdrawn, with its reasons."""
+    reasons = {one.release: one.wheel.yanked for one in scanned if one.wheel.yanked is not None}
+    return [f"{release}: {printable.line(reason) or 'no reason given'}" for release, reason in reasons.items()]
 
 
 def _table(entries: Sequence[Entry], grep: str | None) -> Table:
@@ -85,7 +97,7 @@ def _table(entries: Sequence[Entry], grep: str | None) -> Table:
 def _row(entry: Entry, grep: str | None) -> list[str]:
     torch, text = entry.scanned.torch, entry.text
     cells = [
-        entry.scanned.release,
+        entry.scanned.release + (" (yanked)" if entry.scanned.wheel.yanked is not None else ""),
         (torch.git_version or "")[:12] if torch else "",
         (torch.cuda or "-") if torch else "",
         text.sha256[:12] if text else "",
@@ -142,7 +154,7 @@ def as_json(
         "releases": [
             {
                 "release": one.release,
-                "wheel": {"filename": one.wheel.filename, "sha256": one.wheel.sha256, "size": one.wheel.size},
+                "wheel": _wheel(one.wheel),
                 "torch": one.torch.model_dump() if one.torch else None,
                 "problem": one.problem,
                 "files": {path: _file(histories[path][place], grep) for path in paths},
@@ -151,6 +163,10 @@ def as_json(
         ],
         "changes": {path: [_move(*pair) for pair in scan.moved(entries)] for path, entries in histories.items()},
     }
+
+
+def _wheel(wheel: WheelFile) -> dict[str, Any]:
+    return {"filename": wheel.filename, "sha256": wheel.sha256, "size": wheel.size, "yanked": wheel.yanked}
 
 
 def _file(entry: Entry, grep: str | None) -> dict[str, Any]:

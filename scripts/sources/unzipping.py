@@ -16,9 +16,9 @@ from typing import Final
 
 from isal import igzip_lib
 
+from scripts.index.errors import WebError
+from scripts.index.http import Download, Web
 from scripts.sources import uncached
-from scripts.sources.downloading import Download
-from scripts.sources.web import Web, WebError
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import entries
 
@@ -61,7 +61,7 @@ def unpack(web: Web, wheel: WheelFile, folder: Path, hold: Holds) -> list[Packed
     files = [(entry, _file(wheel, entry)) for entry in found if not entry.is_dir()]
     held = {file for _, file in files if hold(file.path, file.size)}
     _make_folders(folder, (file.path for _, file in files))
-    with Download(wheel.url) as download:
+    with web.download(wheel.url) as download:
         stream = _Hashed(wheel, download)
         for entry, file in files:
             stream.skip(entry.header_offset - stream.taken)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import functools
 import re
 from collections.abc import Iterable
@@ -21,13 +20,13 @@ _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64", "i686": "x86", "win32
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WheelFile:
-    """One wheel on an index. ``sha256`` and ``size`` (bytes) are None where the index doesn't tell."""
+    """One wheel on an index. ``sha256`` and ``size`` (bytes) are None where the index does not tell."""
 
     filename: str
     url: str
     sha256: str | None = None
     size: int | None = None
-    uploaded: dt.datetime | None = None
+    yanked: str | None = None  # the reason, "" for none given; None where it is not yanked
 
     @functools.cached_property
     def parsed(self) -> tuple[Version, BuildTag, frozenset[Tag]]:
@@ -105,7 +104,7 @@ def one_a_release(wheels: Iterable[WheelFile], platform: str, python: str | None
     """One wheel for each release, in the order of releases, for a platform and maybe a Python.
 
     A file of pure Python is the same in all of them, so one stands for all: that of the newest Python which isn't
-    free-threaded, and of those the last that was uploaded.
+    free-threaded, and of those the last that was uploaded. One that is yanked is taken only where all are.
     """
     chosen: dict[str, WheelFile] = {}
     for wheel in sorted((w for w in wheels if w.fits(platform, python)), key=_preference):
@@ -113,10 +112,10 @@ def one_a_release(wheels: Iterable[WheelFile], platform: str, python: str | None
     return dict(sorted(chosen.items(), key=lambda item: cells.version(item[0])))
 
 
-def _preference(wheel: WheelFile) -> tuple[bool, tuple[int, int, bool], BuildTag, str]:
+def _preference(wheel: WheelFile) -> tuple[bool, bool, tuple[int, int, bool], BuildTag, str]:
     """The last is the best."""
     newest = max(map(cells.python_key, wheel.pythons), default=(0, 0, False))
-    return not newest[2], newest, wheel.build_tag, wheel.filename
+    return wheel.yanked is None, not newest[2], newest, wheel.build_tag, wheel.filename
 
 
 def channel(index: str, name: str) -> str:

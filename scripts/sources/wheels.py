@@ -24,7 +24,8 @@ from urllib.parse import quote
 from remotezip import PartialBuffer, RemoteZip, RemoteZipError  # type: ignore[import-untyped]
 
 from scripts import paths
-from scripts.sources.web import Web, WebError
+from scripts.index.errors import WebError
+from scripts.index.http import Web
 from scripts.sources.wheelfiles import WheelFile
 
 _log = logging.getLogger(__name__)

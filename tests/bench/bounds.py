@@ -12,11 +12,11 @@ from pathlib import Path
 
 from scripts import process
 from scripts.errors import MatrixError
+from scripts.index.http import Web
 from scripts.matrix.cells import Cell
 from scripts.running import environments, interpreters
 from scripts.running.holding import Hold
 from scripts.running.locks import Lock, LockedWheel
-from scripts.sources import downloading
 from tests.bench.result import Download, Import
 
 
@@ -46,7 +46,7 @@ def download(wheels: Sequence[LockedWheel], streams: int) -> Download:
 
 
 def _received(wheel: LockedWheel) -> int:
-    with downloading.Download(wheel.url) as source:
+    with Web() as web, web.download(wheel.url) as source:
         return sum(map(len, iter(source.read, b"")))
 
 

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from scripts import paths
-from scripts.index import settings
+ scripts.index import checks, settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord, Store
 from scripts.running import environments, interpreters, locks, probes
-from scripts.sources import indexes
 from tests.bench.result import PROJECT, Phase
 
 #: The project's disk: as much as the four releases of the comparison take, so that a warm run finds them all.
@@ -172,7 +171,7 @@ class ProjectSubject(Subject):
 
     def locks(self) -> list[locks.Lock]:
         """The locks that the run made: what the cells consist of, for whoever installs it."""
-        source = indexes.Source(build="default", index=None)
+        source = checks.Source(build="default", index=None)
         found = (self.state / "locks" / cell.id / "pylock.toml" for cell in self.cells)
         return [locks.load(path, source) for path in found if path.exists()]
 

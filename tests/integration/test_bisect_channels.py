@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-import httpx
+import requests
 
 from tests.support.behaviour import Behaviour, raises
 from tests.support.chasing import Chase, changes, chase, ran
@@ -48,7 +48,7 @@ def test_the_nightly_that_changed(chase: Make) -> None:
     assert f"### `trace` changed between torch {version(day(3))} and {version(day(4))}" in done.stdout
     assert "29 candidates, build cpu, linux-x86_64, nightlies" in done.stdout
     assert f"{version(day(4))}-nightly.cpu-py{PYTHON}" in here.project.records()
-    page = httpx.get(f"{here.index.url('nightly/cpu')}/torch/").text
+    page = requests.get(f"{here.index.url('nightly/cpu')}/torch/", timeout=5).text
     assert "%2Bcpu" in page
     assert not any(word in page for word in ("data-requires-python", "whl#sha256"))
     assert page.count("</a>") == 60

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.index.checks import Source
 from scripts.running import environments, locks
-from scripts.sources.indexes import Source
 from tests.integration.conftest import MakeProject
 from tests.support.index import LocalIndex
 from tests.support.matrices import cell

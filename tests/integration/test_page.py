@@ -40,7 +40,7 @@ def small() -> list[Record]:
         *(record(torch, seen, python=python) for torch, seen in shown.items() for python in ("3.9", "3.11")),
         fresh(record("2.1.0", warned, build="cu118")),
         record("2.1.0", new, platform="macos-arm64"),
-        lost("2.0.0", build="cu118", message="the index is out of reach"),
+        lost("2.0.0", build="cu118", message="the index is unreachable"),
     ]
 
 

@@ -11,6 +11,7 @@ import fnmatch
 import hashlib
 import re
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -32,6 +33,7 @@ class Resource:
     content: bytes = b""
     content_type: str = "application/octet-stream"
     ranges: bool = True
+    suffix_ranges: bool = True  # ranges that count from the end
     max_age: int | None = None
     location: str | None = None
 
@@ -45,13 +47,31 @@ class Resource:
 class Fault:
     """What goes wrong with an answer."""
 
-    do: Literal["status", "hang", "drop", "cut", "slow"]
+    do: Literal["status", "hang", "drop", "reset", "cut", "slow", "page"]
     number: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
 
     @classmethod
-    def status(cls, code: int) -> Fault:
-        """An answer with this code, such as 404 or 503."""
-        return cls(do="status", number=code)
+    def status(cls, code: int, *, retry_after: str | None = None, body: str = "") -> Fault:
+        """An answer with this code, such as 404 or 503, maybe with ``Retry-After`` and a body of XML."""
+        headers = (("Retry-After", retry_after),) if retry_after is not None else ()
+        return cls(do="status", number=code, headers=headers, body=body)
+
+    @classmethod
+    def redirect(cls, location: str | None) -> Fault:
+        """A redirect to another address; None for one that names none."""
+        return cls(do="status", number=302, headers=(("Location", location),) if location else ())
+
+    @classmethod
+    def page(cls, body: str, content_type: str = "text/html") -> Fault:
+        """Another page, such as a captive portal's, in place of the content."""
+        return cls(do="page", body=body, headers=(("Content-Type", content_type),))
+
+    @classmethod
+    def reset(cls) -> Fault:
+        """No answer, and the connection is reset."""
+        return cls(do="reset")
 
     @classmethod
     def hang(cls) -> Fault:
@@ -152,6 +172,7 @@ class _Http(ThreadingHTTPServer):
         self.owner = owner
         self.stopped = threading.Event()
         self.open: set[socket.socket] = set()
+        self.resetting: set[socket.socket] = set()
 
     def end(self) -> None:
         """Stop, also what hangs or is slow on purpose."""
@@ -161,6 +182,13 @@ class _Http(ThreadingHTTPServer):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection; without a farewell where it is to be reset."""
+        if request in self.resetting:
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep what went wrong here; that a client went away is none of it."""
@@ -199,12 +227,17 @@ class _Handler(BaseHTTPRequestHandler):
         with owner.lock:
             owner.requests.append(self.noted)
         fault = owner.fault_for(path)
-        if fault and fault.do in {"hang", "drop"}:
+        if fault and fault.do in {"hang", "drop", "reset"}:
             if fault.do == "hang":
                 self.server.stopped.wait()
+            if fault.do == "reset":  # closed with a time to linger of 0, TCP resets
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.server.resetting.add(self.connection)
             self.close_connection = True
-        elif fault and fault.do == "status":
-            self._answer(HTTPStatus(fault.number), {}, b"")
+        elif fault and fault.do in {"status", "page"}:
+            headers = {"Content-Type": "application/xml"} if fault.do == "status" and fault.body else {}
+            status = HTTPStatus(fault.number) if fault.do == "status" else HTTPStatus.OK
+            self._answer(status, {**headers, **dict(fault.headers)}, fault.body.encode())
         else:
             self._give(owner.find(path, self.headers.get("Accept", "")), fault)
 
@@ -220,7 +253,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers |= {"Accept-Ranges": "bytes"} if resource.ranges else {}
             headers |= {"Cache-Control": f"max-age={resource.max_age}"} if resource.max_age else {}
             wanted = _range(self._wanted_range(resource), len(resource.content))
-            if wanted is None:
+            if not resource.suffix_ranges and self.headers.get("Range", "").startswith("bytes=-"):
+                self._answer(HTTPStatus.NOT_IMPLEMENTED, {}, b"")
+            elif wanted is None:
                 self._answer(HTTPStatus.OK, headers, resource.content, fault)
             elif wanted.start >= wanted.stop:
                 self._answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {}, b"")

@@ -6,21 +6,24 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from scripts import paths
+from scripts.index.http import Web
 from scripts.matrix.config import Build
 from scripts.reports.timeline import timelines
 from scripts.results.records import CellKey, Observation, Record, Torch, Wheel
 from scripts.scanning import evidence_views
 from scripts.scanning.evidence import Evidence
 from scripts.scanning.explaining import Explainer, Unexplained
-from scripts.sources.web import Web
+from tests.support.server import Fault
+from tests.support.static import Static
 
-BASE = "https://index.example/whl/cpu"
+STATIC = Static()
+BASE = f"{STATIC.url}/whl/cpu"
 PATH = "torch/nn/utils/parametrize.py"
 MESSAGE = "Cannot trace a model while caching parametrizations."
 BUILDS = {"cpu": Build(releases=">=0", index=BASE)}
@@ -67,7 +70,7 @@ BEFORE, AFTER = record("1.9.1"), record("1.10.0", message=MESSAGE)
 
 
 class Index:
-    """An index in memory; requests are counted."""
+    """The files of an index."""
 
     def __init__(self, wheels: Mapping[str, bytes]) -> None:
         self.files = {f"{BASE}/{filename(release)}": content for release, content in wheels.items()}
@@ -76,41 +79,28 @@ class Index:
             for url, content in self.files.items()
         )
         self.files[f"{BASE}/torch/"] = f"<html><body>{''.join(links)}</body></html>".encode()
-        self.asked: list[str] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(str(request.url))
-        content = self.files.get(str(request.url))
-        if content is None:
-            return httpx.Response(404)
-        wanted = request.headers.get("Range")
-        if wanted is None:
-            return httpx.Response(200, content=content, headers={"Content-Type": "text/html"})
-        first, _, last = wanted.removeprefix("bytes=").partition("-")
-        start = int(first) if first else max(0, len(content) - int(last))
-        stop = int(last) + 1 if first and last else len(content)
-        told = {"Content-Range": f"bytes {start}-{min(stop, len(content)) - 1}/{len(content)}"}
-        return httpx.Response(206, content=content[start:stop], headers=told)
+    def web(self) -> AbstractContextManager[Web]:
+        STATIC.asked()
+        return STATIC.web(self.files)
 
-    def web(self) -> Web:
-        return Web(httpx.MockTransport(self))
+
+@pytest.fixture(autouse=True, scope="module")
+def _serve() -> Iterator[None]:
+    with STATIC.running():
+        yield
 
 
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "STATE", tmp_path)
-    for method in (Web._get, Web._range):
-        monkeypatch.setattr(method.retry, "sleep", lambda _: None)
 
 
 @pytest.fixture
 def broken() -> Iterator[Web]:
-    """No network: every connection is refused at once."""
-
-    def refuse(request: httpx.Request) -> httpx.Response:
-        raise httpx.UnsupportedProtocol(f"no way to {request.url.host}")
-
-    with Web(httpx.MockTransport(refuse)) as web:
+    """No network: every connection is closed at once."""
+    with STATIC.web({}) as web:
+        STATIC.server.plan("*", Fault.drop(), None)
         yield web
 
 
@@ -158,7 +148,7 @@ def test_what_was_read_once_needs_no_network(broken: Web) -> None:
 def test_without_network_that_is_said(broken: Web) -> None:
     found = Explainer(broken, BUILDS).evidence_of(BEFORE, AFTER, "trace")
     assert isinstance(found, Unexplained)
-    assert "no way to index.example" in found.why
+    assert "closed connection" in found.why
     assert evidence_views.rows(found) == [("evidence", f"none: {found.why}")]
 
 
@@ -169,7 +159,7 @@ def test_an_index_out_of_reach_is_asked_once_however_many_changes_there_are() ->
         explain = Explainer(web, BUILDS)
         first, second = (explain.evidence_of(BEFORE, AFTER, name) for name in ("trace", None))
     assert first == second
-    assert index.asked == [f"{BASE}/torch/"]
+    assert STATIC.asked() == [f"{BASE}/torch/"]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.index.checks import Source
 from scripts.running.failures import CellError
 from scripts.running.footprint import Footprint, human, unpacked
 from scripts.running.holding import NOTHING, Hold
 from scripts.running.locks import Lock, LockedWheel
-from scripts.sources.indexes import Source
 
 SOURCE = Source(build="default", index=None)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.index.checks import Source
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
 from scripts.running import locks
-from scripts.sources.indexes import Source
 
 MATRIX = config.load()
 LOCK = """
@@ -74,8 +74,8 @@ def test_requirement_lines_are_exact_and_hashed(lock: locks.Lock) -> None:
     [
         (None, "", ["torch==2.5.1"]),
         (None, "/wheels", ["torch==2.5.1"]),
-        ("cpu is out of reach", "", ["torch==2.5.1"]),
-        ("cpu is out of reach", "/wheels", ["torch==2.5.1+cpu", "torch===2.5.1", "torch==2.5.1"]),
+        ("index 'cpu' is unreachable", "", ["torch==2.5.1"]),
+        ("index 'cpu' is unreachable", "/wheels", ["torch==2.5.1+cpu", "torch===2.5.1", "torch==2.5.1"]),
     ],
 )
 def test_a_label_is_asked_for_only_where_a_further_source_may_have_it(

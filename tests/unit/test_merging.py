@@ -74,7 +74,7 @@ any_record = st.builds(
     message=st.sampled_from(["no", "never"]),
     status=st.sampled_from(["recorded", "unavailable"]),
     at=st.integers(0, 3),
-    fallback=st.sampled_from([None, "the index is out of reach"]),
+    fallback=st.sampled_from([None, "the index is unreachable"]),
     platform=st.sampled_from([PLATFORM, "windows-x86_64"]),
     machine=st.sampled_from(["m", "n"]),
 )

@@ -13,7 +13,7 @@ from scripts.running.progress import Display
 from scripts.running.workshop import Progress
 
 CELLS = [Cell(torch=torch, build="cpu", python="3.11") for torch in ("1.13.1", "2.0.1", "2.5.1", "2.15.0")]
-FALLBACK = "the index of cpu is out of reach, so default was taken"
+FALLBACK = "index 'cpu' is unreachable (down); using 'default'"
 
 
 def record(cell: Cell, *, reason: Reason | None = None, build: str = "cu124") -> FreshRecord:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from scripts.index.checks import Source
 from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord, Run
 from scripts.running import recording
 from scripts.running.failures import CellError
 from scripts.running.locks import Lock, LockedWheel
 from scripts.running.probes import Lost, Seen
-from scripts.sources.indexes import Source
 
 CELL = Cell(torch="2.5.1", build="cpu", python="3.11")
 RUN = Run(asked=CELL.id, inputs="0", recorded_at="2026-01-01T00:00:00+00:00", machine="any")

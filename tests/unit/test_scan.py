@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from scripts.errors import UsageError
+from scripts.index.errors import NoRangesError, WebError
 from scripts.results.records import Frame, Observation, Torch, Warned
 from scripts.scanning import evidence, scan, scan_views, source_search
 from scripts.scanning.evidence import Needles
 from scripts.sources import torchinfo
-from scripts.sources.web import NoRangesError, WebError
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Member, Reader
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.index.checks import Source
 from scripts.running import shelf
 from scripts.running.failures import CellError
 from scripts.running.holding import NOTHING, Hold
 from scripts.running.locks import Lock, LockedWheel
-from scripts.sources.indexes import Source
 from tests.support.index import Fault, LocalIndex
 from tests.support.wheels import Wheel, build_package, tampered
 

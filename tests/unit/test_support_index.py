@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import io
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
 
-import httpx
 import pytest
+import requests
 from pypi_simple import ACCEPT_JSON_ONLY, ProjectPage
 from remotezip import RemoteZip  # type: ignore[import-untyped]
 
@@ -28,13 +31,29 @@ def index() -> Iterator[LocalIndex]:
         yield index
 
 
+class Client(requests.Session):
+    """A session that takes paths on one server, and follows no redirect unless asked to."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        self.base_url = base_url
+
+    def request(self, method: str | bytes, url: str | bytes, *arguments: Any, **options: Any) -> requests.Response:
+        return super().request(
+            method, urljoin(self.base_url, str(url)), *arguments, **{"timeout": 5, "allow_redirects": False, **options}
+        )
+
+    def get(self, url: str | bytes, **options: Any) -> requests.Response:
+        return self.request("GET", url, **options)
+
+
 @pytest.fixture
-def client(index: LocalIndex) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=index.url().removesuffix("/default/simple"), timeout=5) as client:
+def client(index: LocalIndex) -> Iterator[Client]:
+    with Client(index.url().removesuffix("/default/simple")) as client:
         yield client
 
 
-def page(client: httpx.Client, path: str) -> ProjectPage:
+def page(client: Client, path: str) -> ProjectPage:
     answer = client.get(path)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     return ProjectPage.from_html("torch", answer.text, base_url=str(answer.url))
@@ -43,7 +62,7 @@ def page(client: httpx.Client, path: str) -> ProjectPage:
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
-def test_json_has_all_that_an_index_can_tell(index: LocalIndex, client: httpx.Client) -> None:
+def test_json_has_all_that_an_index_can_tell(index: LocalIndex, client: Client) -> None:
     index.add(build_torch("2.5.0"), yanked="broken")
     answer = client.get("/default/simple/torch/", headers={"Accept": ACCEPT_JSON_ONLY})
     yanked, wheel = sorted(
@@ -60,19 +79,19 @@ def test_json_has_all_that_an_index_can_tell(index: LocalIndex, client: httpx.Cl
     assert client.get(wheel.metadata_url).text == WHEEL.metadata
 
 
-def test_html_of_the_default_channel(client: httpx.Client) -> None:
+def test_html_of_the_default_channel(client: Client) -> None:
     (wheel,) = page(client, "/default/simple/torch/").packages
     assert (wheel.requires_python, wheel.digests) == (">=3.9", {"sha256": WHEEL.sha256})
 
 
-def test_html_of_a_build_whatever_is_asked_for(client: httpx.Client) -> None:
+def test_html_of_a_build_whatever_is_asked_for(client: Client) -> None:
     client.headers["Accept"] = ACCEPT_JSON_ONLY
     (wheel,) = page(client, "/whl/cpu/torch/").packages
     assert (wheel.requires_python, wheel.digests) == (None, {"sha256": WHEEL.sha256})
     assert 'href="/whl/cpu/torch-2.5.1%2Bcpu-py3-none-any.whl#' in client.get("/whl/cpu/torch/").text
 
 
-def test_nightlies_are_the_newest_sixty_and_have_no_hashes(index: LocalIndex, client: httpx.Client) -> None:
+def test_nightlies_are_the_newest_sixty_and_have_no_hashes(index: LocalIndex, client: Client) -> None:
     missing = [dt.date(2026, 11, 8)]
     index.add(*build_nightlies(70, missing=missing), channel="nightly/cpu")
     wheels = page(client, "/whl/nightly/cpu/torch/").packages
@@ -99,16 +118,16 @@ def _text(wheel: bytes, name: str) -> str:
         return archive.read(name).decode()
 
 
-def test_a_candidate_is_named_like_the_final_version(index: LocalIndex, client: httpx.Client) -> None:
+def test_a_candidate_is_named_like_the_final_version(index: LocalIndex, client: Client) -> None:
     index.add(build_torch("2.5.1", git_version="c" * 40), channel="test/cpu")
     (candidate,), (final,) = (page(client, f"/whl/{c}/torch/").packages for c in ("test/cpu", "cpu"))
     assert candidate.filename == final.filename
     assert candidate.digests != final.digests
 
 
-def test_other_spellings_lead_to_the_page_and_others_nowhere(client: httpx.Client) -> None:
+def test_other_spellings_lead_to_the_page_and_others_nowhere(client: Client) -> None:
     assert client.get("/default/simple/torch").headers["Location"] == "/default/simple/torch/"
-    assert client.get("/default/simple/Torch/", follow_redirects=True).status_code == 200
+    assert client.get("/default/simple/Torch/", allow_redirects=True).status_code == 200
     assert client.get("/default/simple/numpy/").status_code == 404
     assert client.get("/whl/cu124/torch/").status_code == 404
     assert "torch/" in client.get("/default/simple/").text
@@ -127,14 +146,14 @@ def test_other_spellings_lead_to_the_page_and_others_nowhere(client: httpx.Clien
         ("bytes=-99999999", WHEEL.content),
     ],
 )
-def test_parts_of_files(client: httpx.Client, wanted: str, expected: bytes) -> None:
+def test_parts_of_files(client: Client, wanted: str, expected: bytes) -> None:
     answer = client.get(CPU, headers={"Range": wanted})
     assert (answer.status_code, answer.content) == (206, expected)
     first = len(WHEEL.content) - len(expected) if "-" in wanted[:7] or wanted.endswith("-") else None
     assert first is None or answer.headers["Content-Range"].startswith(f"bytes {first}-")
 
 
-def test_parts_that_can_not_be_had(index: LocalIndex, client: httpx.Client) -> None:
+def test_parts_that_can_not_be_had(index: LocalIndex, client: Client) -> None:
     assert client.get(CPU, headers={"Range": "bytes=99999999-"}).status_code == 416
     assert client.get(CPU, headers={"Range": "bytes=0-9", "If-Range": '"other"'}).status_code == 200
     index.configure("cpu", ranges=False)
@@ -142,13 +161,13 @@ def test_parts_that_can_not_be_had(index: LocalIndex, client: httpx.Client) -> N
     assert (answer.status_code, "Accept-Ranges" in answer.headers) == (200, False)
 
 
-def test_one_file_of_a_wheel_by_ranges(index: LocalIndex, client: httpx.Client) -> None:
-    with RemoteZip(str(client.base_url.join(CPU)), initial_buffer_size=4096) as archive:
+def test_one_file_of_a_wheel_by_ranges(index: LocalIndex, client: Client) -> None:
+    with RemoteZip(urljoin(client.base_url, CPU), initial_buffer_size=4096) as archive:
         assert b"2.5.1+cpu" in archive.read("torch/version.py")
     assert index.sent(CPU) < 20_000
 
 
-def test_what_did_not_change_is_not_sent_again(index: LocalIndex, client: httpx.Client) -> None:
+def test_what_did_not_change_is_not_sent_again(index: LocalIndex, client: Client) -> None:
     for path in (CPU, "/whl/cpu/torch/"):
         etag = client.head(path).headers["ETag"]
         assert client.get(path, headers={"If-None-Match": etag}).status_code == 304
@@ -156,13 +175,13 @@ def test_what_did_not_change_is_not_sent_again(index: LocalIndex, client: httpx.
     assert client.get("/whl/cpu/torch/", headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_a_head_has_the_size_and_no_content(index: LocalIndex, client: httpx.Client) -> None:
+def test_a_head_has_the_size_and_no_content(index: LocalIndex, client: Client) -> None:
     assert client.head(CPU).headers["Content-Length"] == str(len(WHEEL.content))
     assert index.sent() == 0
     assert index.downloads() == []
 
 
-def test_cache_headers_only_where_wanted(index: LocalIndex, client: httpx.Client) -> None:
+def test_cache_headers_only_where_wanted(index: LocalIndex, client: Client) -> None:
     assert "Cache-Control" not in client.head(CPU).headers
     index.configure("cpu", max_age=60)
     assert client.head(CPU).headers["Cache-Control"] == "max-age=60"
@@ -171,43 +190,44 @@ def test_cache_headers_only_where_wanted(index: LocalIndex, client: httpx.Client
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_failure_of_one_channel_so_many_times(index: LocalIndex, client: httpx.Client) -> None:
+def test_a_failure_of_one_channel_so_many_times(index: LocalIndex, client: Client) -> None:
     index.fail("cpu", Fault.status(503), times=2)
     answers = [client.get("/whl/cpu/torch/").status_code for _ in range(3)]
     assert answers == [503, 503, 200]
     assert client.get("/default/simple/torch/").status_code == 200
 
 
-def test_a_download_that_is_cut(index: LocalIndex, client: httpx.Client) -> None:
+def test_a_download_that_is_cut(index: LocalIndex, client: Client) -> None:
     index.fail(CPU, Fault.cut(after=1000), times=1)
-    with pytest.raises(httpx.RemoteProtocolError, match="received 1000 bytes"):
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="1000 bytes read"):
         client.get(CPU)
     assert index.requests[0].sent == 1000
     assert client.get(CPU).content == WHEEL.content
 
 
-def test_a_connection_that_is_dropped(index: LocalIndex, client: httpx.Client) -> None:
+def test_a_connection_that_is_dropped(index: LocalIndex, client: Client) -> None:
     index.fail("cpu", Fault.drop())
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(requests.ConnectionError):
         client.get(CPU)
 
 
-def test_a_server_that_never_answers(index: LocalIndex, client: httpx.Client) -> None:
+def test_a_server_that_never_answers(index: LocalIndex, client: Client) -> None:
     index.fail("cpu", Fault.hang())
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(requests.ReadTimeout):
         client.get(CPU, timeout=0.1)
 
 
-def test_a_slow_download(index: LocalIndex, client: httpx.Client) -> None:
+def test_a_slow_download(index: LocalIndex, client: Client) -> None:
     index.fail("cpu", Fault.slow(bytes_per_second=500_000))
+    started = time.monotonic()
     answer = client.get(CPU)
     assert answer.content == WHEEL.content
-    assert answer.elapsed > dt.timedelta(seconds=0.1)
+    assert time.monotonic() - started > 0.1
 
 
-def test_out_of_reach_and_back_at_the_same_address(index: LocalIndex, client: httpx.Client) -> None:
+def test_out_of_reach_and_back_at_the_same_address(index: LocalIndex, client: Client) -> None:
     assert client.get(CPU).status_code == 200
-    with index.down(), pytest.raises(httpx.ConnectError):
+    with index.down(), pytest.raises(requests.ConnectionError):
         client.get(CPU)
     assert client.get(CPU).status_code == 200
 
@@ -217,7 +237,7 @@ def test_nothing_is_left_running(index: LocalIndex) -> None:
     with LocalIndex() as other:
         other.add(WHEEL)
         other.fail("default", Fault.hang())
-        with httpx.Client() as client, pytest.raises(httpx.ReadTimeout):
+        with Client(other.url()) as client, pytest.raises(requests.ReadTimeout):
             client.get(other.url() + "/torch/", timeout=0.1)
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
@@ -233,5 +253,5 @@ def test_what_the_index_itself_does_wrong_is_told() -> None:
 
 
 def provoke(url: str) -> None:
-    with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(url)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)

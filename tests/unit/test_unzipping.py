@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.sources.downloading import Download
+from scripts.index.errors import WebError
+from scripts.index.http import Web
 from scripts.sources.unzipping import UnfitError, unpack
-from scripts.sources.web import Web, WebError
 from scripts.sources.wheelfiles import WheelFile
 from tests.support.index import Fault, LocalIndex
+from tests.support.static import QUICK
 from tests.support.wheels import Wheel
 
 NAME = "big-1.0-py3-none-any.whl"
@@ -109,7 +110,7 @@ def test_a_download_goes_on_where_it_broke(index: LocalIndex) -> None:
     content = {"a.so": os.urandom(3_000_000), "b.py": b"b"}
     wheel = served(index, archive(content))
     index.fail("*.whl", Fault.cut(1_000_000), times=3)
-    with Download(wheel.url) as download:
+    with Web(QUICK) as web, web.download(wheel.url) as download:
         got = b"".join(iter(download.read, b""))
     assert len(got) > 3_000_000
     assert [request.range is None for request in index.asked("*.whl")] == [True, False, False, False]
@@ -121,22 +122,22 @@ def test_a_server_without_ranges_starts_anew(index: LocalIndex) -> None:
     wheel = served(index, content)
     index.configure("default", ranges=False)
     index.fail("*.whl", Fault.cut(1_000_000), times=1)
-    with Download(wheel.url) as download:
+    with Web(QUICK) as web, web.download(wheel.url) as download:
         assert b"".join(iter(download.read, b"")) == content
 
 
 def test_what_breaks_again_and_again_is_given_up(index: LocalIndex) -> None:
     wheel = served(index, b"never")
     index.fail("*.whl", Fault.drop())
-    with Download(wheel.url) as download, pytest.raises(WebError, match=NAME):
+    with Web(QUICK) as web, web.download(wheel.url) as download, pytest.raises(WebError, match=NAME):
         download.read()
-    assert len(index.asked("*.whl")) == 4
+    assert len(index.asked("*.whl")) == QUICK.attempts
 
 
 def test_a_no_is_taken_at_once(index: LocalIndex) -> None:
     wheel = served(index, b"never")
     index.fail("*.whl", Fault.status(403))
-    with Download(wheel.url) as download, pytest.raises(WebError, match="the server answers 403"):
+    with Web(QUICK) as web, web.download(wheel.url) as download, pytest.raises(WebError, match="HTTP 403"):
         download.read()
     assert len(index.asked("*.whl")) == 1
 

@@ -1,24 +1,28 @@
-"""Wheels by name, on an index's page, and read by ranges: with a server in memory and its faults."""
+"""Wheels by name, on an index's page, and read by ranges: from a real server and its faults."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import httpx
 import pytest
 
-from scripts.sources import simple_index, web, wheelfiles
-from scripts.sources.web import NoRangesError, Web, WebError
+from scripts.core import urls
+from scripts.index import pages
+from scripts.index.errors import MissingError, NoRangesError, UnreachableError, WebError
+from scripts.sources import wheelfiles
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Member, Reader
+from tests.support.server import Fault
+from tests.support.static import QUICK, Static
 
-BASE = "https://index.example/whl/cpu"
+STATIC = Static()
+BASE = f"{STATIC.url}/whl/cpu"
+URL = f"{BASE}/torch-2.5.1-cp311-cp311-linux_x86_64.whl"
 
 
 def wheel_bytes(files: Mapping[str, bytes], padding: int = 100_000) -> bytes:
@@ -31,57 +35,8 @@ def wheel_bytes(files: Mapping[str, bytes], padding: int = 100_000) -> bytes:
     return buffer.getvalue()
 
 
-class Server:
-    """A server in memory: pages and files by URL, with ranges or without, and faults to come."""
-
-    def __init__(self, files: Mapping[str, bytes], *, ranges: bool = True, suffix: bool = True) -> None:
-        self.files, self.ranges, self.suffix = files, ranges, suffix
-        self.faults: list[int | Exception] = []
-        self.asked: list[tuple[str, str]] = []
-        self._lock = threading.Lock()
-
-    def web(self) -> Web:
-        return Web(httpx.MockTransport(self))
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        with self._lock:
-            self.asked.append((request.method, str(request.url)))
-            fault = self.faults.pop(0) if self.faults else None
-        if isinstance(fault, Exception):
-            raise fault
-        if fault:
-            return httpx.Response(fault)
-        content = self.files.get(str(request.url))
-        if content is None:
-            return httpx.Response(404)
-        etag = hashlib.sha256(content).hexdigest()
-        if request.headers.get("If-None-Match") == etag:
-            return httpx.Response(304)
-        headers = {"ETag": etag, "Content-Type": _type(content)}
-        wanted = request.headers.get("Range")
-        if wanted and self.ranges:
-            return self._part(content, wanted.removeprefix("bytes="), headers)
-        return httpx.Response(200, headers=headers, content=content)
-
-    def _part(self, content: bytes, wanted: str, headers: Mapping[str, str]) -> httpx.Response:
-        first_text, _, last_text = wanted.partition("-")
-        if not first_text and not self.suffix:
-            return httpx.Response(501)
-        first = int(first_text) if first_text else max(0, len(content) - int(last_text))
-        last = min(int(last_text), len(content) - 1) if first_text and last_text else len(content) - 1
-        told = {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
-        return httpx.Response(206, headers={**headers, **told}, content=content[first : last + 1])
-
-
-def _type(content: bytes) -> str:
-    if content.startswith(b"{"):
-        return "application/vnd.pypi.simple.v1+json"
-    return "text/html" if content.startswith(b"<") else "application/zip"
-
-
 FILES = {"torch/version.py": b"__version__ = '2.5.1'\n", "torch/nn/utils/parametrize.py": b"x = 1\n" * 2000}
 WHEEL = wheel_bytes(FILES)
-URL = f"{BASE}/torch-2.5.1-cp311-cp311-linux_x86_64.whl"
 
 
 def listed(*, sha256: str | None = "", size: int | None = None) -> WheelFile:
@@ -89,10 +44,10 @@ def listed(*, sha256: str | None = "", size: int | None = None) -> WheelFile:
     return WheelFile(filename=URL.rpartition("/")[2], url=URL, sha256=known, size=size)
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for method in (Web._get, Web._range, Web._save):
-        monkeypatch.setattr(method.retry, "sleep", lambda _: None)
+@pytest.fixture(autouse=True, scope="module")
+def _serve() -> Iterator[None]:
+    with STATIC.running():
+        yield
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -100,7 +55,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("size", [None, len(WHEEL)])
 def test_a_file_is_read_without_the_rest_of_the_wheel(tmp_path: Path, size: int | None) -> None:
-    with Server({URL: WHEEL}).web() as client:
+    with STATIC.web({URL: WHEEL}) as client:
         reader = Reader(client, folder=tmp_path)
         found = reader.read(listed(size=size), ["torch/version.py", "torch/none.py"])
     assert found == {"torch/version.py": FILES["torch/version.py"], "torch/none.py": None}
@@ -108,16 +63,16 @@ def test_a_file_is_read_without_the_rest_of_the_wheel(tmp_path: Path, size: int 
 
 
 def test_a_known_size_spares_servers_that_can_not_count_from_the_end(tmp_path: Path) -> None:
-    with Server({URL: WHEEL}, suffix=False).web() as client:
+    with STATIC.web({URL: WHEEL}, suffix=False) as client:
         assert Reader(client, folder=tmp_path).read(listed(size=len(WHEEL)), FILES) == FILES
         with pytest.raises(WebError, match="501"):
             Reader(client, folder=tmp_path / "other").read(listed(), FILES)
 
 
 def test_what_was_read_needs_no_network_again(tmp_path: Path) -> None:
-    with Server({URL: WHEEL}).web() as client:
+    with STATIC.web({URL: WHEEL}) as client:
         Reader(client, folder=tmp_path).read(listed(), [*FILES, "torch/none.py"])
-    with Server({}).web() as nothing:
+    with STATIC.web({}) as nothing:
         reader = Reader(nothing, folder=tmp_path)
         assert reader.read(listed(), [*FILES, "torch/none.py"]) == {**FILES, "torch/none.py": None}
         assert set(reader.contents(listed())) == {*FILES, "torch/lib/libtorch_cpu.so"}
@@ -125,7 +80,7 @@ def test_what_was_read_needs_no_network_again(tmp_path: Path) -> None:
 
 
 def test_another_file_later_costs_one_request(tmp_path: Path) -> None:
-    with Server({URL: WHEEL}).web() as client:
+    with STATIC.web({URL: WHEEL}) as client:
         reader = Reader(client, folder=tmp_path)
         reader.read(listed(), ["torch/version.py"])
         before = client.requests
@@ -134,7 +89,7 @@ def test_another_file_later_costs_one_request(tmp_path: Path) -> None:
 
 
 def test_the_table_of_contents_has_size_and_crc(tmp_path: Path) -> None:
-    with Server({URL: WHEEL}).web() as client:
+    with STATIC.web({URL: WHEEL}) as client:
         contents = Reader(client, folder=tmp_path).contents(listed())
     expected = zipfile.ZipFile(io.BytesIO(WHEEL)).getinfo("torch/version.py")
     assert contents["torch/version.py"] == Member(size=expected.file_size, crc=expected.CRC)
@@ -143,7 +98,7 @@ def test_the_table_of_contents_has_size_and_crc(tmp_path: Path) -> None:
 def test_a_table_of_contents_larger_than_the_first_read(tmp_path: Path) -> None:
     many = {f"torch/nn/modules/number_{i}.py": b"%d" % i for i in range(500)}
     content = wheel_bytes(many)
-    with Server({URL: content}).web() as client:
+    with STATIC.web({URL: content}) as client:
         reader = Reader(client, folder=tmp_path)
         wheel = listed(sha256="a" * 64)
         assert reader.read(wheel, ["torch/nn/modules/number_7.py"]) == {"torch/nn/modules/number_7.py": b"7"}
@@ -152,7 +107,7 @@ def test_a_table_of_contents_larger_than_the_first_read(tmp_path: Path) -> None:
 
 
 def test_without_ranges_the_way_out_is_told_and_nothing_is_read(tmp_path: Path) -> None:
-    with Server({URL: WHEEL}, ranges=False).web() as client:
+    with STATIC.web({URL: WHEEL}, ranges=False) as client:
         with pytest.raises(NoRangesError, match="--download"):
             Reader(client, folder=tmp_path).read(listed(), FILES)
         assert client.bytes < len(WHEEL)
@@ -160,58 +115,57 @@ def test_without_ranges_the_way_out_is_told_and_nothing_is_read(tmp_path: Path) 
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_downloading_reads_the_same(tmp_path: Path, ranges: bool) -> None:
-    with Server({URL: WHEEL}, ranges=ranges).web() as client:
+    with STATIC.web({URL: WHEEL}, ranges=ranges) as client:
         assert Reader(client, folder=tmp_path, download=True).read(listed(), FILES) == FILES
     assert not list(tmp_path.glob(".download-*"))
 
 
 def test_a_download_must_be_what_the_index_says(tmp_path: Path) -> None:
-    with Server({URL: WHEEL}).web() as client, pytest.raises(WebError, match="sha256"):
+    with STATIC.web({URL: WHEEL}) as client, pytest.raises(WebError, match="sha256"):
         Reader(client, folder=tmp_path, download=True).read(listed(sha256="0" * 64), FILES)
 
 
 def test_a_wheel_without_a_hash_is_known_by_what_the_server_says(tmp_path: Path) -> None:
     other = wheel_bytes({"torch/version.py": b"another\n"})
-    with Server({URL: WHEEL}).web() as client:
+    with STATIC.web({URL: WHEEL}) as client:
         reader = Reader(client, folder=tmp_path)
         assert reader.read(listed(sha256=None), ["torch/version.py"]) != {"torch/version.py": b"another\n"}
         reader.read(listed(sha256=None), ["torch/version.py"])
         assert reader.cached == 1
-    with Server({URL: other}).web() as client:  # uploaded again under the same name
+    with STATIC.web({URL: other}) as client:  # uploaded again under the same name
         found = Reader(client, folder=tmp_path).read(listed(sha256=None), ["torch/version.py"])
     assert found == {"torch/version.py": b"another\n"}
 
 
 def test_passing_faults_are_tried_again(tmp_path: Path) -> None:
-    server = Server({URL: WHEEL})
-    server.faults = [503, httpx.ConnectError("refused"), 429]
-    with server.web() as client:
+    with STATIC.web({URL: WHEEL}) as client:
+        STATIC.fail([Fault.status(503), Fault.drop(), Fault.status(429)])
         assert Reader(client, folder=tmp_path).read(listed(), FILES) == FILES
 
 
 def test_lasting_faults_name_the_file(tmp_path: Path) -> None:
-    server = Server({URL: WHEEL})
-    server.faults = [503] * 10
-    with server.web() as client, pytest.raises(WebError, match=r"torch-2\.5\.1.*503"):
-        Reader(client, folder=tmp_path).read(listed(), FILES)
+    with STATIC.web({URL: WHEEL}) as client:
+        STATIC.fail([Fault.status(503)] * 10)
+        with pytest.raises(UnreachableError, match=r"torch-2\.5\.1.*503"):
+            Reader(client, folder=tmp_path).read(listed(), FILES)
 
 
 @pytest.mark.parametrize("content", [b"no zip at all" * 1000, WHEEL[:-300], b""])
 def test_what_is_no_wheel_is_said(tmp_path: Path, content: bytes) -> None:
-    with Server({URL: content}).web() as client, pytest.raises(WebError):
+    with STATIC.web({URL: content}) as client, pytest.raises(WebError):
         Reader(client, folder=tmp_path).read(listed(), FILES)
 
 
 def test_hostile_names_stay_within_the_cache(tmp_path: Path) -> None:
     names = ["../../../escape.py", "/etc/escape", "..", "torch/" + "x" * 300 + ".py"]
-    with Server({URL: wheel_bytes(dict.fromkeys(names, b"!"))}).web() as client:
+    with STATIC.web({URL: wheel_bytes(dict.fromkeys(names, b"!"))}) as client:
         found = Reader(client, folder=tmp_path / "cache").read(listed(), names)
     assert found == dict.fromkeys(names, b"!")
     assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")} == {"cache"}
 
 
 def test_a_password_is_never_shown() -> None:
-    assert web.shown("https://me:secret@index.example/simple/") == "https://index.example/simple/"
+    assert urls.shown("https://me:secret@index.example/simple/") == "https://index.example/simple/"
 
 
 # --- pages -------------------------------------------------------------------------------------------------------
@@ -229,10 +183,10 @@ HTML = f"""<!DOCTYPE html><html><body><h1>Links for torch</h1>
 
 
 def test_a_page_in_html_with_relative_links_and_without_hashes(tmp_path: Path) -> None:
-    with Server({f"{BASE}/torch/": HTML}).web() as client:
-        first, second = simple_index.wheels(client, BASE, cache=tmp_path)
+    with STATIC.web({f"{BASE}/torch/": HTML}) as client:
+        first, second = pages.wheels(client, BASE, cache=tmp_path)
     assert (first.release, first.label, first.sha256) == ("2.5.1", "cpu", "abc")
-    assert first.url == "https://index.example/whl/cpu/torch-2.5.1%2Bcpu-cp311-cp311-linux_x86_64.whl"
+    assert first.url == f"{BASE}/torch-2.5.1%2Bcpu-cp311-cp311-linux_x86_64.whl"
     assert (second.release, set(second.pythons), second.sha256) == ("2.6.0.dev20241101", {"3.13t"}, None)
     assert second.url.startswith(f"{BASE}/torch/torch-2.6.0.dev20241101%2Bcpu")
 
@@ -241,34 +195,33 @@ def test_a_page_in_json(tmp_path: Path) -> None:
     file = {"filename": "torch-2.5.1-cp311-cp311-win_amd64.whl", "url": "../f.whl", "hashes": {"sha256": "abc"}}
     page = {"meta": {"api-version": "1.1"}, "name": "torch", "versions": ["2.5.1"]}
     body = json.dumps({**page, "files": [{**file, "size": 7, "yanked": False}]}).encode()
-    with Server({f"{BASE}/torch/": body}).web() as client:
-        (wheel,) = simple_index.wheels(client, BASE + "/", cache=tmp_path)
+    with STATIC.web({f"{BASE}/torch/": body}) as client:
+        (wheel,) = pages.wheels(client, BASE + "/", cache=tmp_path)
     assert (wheel.sha256, wheel.size, set(wheel.platforms)) == ("abc", 7, {"windows-x86_64"})
 
 
 def test_a_page_that_has_not_changed_is_not_sent_again(tmp_path: Path) -> None:
-    with Server({f"{BASE}/torch/": HTML}).web() as client:
-        first = simple_index.wheels(client, BASE, cache=tmp_path)
+    with STATIC.web({f"{BASE}/torch/": HTML}) as client:
+        first = pages.wheels(client, BASE, cache=tmp_path)
         sent = client.bytes
-        assert simple_index.wheels(client, BASE, cache=tmp_path) == first
+        assert pages.wheels(client, BASE, cache=tmp_path) == first
         assert client.bytes == sent
 
 
 def test_an_index_out_of_reach_leaves_the_page_of_last_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    server = Server({f"{BASE}/torch/": HTML})
-    with server.web() as client:
-        first = simple_index.wheels(client, BASE, cache=tmp_path)
-        server.faults = [httpx.ConnectError("refused")] * 4
-        assert simple_index.wheels(client, BASE, cache=tmp_path) == first
-        assert "last read" in caplog.text
-        server.faults = [httpx.ConnectError("refused")] * 4
-        with pytest.raises(WebError, match="refused"):
-            simple_index.wheels(client, BASE, cache=tmp_path / "empty")
+    with STATIC.web({f"{BASE}/torch/": HTML}) as client:
+        first = pages.wheels(client, BASE, cache=tmp_path)
+        STATIC.fail([Fault.drop()] * QUICK.attempts)
+        assert pages.wheels(client, BASE, cache=tmp_path) == first
+        assert "as it was last read" in caplog.text
+        STATIC.fail([Fault.drop()] * QUICK.attempts)
+        with pytest.raises(WebError, match="closed connection"):
+            pages.wheels(client, BASE, cache=tmp_path / "empty")
 
 
 def test_a_project_that_is_not_there_is_no_outage(tmp_path: Path) -> None:
-    with Server({}).web() as client, pytest.raises(WebError, match="404"):
-        simple_index.wheels(client, BASE, cache=tmp_path)
+    with STATIC.web({}) as client, pytest.raises(MissingError, match="404"):
+        pages.wheels(client, BASE, cache=tmp_path)
 
 
 # --- names -------------------------------------------------------------------------------------------------------

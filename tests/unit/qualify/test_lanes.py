@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scripts import paths
 from scripts.errors import ConfigError, UsageError
+from scripts.index.checks import Source
 from scripts.matrix import cells, config
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
@@ -20,7 +21,6 @@ from scripts.qualify.candidates import Offer
 from scripts.qualify.lanes import Baseline
 from scripts.qualify.model import Lane
 from scripts.running import locks
-from scripts.sources.indexes import Source
 from tests.support.torches import build_torch
 
 MATRIX = config.load()

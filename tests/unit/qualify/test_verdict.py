@@ -91,7 +91,7 @@ def test_a_cell_that_fails_as_a_whole_is_one_finding(after: Record, category: st
     "after",
     [
         failed("no interpreter", status="unavailable", stage="interpreter"),
-        failed("index out of reach", status="unavailable", stage="resolve"),
+        failed("index unreachable", status="unavailable", stage="resolve"),
         failed("disk full", status="unavailable", stage="install"),
         failed("timed out", status="timed-out", stage="install"),
         failed("system error", stage="install"),

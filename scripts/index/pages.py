@@ -1,0 +1,169 @@
+"""The wheels of a project on an index, from its page in JSON or HTML (PEP 503, PEP 691).
+
+Pages are kept, and asked for again with the conditions that the last answer gave, so that an unchanged page is not sent
+again. Where the index is unreachable the page of last time is used, with a warning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from email.message import Message
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import pypi_simple
+import requests
+from pypi_simple import DistributionPackage, ProjectPage
+
+from scripts import paths
+from scripts.core import urls
+from scripts.core.urls import shown
+from scripts.index import settings
+from scripts.index.errors import EmptyPageError, MissingError, NotAnIndexError, UnreachableError, WebError
+from scripts.index.http import Web
+from scripts.results.records import write_atomically
+from scripts.sources.wheelfiles import WheelFile, is_wheel
+
+_log = logging.getLogger(__name__)
+
+#: What a page of an index never has, and login pages of captive portals do.
+_FOREIGN: Final = re.compile(r"<(?:form|input|script|iframe|meta[^>]+refresh)\b", re.IGNORECASE)
+_TITLE: Final = re.compile(r"<title[^>]*>\s*([^<]{1,80})", re.IGNORECASE)
+
+
+def default_index() -> str:
+    """Return the URL of the configured default index, or of the one that pip and uv know by themselves."""
+    return settings.default_index() or pypi_simple.PYPI_SIMPLE_ENDPOINT
+
+
+def wheels(
+    web: Web,
+    index: str,
+    project: str = "torch",
+    *,
+    cache: Path | None = None,
+    yanked: bool = False,
+    stale: bool = True,
+) -> list[WheelFile]:
+    """Return the wheels of a project that an index lists, in the page's order.
+
+    Args:
+        web: the HTTP client.
+        index: the index's URL.
+        project: the project's normalised name.
+        cache: where pages are kept, if not in the project's own folder.
+        yanked: include yanked files, which have a reason in `WheelFile.yanked`.
+        stale: where the index is unreachable, use the page of last time.
+
+    Raises:
+        UnreachableError: the index is unreachable, and its page was never read before or must be a new one.
+        WebError: the index has no such project, an empty page, denies access, or is no index at all.
+    """
+    url = f"{index.rstrip('/')}/{project}/"
+    folder = (cache or paths.STATE / "wheels") / "pages"
+    page = _local(url) if urls.is_file(url) else _page(web, url, folder, stale=stale)
+    found = [_wheel(package) for package in _packages(page, url, project) if is_wheel(unquote(package.filename))]
+    return [wheel for wheel in found if yanked or wheel.yanked is None]
+
+
+def _packages(page: dict[str, str], url: str, project: str) -> list[DistributionPackage]:
+    """Return the files that a page lists. Raises `WebError` for one that lists none, naming the reason."""
+    try:
+        found = _parsed(page, project).packages
+    except (ValueError, KeyError, TypeError, pypi_simple.UnsupportedRepoVersionError) as error:
+        raise NotAnIndexError(f"{shown(url)}: not an index page ({error})") from error
+    if any(package.version for package in found):
+        return found
+    moved = _place(page["url"]) != _place(url)
+    foreign = found or moved or "html" not in page["type"] or _FOREIGN.search(page["body"])
+    if foreign and "json" not in page["type"]:
+        title = _TITLE.search(page["body"])
+        name = f", but one titled {title[1].strip()!r}" if title else ""
+        place = f", redirected to {shown(page['url'])}" if moved else ""
+        raise NotAnIndexError(f"{shown(url)}: not an index page{name}{place} (a captive portal or a login page?)")
+    raise EmptyPageError(f"{shown(url)}: the page lists no files")
+
+
+def _place(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+
+
+def _parsed(page: dict[str, str], project: str) -> ProjectPage:
+    body, url = page["body"], page["url"]
+    if "json" in page["type"]:
+        return ProjectPage.from_json_data(json.loads(body), base_url=url)
+    return ProjectPage.from_html(project, body, base_url=url)
+
+
+def _wheel(package: DistributionPackage) -> WheelFile:
+    return WheelFile(
+        filename=unquote(package.filename),  # some pages write a label's "+" as %2B in the name too
+        url=package.url,
+        sha256=package.digests.get("sha256"),
+        size=package.size,
+        yanked=(package.yanked_reason or "") if package.is_yanked else None,
+    )
+
+
+def _local(url: str) -> dict[str, str]:
+    """Return the page of an index in a folder. Raises `WebError`."""
+    try:
+        path = urls.to_path(url) / "index.html"
+        return {"url": url, "type": "text/html", "body": path.read_text("utf-8")}
+    except FileNotFoundError as error:
+        raise MissingError(f"{url}index.html: no such file") from error
+    except (OSError, ValueError) as error:
+        raise WebError(f"{url}: cannot be read ({error})") from error
+
+
+def _page(web: Web, url: str, folder: Path, *, stale: bool) -> dict[str, str]:
+    """Return a page's text, type and address; it is kept in ``folder``."""
+    kept = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+    before = _kept(kept)
+    conditions = {
+        header: before[name]
+        for header, name in (("If-None-Match", "etag"), ("If-Modified-Since", "modified"))
+        if before and before[name]
+    }
+    try:
+        response = web.get(url, {"Accept": pypi_simple.ACCEPT_JSON_PREFERRED, **conditions})
+    except UnreachableError as error:
+        if before is None or not stale:
+            raise
+        _log.warning("%s; using the page as it was last read", error)
+        return before
+    if before and response.status_code == requests.codes.not_modified:
+        return before
+    page = {
+        "url": response.url,
+        "type": response.headers.get("Content-Type", "text/html"),
+        "etag": response.headers.get("ETag", ""),
+        "modified": response.headers.get("Last-Modified", ""),
+        "body": _text(response),
+    }
+    if before != page:
+        write_atomically(kept, json.dumps(page))
+    return page
+
+
+def _text(response: requests.Response) -> str:
+    """Return a page's text; UTF-8 where it names no encoding, or one that nobody knows."""
+    header = Message()
+    header["Content-Type"] = response.headers.get("Content-Type", "")
+    try:
+        return response.content.decode(header.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return response.content.decode("utf-8", "replace")
+
+
+def _kept(path: Path) -> dict[str, str] | None:
+    try:
+        page: Any = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return page if isinstance(page, dict) and {"url", "type", "etag", "modified", "body"} <= page.keys() else None
