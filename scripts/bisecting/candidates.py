@@ -54,7 +54,7 @@ def offers(web: Web, matrix: Matrix, question: Question) -> list[Offer]:
     """Every version that the indexes of a question have, in order.
 
     Raises:
-        WebError: an index is out of reach.
+        WebError: an index cannot be read.
         UsageError: the build has no channels.
     """
     if question.nightly:

@@ -119,7 +119,7 @@ def resolve(
     from pages that were asked for just now.
 
     Raises:
-        CellError: there is no solution, or an index is out of reach; the reason tells which.
+        CellError: there is no solution, or an index cannot be used; the reason tells which.
     """
     folder.mkdir(parents=True, exist_ok=True)
     project, new = folder / "pyproject.toml", folder / "pylock.new.toml"

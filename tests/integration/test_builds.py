@@ -35,9 +35,7 @@ def test_the_default_build_is_named_by_what_it_is(index: LocalIndex, project: Ma
     assert "fallback" not in record["run"]
 
 
-@pytest.mark.parametrize(
-    "fault", [Fault.status(404), Fault.status(503), Fault.drop()], ids=lambda f: f"{f.do}{f.number}"
-)
+@pytest.mark.parametrize("fault", [Fault.status(503), Fault.drop()], ids=lambda f: f"{f.do}{f.number}")
 def test_the_fallback_takes_over_when_an_index_is_down(index: LocalIndex, project: MakeProject, fault: Fault) -> None:
     for release in ("2.4.1", "2.5.1"):
         index.add(build_torch(release), channel="cpu")
@@ -46,17 +44,18 @@ def test_the_fallback_takes_over_when_an_index_is_down(index: LocalIndex, projec
     copy = project("2.4.1", "2.5.1")
     done = copy.nox("-s", "matrix")
     assert done.code == 0, done.output
-    assert done.stderr.count("the index of cpu is out of reach") == 1
-    assert len(index.asked("/whl/cpu/*")) == 1
+    assert done.stderr.count("index 'cpu' is unreachable") == 1
+    assert 1 < len(index.asked("/whl/cpu/*")) < 6  # attempts of one check
     for record in copy.records().values():
         assert record["status"] == "recorded"
         assert (record["cell"]["build"], record["wheel"]["index"]) == ("cu124", "default")
-        assert "out of reach" in record["run"]["fallback"]
-        assert "so default was taken" in record["run"]["fallback"]
+        assert record["run"]["fallback"].startswith("index 'cpu' is unreachable (http://127.0.0.1:")
+        assert record["run"]["fallback"].endswith("using 'default'")
 
 
 def test_two_builds_with_one_fallback_are_probed_once(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1", label=None))
+    index.fail("/whl/*", Fault.drop())
     builds = {"cpu": "default", "cu124": "default"}
     copy = project("2.5.1", builds=builds, cells=[cell("2.5.1", "cu124")])
     assert copy.nox("-s", "matrix", "--", "--jobs=2").code == 0
@@ -67,18 +66,18 @@ def test_two_builds_with_one_fallback_are_probed_once(index: LocalIndex, project
     assert len(index.downloads("*torch*")) == 1
 
 
-def test_a_refused_connection_is_an_index_out_of_reach(index: LocalIndex, project: MakeProject) -> None:
+def test_a_refused_connection_is_an_unreachable_index(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1", builds={"cpu": None})
     with index.down():
         copy.nox("-s", "matrix")
     record = copy.records()[cell("2.5.1")]
-    assert (record["status"], record["reason"]["kind"]) == ("unavailable", "index out of reach")
+    assert (record["status"], record["reason"]["kind"]) == ("unavailable", "index unreachable")
     assert "has no fallback" in record["reason"]["message"]
 
 
-@pytest.mark.parametrize("fault", [None, Fault.status(404), Fault.status(503)])
-def test_the_default_index_out_of_reach(index: LocalIndex, project: MakeProject, fault: Fault | None) -> None:
+@pytest.mark.parametrize("fault", [None, Fault.status(429), Fault.status(503), Fault.drop()])
+def test_the_default_index_unreachable(index: LocalIndex, project: MakeProject, fault: Fault | None) -> None:
     index.add(build_torch("2.5.1", label=None))
     copy = project("2.5.1", builds={})
     if fault is None:
@@ -88,7 +87,7 @@ def test_the_default_index_out_of_reach(index: LocalIndex, project: MakeProject,
         index.fail("default", fault)
         copy.nox("-s", "matrix")
     reason = copy.records()[cell("2.5.1", "default")]["reason"]
-    assert (reason["stage"], reason["kind"]) == ("resolve", "index out of reach")
+    assert (reason["stage"], reason["kind"]) == ("resolve", "index unreachable")
 
 
 def test_pips_index_is_honoured(index: LocalIndex, project: MakeProject) -> None:
@@ -111,6 +110,7 @@ def test_a_pip_conf_is_honoured(index: LocalIndex, project: MakeProject) -> None
 
 def test_a_folder_of_wheels_can_have_the_build_that_was_asked_for(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1", label=None, cuda="12.4"))
+    index.fail("cpu", Fault.drop())
     copy = project("2.5.1")
     folder = copy.root.parent / "wheels"
     wheel = build_torch("2.5.1")

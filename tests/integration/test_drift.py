@@ -200,7 +200,7 @@ def test_logs_go_to_stderr_and_results_to_stdout(index: LocalIndex, project: Mak
     copy = project("2.5.1")
     index.fail("cpu", Fault.status(503))
     done = copy.scripts("run")
-    assert "out of reach" in done.stderr
+    assert "unreachable" in done.stderr
     assert f"[1/1] {NEW}" in done.stderr
     assert "✓" in done.stdout
     assert "✓" not in done.stderr

@@ -325,7 +325,7 @@ def test_indexes_out_of_reach_are_inconclusive(index: LocalIndex, make: Make) ->
         done = qualify(project, NEW, timeout=200)
     assert done.code == 4, done.output
     assert "0 of 1 cell compared" in done.stdout
-    assert "out of reach" in done.stdout
+    assert "unreachable" in done.stdout
 
 
 def test_the_same_wheel_on_both_sides_is_inconclusive(index: LocalIndex, make: Make) -> None:

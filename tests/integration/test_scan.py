@@ -68,7 +68,7 @@ def test_without_network_a_second_scan_takes_what_is_kept(here: Chase) -> None:
         done = here.scan(PATH, "--format", "json")
         assert done.code == 0, done.output
         assert json.loads(done.stdout) == first
-        assert "taking the page as it was when last read" in done.stderr
+        assert "using the page as it was last read" in done.stderr
         other = scanned(here, "torch/version.py", PATH)
         assert set(states(other, "torch/version.py").values()) == {"first", "changed"}
         unread = here.scan("torch/jit/_trace.py")
@@ -126,7 +126,7 @@ def test_without_ranges_whole_downloads_are_the_way_out(here: Chase) -> None:
     here.index.configure("default", ranges=False)
     done = here.scan("torch/jit/_trace.py")
     assert (done.code, done.stdout) == (3, "")
-    assert "this server gives no ranges of a file; with --download the whole wheel is fetched" in done.stderr
+    assert "this server does not support range requests; --download fetches the whole wheel" in done.stderr
     whole = scanned(here, PATH, "torch/jit/_trace.py", "--download")
     assert states(whole) == expected
     assert len(here.index.downloads()) >= len(RELEASES)

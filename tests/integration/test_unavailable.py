@@ -176,6 +176,6 @@ def test_what_could_not_be_had_does_not_replace_what_was_seen(index: LocalIndex,
     log = (copy.root / before[cell("2.5.1")]["run"]["log"]).read_text()
     with index.down():
         done = copy.nox("-s", "matrix", "--", "--fresh")
-    assert "index out of reach" in done.output
+    assert "index unreachable" in done.output
     assert copy.records() == before
     assert (copy.root / before[cell("2.5.1")]["run"]["log"]).read_text() == log

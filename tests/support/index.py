@@ -107,7 +107,7 @@ class LocalIndex:
 
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
-        """Within the block, connections are refused: the index is out of reach, at the same address."""
+        """Within the block, connections are refused: the index is unreachable, at the same address."""
         self._server.stop(keep_port=True)
         try:
             yield

@@ -33,7 +33,7 @@ def matrix_text(
     Args:
         index: where the builds' channels are.
         releases: in order.
-        builds: the build that stands in where one's channel is out of reach, by the build's name; only ``cpu``
+        builds: the build that stands in where one's channel is unreachable, by the build's name; only ``cpu``
             with ``default`` behind it if not given. There is always ``default``.
         pythons: the Pythons; the default selection takes the first.
         cells: further cells of the default selection.
