@@ -5,7 +5,6 @@ from __future__ import annotations
 import configparser
 import os
 import re
-import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -99,9 +98,3 @@ def certificate_file(environ: Mapping[str, str] = os.environ) -> str | None:
     """The file of certificates that pip and uv are told to trust; None for the usual ones."""
     file = environ.get("SSL_CERT_FILE") or uv_settings(environ).get("SSL_CERT_FILE")
     return file if file and Path(file).is_file() else None
-
-
-def certificates(environ: Mapping[str, str] = os.environ) -> ssl.SSLContext | bool:
-    """The same for httpx."""
-    file = certificate_file(environ)
-    return ssl.create_default_context(cafile=file) if file else True

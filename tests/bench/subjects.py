@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts import paths
- scripts.index import checks, settings
+from scripts.index import checks, settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord, Store
