@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> Exit:
     """Qualify, keep the artefact, and show it."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     if options.show:
-        one, file = model.load(options.show), options.show
+        one, file = model.FORMAT.read(options.show), options.show
     else:
         one = _qualified(config.load(), options)
         file = session.keep(one)
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> Exit:
 
 def _qualified(matrix: Matrix, options: argparse.Namespace) -> Qualification:
     if options.replay:
-        before = model.load(options.replay)
+        before = model.FORMAT.read(options.replay)
         prepared = replay.prepare(matrix, before, _without_question(options))
         return replay.compared(before, session.carry_out(prepared), options.replay)
     _check(matrix, options)
@@ -132,7 +132,7 @@ def _show(one: Qualification, file: Path, options: argparse.Namespace) -> None:
     name = file.relative_to(paths.ROOT).as_posix() if file.is_relative_to(paths.ROOT) else str(file)
     match options.format:
         case "json":
-            text = model.dump(one)
+            text = model.FORMAT.dump(one)
         case "markdown":
             text = views.markdown(one, name)
         case "html":

@@ -7,14 +7,12 @@ again, and run again by ``--replay``.
 from __future__ import annotations
 
 import datetime as dt
-import json
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from scripts.config.policy import Category, Effect, Verdict
-from scripts.errors import SchemaError, UsageError
+from scripts.core.documents import Format
 from scripts.matrix.config import Qualify
 from scripts.results.records import Part, Record
 
@@ -153,27 +151,6 @@ class Qualification(Part):
     replay: Replay | None = None
 
 
-def dump(one: Qualification) -> str:
-    """A qualification as JSON text."""
-    data = one.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return json.dumps({"schema": SCHEMA, **data}, indent=1, ensure_ascii=False) + "\n"
-
-
-def load(path: Path) -> Qualification:
-    """Read a qualification. Raises `UsageError` where there is none, `SchemaError` for what isn't one."""
-    try:
-        data: Any = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"--replay: {path}: can't be read ({error.strerror})") from error
-    except ValueError as error:
-        raise SchemaError(f"{path}: not JSON ({error})") from None
-    found = data.get("schema") if isinstance(data, dict) else None
-    if found != SCHEMA:
-        raise SchemaError(
-            f"{path}: schema {found!r}, and this version reads schema {SCHEMA}; run the qualification anew"
-        )
-    try:
-        return Qualification.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SchemaError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+FORMAT: Final = Format(
+    name="qualification", model=Qualification, schema=SCHEMA, remedy="run the qualification again", indent=1
+)

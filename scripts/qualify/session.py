@@ -28,7 +28,6 @@ from scripts.qualify.cells import Accepted, Runs, hashes_of
 from scripts.qualify.lanes import Baseline
 from scripts.qualify.model import Lane, Qualification, Seen, Tested
 from scripts.qualify.rounds import Bench
-from scripts.results.records import write_atomically
 from scripts.running import harness
 from scripts.running.progress import Display
 
@@ -192,5 +191,5 @@ def keep(one: Qualification) -> Path:
     """Keep a qualification under a name that tells what it is of, and when it was made."""
     when = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     path = paths.QUALIFY / f"{one.candidate.version}-against-{one.baseline.version}-{when}.json"
-    write_atomically(path, model.dump(one))
+    model.FORMAT.write(path, one)
     return path

@@ -7,8 +7,6 @@ bytes. ``.matrix/records/`` holds `FreshRecord`: the same, with what belongs to 
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -16,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scripts import bulk
+from scripts.core.files import write_atomically as write_atomically  # noqa: PLC0414 - also imported from here
 from scripts.errors import SchemaError
 from scripts.matrix.cells import Cell
 
@@ -252,19 +251,3 @@ class Store:
         path = path or self.path(record.cell)
         write_atomically(path, dump(record))
         return path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write to a temporary name beside ``path`` and rename: a reader sees the old text or the new, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not `tempfile`: its files are for their owner's eyes only, and stay so when they are renamed.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

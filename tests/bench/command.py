@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Measure, keep the result, show it."""
     if options.show:
-        bench = result.read(options.show)
+        bench = result.FORMAT.read(options.show)
     else:
         matrix = config.load()
         screen = make_console(stderr=True)
@@ -97,7 +97,7 @@ def show(bench: Bench, style: str) -> None:
     """Print a result to stdout."""
     match style:
         case "json":
-            sys.stdout.write(result.dump(bench))
+            sys.stdout.write(result.FORMAT.dump(bench))
         case "markdown":
             sys.stdout.write(views.markdown(bench))
         case _:

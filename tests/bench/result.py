@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from scripts.errors import SchemaError
-from scripts.results.records import write_atomically
+from scripts.core.documents import Format, StrictModel
 
 SCHEMA: Final = 1
 
@@ -19,13 +18,7 @@ PHASES: Final[tuple[Phase, ...]] = ("cold", "warm", "nothing to do")
 PROJECT: Final = "project"
 
 
-class Part(BaseModel):
-    """A part of a result: unknown keys are refused, and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Usage(Part):
+class Usage(StrictModel):
     """What one command took. Sizes in bytes, times in seconds."""
 
     seconds: float
@@ -34,7 +27,7 @@ class Usage(Part):
     disk: int = Field(description="The most that its folder held at a time; hard links count once.")
 
 
-class Figure(Part):
+class Figure(StrictModel):
     """One subject in one phase."""
 
     subject: str
@@ -44,7 +37,7 @@ class Figure(Part):
     load: float = Field(description="The machine's load before the start: what else ran then.")
 
 
-class Download(Part):
+class Download(StrictModel):
     """The cells' own wheels, downloaded and thrown away."""
 
     streams: int
@@ -57,7 +50,7 @@ class Download(Part):
         return self.bytes / self.seconds if self.seconds else 0.0
 
 
-class Import(Part):
+class Import(StrictModel):
     """``python -c "import torch"`` in a fresh environment and again: without and with bytecode."""
 
     cell: str
@@ -65,7 +58,7 @@ class Import(Part):
     again: float
 
 
-class Scale(Part):
+class Scale(StrictModel):
     """The tool's own cost: so many cells of tiny synthetic wheels, and then nothing to do for them."""
 
     cells: int
@@ -79,7 +72,7 @@ class Scale(Part):
         return self.cpu / self.cells
 
 
-class Bench(Part):
+class Bench(StrictModel):
     """One run of the bench on one machine."""
 
     schema_: Literal[1] = Field(SCHEMA, alias="schema")
@@ -116,25 +109,11 @@ class Bench(Part):
         return by_size[-1].cpu_each / by_size[0].cpu_each
 
 
+FORMAT: Final = Format(name="benchmark result", model=Bench, schema=SCHEMA, remedy="run `nox -s bench`", defaults="all")
+
+
 def write(bench: Bench, folder: Path) -> Path:
-    """Keep a result under its date."""
+    """Write a result to a folder, under its date; return the file."""
     path = folder / f"{bench.date.replace(':', '')}.json"
-    write_atomically(path, dump(bench))
+    FORMAT.write(path, bench)
     return path
-
-
-def dump(bench: Bench) -> str:
-    """A result as JSON text."""
-    return bench.model_dump_json(indent=2, by_alias=True) + "\n"
-
-
-def read(path: Path) -> Bench:
-    """A result from its file. Raises `SchemaError` for what isn't one."""
-    try:
-        return Bench.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise SchemaError(f"{path}: can't be read ({error.strerror}); `nox -s bench` writes one") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise SchemaError(f"{path}: no result of a bench: {where}: {first['msg']}; measure again") from None

@@ -66,17 +66,17 @@ def test_growth_is_the_cost_of_a_cell_among_many() -> None:
 def test_a_result_outlives_its_file(tmp_path: Path) -> None:
     path = result.write(bench(), tmp_path)
     assert path.name == "2026-11-24T214200+0000.json"
-    assert result.read(path) == bench()
+    assert result.FORMAT.read(path) == bench()
 
 
 @pytest.mark.parametrize("text", ["{}", "nonsense", '{"schema": 2}'])
 def test_what_is_no_result_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
-    with pytest.raises(SchemaError, match=r"bad\.json: no result of a bench"):
-        result.read(path)
-    with pytest.raises(SchemaError, match="can't be read"):
-        result.read(tmp_path / "none.json")
+    with pytest.raises(SchemaError, match=r"bad\.json: invalid benchmark result"):
+        result.FORMAT.read(path)
+    with pytest.raises(SchemaError, match="cannot be read"):
+        result.FORMAT.read(tmp_path / "none.json")
 
 
 def test_markdown() -> None:

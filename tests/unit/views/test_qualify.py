@@ -126,8 +126,8 @@ def test_a_replay_says_whether_the_verdict_stands() -> None:
 
 def test_an_artefact_comes_back_as_it_was(tmp_path: Any) -> None:
     one = everything()
-    (tmp_path / "x.json").write_text(model.dump(one), "utf-8")
-    assert model.load(tmp_path / "x.json") == one
+    model.FORMAT.write(tmp_path / "x.json", one)
+    assert model.FORMAT.read(tmp_path / "x.json") == one
 
 
 def hostile() -> Qualification:
@@ -152,7 +152,7 @@ def test_markdown_takes_nothing_recorded_for_markup() -> None:
 
 def test_every_format_has_the_identity_of_what_was_tested() -> None:
     one = everything()
-    for text in (qualify.html(one, None), qualify.markdown(one, None), model.dump(one)):
+    for text in (qualify.html(one, None), qualify.markdown(one, None), model.FORMAT.dump(one)):
         assert "c" * 64 in text
         assert "2.15.000" in text  # the commit
         assert "test/cpu" in text
