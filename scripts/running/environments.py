@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import os
@@ -9,7 +10,7 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from scripts import machine, process
@@ -64,15 +65,43 @@ def install(folder: Path, lock: Lock, *, cache: Path, log: Path, timeout: float,
     Raises:
         CellError: a download broke off, a hash is wrong, the disk is full, …
     """
-    seconds = shelf.fetch(cache, lock, hold, log=log, timeout=timeout)
-    on_shelf = [wheel for wheel in lock.wheels if shelf.has(cache, wheel, hold)]
-    packages, python = site_packages(folder), python_of(folder)
-    placeholders = [path for wheel in on_shelf for path in shelf.install(cache, wheel, packages, python)]
-    left = [wheel for wheel in lock.wheels if wheel not in on_shelf]
+    seconds, placeholders, left = _install_unpacked(folder, lock, hold, cache=cache, log=log, timeout=timeout)
     if left:
         seconds += _install_by_uv(folder, lock, left, cache=cache, log=log, timeout=timeout)
         shelf.leave_to_uv(cache, left)
     return Filled(seconds=round(seconds, 3), placeholders=tuple(placeholders))
+
+
+def _install_unpacked(
+    folder: Path, lock: Lock, hold: Hold, *, cache: Path, log: Path, timeout: float
+) -> tuple[float, list[Path], list[LockedWheel]]:
+    """Link the wheels that the engine unpacks itself. Returns seconds, placeholders, and the wheels left to uv."""
+    placeholders: list[Path] = []
+    left: list[LockedWheel] = []
+    seconds = 0.0
+    with _optional("unpacking big wheels", log):
+        seconds = shelf.fetch(cache, lock, hold, log=log, timeout=timeout)
+    for wheel in lock.wheels:
+        installed = False
+        with _optional(f"linking {wheel.name}", log):
+            if shelf.has(cache, wheel, hold):
+                placeholders += shelf.install(cache, wheel, site_packages(folder), python_of(folder))
+                installed = True
+        if not installed:
+            left.append(wheel)
+    return seconds, placeholders, left
+
+
+@contextlib.contextmanager
+def _optional(what: str, log: Path) -> Iterator[None]:
+    """Log what goes wrong in the block: uv can do the same."""
+    try:
+        yield
+    except failures.CellError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, uv installs the wheel or says why not
+        with contextlib.suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{what} failed, so it is left to uv: {error!r}\n")
 
 
 def _install_by_uv(

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from installer.scripts import Script
-from installer.utils import parse_entrypoints
+from pydantic import TypeAdapter
 
 from scripts import paths, process
 from scripts.results.records import write_atomically
+from scripts.run.unpack import oddities
 from scripts.running import failures
 from scripts.running.holding import Hold
 from scripts.running.locks import Lock, LockedWheel
@@ -30,6 +31,7 @@ from scripts.sources.unzipping import Packed
 _FOLDER: Final = "unpacked"
 _FILES: Final = "files"
 _HELD: Final = "held.json"
+_HELD_FILES: Final = TypeAdapter(list[Packed])
 
 #: Bytes of a wheel from which on it is big.
 BIG: Final = 20_000_000
@@ -48,6 +50,9 @@ def fetch(cache: Path, lock: Lock, hold: Hold, *, log: Path, timeout: float) -> 
     wanted = [wheel for wheel in missing if _fits(wheel) and not _left_to_uv(cache, wheel).exists()]
     if not wanted:
         return 0.0
+    broken = [wheel for wheel in wanted if _of(cache, wheel).exists() and _held(cache, wheel) is None]
+    for wheel in broken:
+        _append(log, f"{wheel.filename} is unpacked again: what lies in {_of(cache, wheel)} can't be used")
     job = lock.path.with_name("unpack.json")
     wheels = [
         {"filename": wheel.filename, "url": wheel.url, "sha256": wheel.sha256, "folder": str(_of(cache, wheel))}
@@ -65,7 +70,8 @@ def fetch(cache: Path, lock: Lock, hold: Hold, *, log: Path, timeout: float) -> 
 
 def has(cache: Path, wheel: LockedWheel, hold: Hold) -> bool:
     """Whether a wheel lies unpacked here, with every file that isn't to be held back."""
-    return _of(cache, wheel).is_dir() and all(hold(file.path, file.size) for file in held(cache, wheel))
+    listed = _held(cache, wheel)
+    return listed is not None and all(hold(file.path, file.size) for file in listed)
 
 
 def lacks(cache: Path, wheel: LockedWheel, hold: Hold) -> bool:
@@ -75,20 +81,42 @@ def lacks(cache: Path, wheel: LockedWheel, hold: Hold) -> bool:
 
 def held(cache: Path, wheel: LockedWheel) -> list[Packed]:
     """The files that were held back when a wheel was unpacked."""
-    return [Packed(**file) for file in json.loads((_of(cache, wheel) / _HELD).read_bytes())]
+    return _held(cache, wheel) or []
+
+
+def _held(cache: Path, wheel: LockedWheel) -> list[Packed] | None:
+    """Return the files that were held back; None where no usable wheel is, so that it is unpacked again."""
+    folder = _of(cache, wheel)
+    try:
+        listed = _HELD_FILES.validate_json((folder / _HELD).read_bytes())
+        for file in listed:
+            oddities.path_of(file.path)
+    except (OSError, ValueError):
+        return None
+    return listed if (folder / _FILES).is_dir() else None
 
 
 def install(cache: Path, wheel: LockedWheel, packages: Path, python: Path) -> list[Path]:
     """Link a wheel that lies here into an environment. Returns the placeholders of what was held back.
 
     A placeholder has the size of the file it stands for, and no content.
+
+    Raises:
+        OddError: the wheel has scripts that are left to uv; nothing was linked.
+        OSError: something can't be linked.
     """
     files = _of(cache, wheel) / _FILES
+    wanted = scripts(files)
     _link(files, packages)
-    for info in files.glob("*.dist-info/entry_points.txt"):
-        for name, module, attribute, section in parse_entrypoints(info.read_text(encoding="utf-8")):
-            _write_script(Script(name, module, attribute, section), python)
+    for script in wanted:
+        _write_script(script, python)
     return [_placeholder(packages, file) for file in held(cache, wheel)]
+
+
+def scripts(files: Path) -> list[Script]:
+    """Return the scripts that an unpacked wheel asks for. Raises `OddError`."""
+    points = sorted(files.glob("*.dist-info/entry_points.txt"))
+    return [script for info in points for script in oddities.scripts(info.read_bytes())]
 
 
 def leave_to_uv(cache: Path, wheels: Sequence[LockedWheel]) -> None:
@@ -129,7 +157,7 @@ def making(folder: Path) -> Iterator[tuple[Path, Path]]:
 def _fits(wheel: LockedWheel) -> bool:
     """Whether a wheel is for this module: elsewhere than on Linux, no wheel is that big."""
     remote = wheel.url.startswith(("http://", "https://"))
-    return sys.platform == "linux" and remote and (wheel.size or 0) >= BIG
+    return sys.platform == "linux" and remote and bool(wheel.sha256) and (wheel.size or 0) >= BIG
 
 
 def _of(cache: Path, wheel: LockedWheel) -> Path:
@@ -167,8 +195,15 @@ def _placeholder(packages: Path, file: Packed) -> Path:
     return path
 
 
+def _append(log: Path, line: str) -> None:
+    with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"{line}\n")
+
+
 def _write_script(script: Script, python: Path) -> None:
     name, content = script.generate(str(python), "posix")
     path = python.parent / name
-    path.write_bytes(content)
-    path.chmod(0o755)
+    path.unlink(missing_ok=True)  # never through a link that is there already
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - only this takes a descriptor
+        file.write(content)

@@ -9,11 +9,12 @@ import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scripts.index.errors import WebError
 from scripts.index.http import Web
+from scripts.run.unpack import oddities
 from scripts.running import shelf
 from scripts.running.holding import Hold
 from scripts.sources import unzipping
@@ -30,8 +31,10 @@ def main(job: Path) -> None:
         began = time.monotonic()
         try:
             said = _unpack(web, wheel, hold)
-        except (WebError, OSError) as error:
+        except (WebError, OSError, oddities.OddError) as error:
             return f"left to uv: {error}"
+        except Exception as error:  # noqa: BLE001 - uv can have it all the same, or says better what is wrong
+            return f"left to uv: {wheel['filename']}: {error!r}"
         return f"{wheel['filename']}: {time.monotonic() - began:.1f} s{said}"
 
     with Web() as web, ThreadPoolExecutor(wanted["streams"]) as pool:
@@ -45,8 +48,20 @@ def _unpack(web: Web, wheel: dict[str, str], hold: Hold) -> str:
     remote = WheelFile(filename=wheel["filename"], url=wheel["url"], sha256=wheel["sha256"])
     with shelf.making(folder) as (unpacked, files):
         held = unzipping.unpack(web, remote, files, hold)
+        _check(remote, files)
         shelf.put(unpacked, folder, held)
     return f", {len(held)} files of {sum(file.size for file in held):,} bytes held back" if held else ""
+
+
+def _check(wheel: WheelFile, files: Path) -> None:
+    """Refuse an unpacked wheel whose metadata is odd. Raises `OddError`, which names the wheel."""
+    try:
+        paths = [PurePosixPath(path.relative_to(files).as_posix()) for path in files.glob("*.dist-info/*")]
+        info = files / oddities.info_folder(paths, wheel.filename.partition("-")[0])
+        oddities.check_record((info / "RECORD").read_bytes())
+        shelf.scripts(files)
+    except oddities.OddError as error:
+        raise oddities.OddError(f"{wheel.filename} has {error}") from error
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from isal import igzip_lib
 
 from scripts.index.errors import WebError
 from scripts.index.http import Download, Web
+from scripts.run.unpack import oddities
 from scripts.sources import uncached
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import entries
@@ -57,13 +58,14 @@ def unpack(web: Web, wheel: WheelFile, folder: Path, hold: Holds) -> list[Packed
         WebError: the download broke off for good, or the wheel is another than its hash says.
         OSError: it can't be written.
     """
-    found = sorted(entries(web, wheel), key=lambda entry: entry.header_offset)
-    files = [(entry, _file(wheel, entry)) for entry in found if not entry.is_dir()]
+    files = _files(wheel, entries(web, wheel))
     held = {file for _, file in files if hold(file.path, file.size)}
     _make_folders(folder, (file.path for _, file in files))
     with web.download(wheel.url) as download:
         stream = _Hashed(wheel, download)
         for entry, file in files:
+            if entry.header_offset < stream.taken:
+                raise WebError(f"{wheel.filename}: files overlap")
             stream.skip(entry.header_offset - stream.taken)
             stream.skip(sum(_HEADER.unpack(stream.read(_HEADER.size))))
             if file not in held:
@@ -72,17 +74,25 @@ def unpack(web: Web, wheel: WheelFile, folder: Path, hold: Holds) -> list[Packed
     return sorted(held, key=lambda file: file.path)
 
 
-def _file(wheel: WheelFile, entry: zipfile.ZipInfo) -> Packed:
-    """What becomes of an entry of the archive. Raises `UnfitError`."""
-    path = PurePosixPath(entry.filename)
-    if path.is_absolute() or ".." in path.parts or "\\" in entry.filename:
-        raise UnfitError(f"{wheel.filename} has a file outside of itself: {entry.filename!r}")
-    if path.parts[0].endswith(".data"):
-        raise UnfitError(f"{wheel.filename} has files for other folders than that of packages")
+def _file(entry: zipfile.ZipInfo) -> Packed:
+    """Return what becomes of an entry of the archive. Raises `OddError`."""
+    path = oddities.path_of(entry.filename)
+    mode = entry.external_attr >> 16
+    oddities.check_mode(entry.filename, mode)
     if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} or entry.flag_bits & 1:
-        raise UnfitError(f"{wheel.filename} is packed in an unusual way")
-    executable = bool(entry.external_attr >> 16 & 0o111)
-    return Packed(path=path.as_posix(), size=entry.file_size, mode=0o777 if executable else 0o666)
+        raise oddities.OddError("files that are packed in an unusual way")
+    return Packed(path=path.as_posix(), size=entry.file_size, mode=0o777 if mode & 0o111 else 0o666)
+
+
+def _files(wheel: WheelFile, found: Iterable[zipfile.ZipInfo]) -> list[tuple[zipfile.ZipInfo, Packed]]:
+    """Return the files of an archive in their order. Raises `UnfitError`."""
+    entries = sorted(found, key=lambda entry: entry.header_offset)
+    try:
+        files = [(entry, _file(entry)) for entry in entries if not entry.is_dir()]
+        oddities.check_paths([PurePosixPath(file.path) for _, file in files])
+    except oddities.OddError as error:
+        raise UnfitError(f"{wheel.filename} has {error}") from error
+    return files
 
 
 def _make_folders(folder: Path, paths: Iterable[str]) -> None:

@@ -127,3 +127,18 @@ def test_a_download_that_breaks_goes_on_where_it_broke(index: LocalIndex, projec
     assert copy.nox("-s", "matrix").code == 0
     assert copy.records()[CELL]["status"] == "recorded"
     assert index.sent("/whl/cpu/torch-2.5.1*.whl") < 1.2 * len(big.content)
+
+
+@pytest.mark.parametrize("name", ["../../../../matrix.toml", "../../../evil", "python"])
+def test_a_script_that_leads_elsewhere_is_refused_and_nothing_is_written(
+    index: LocalIndex, project: MakeProject, name: str
+) -> None:
+    points = f"[console_scripts]\n{name} = os:getcwd\n".encode()
+    odd = tampered(build_torch("2.5.1", size=shelf.BIG), {"torch-2.5.1+cpu.dist-info/entry_points.txt": points})
+    index.add(odd, channel="cpu")
+    copy = project("2.5.1")
+    before = (copy.root / "matrix.toml").read_text()
+    assert copy.scripts("run").code == 3
+    assert copy.records()[CELL]["status"] == "error"
+    assert (copy.root / "matrix.toml").read_text() == before
+    assert [path for path in copy.root.rglob("evil") if path.is_file()] == []

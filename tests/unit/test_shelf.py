@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from scripts.index.checks import Source
+from scripts.run.unpack.oddities import OddError
 from scripts.running import shelf
 from scripts.running.failures import CellError
 from scripts.running.holding import NOTHING, Hold
@@ -158,3 +163,79 @@ def test_what_takes_too_long_is_ended_and_leaves_nothing(index: LocalIndex, tmp_
         fetch(tmp_path, lock(tmp_path, wheel), NOTHING, timeout=1)
     assert caught.value.status == "timed-out"
     assert not shelf.has(tmp_path / "cache", wheel, BACK)
+
+
+ODD: Mapping[str, Mapping[str, bytes | None]] = {
+    "script": {"big-1.0.dist-info/entry_points.txt": b"[console_scripts]\n../../../../evil = os:getcwd\n"},
+    "python": {"big-1.0.dist-info/entry_points.txt": b"[console_scripts]\npython = os:getcwd\n"},
+    "entry points": {"big-1.0.dist-info/entry_points.txt": b"\xff"},
+    "record": {"big-1.0.dist-info/RECORD": b"../../evil,,\n"},
+    "no metadata": {"big-1.0.dist-info/METADATA": None},
+    "two projects": {"other-1.0.dist-info/METADATA": b""},
+    "member": {"../../evil": b""},
+    "data": {"big-1.0.data/scripts/run": b""},
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_wheel_is_left_to_uv_and_nothing_is_written(index: LocalIndex, tmp_path: Path, kind: str) -> None:
+    wheel = locked(index, tampered(build_package("big", "1.0", size=shelf.BIG), ODD[kind]))
+    assert "left to uv: big-1.0-py3-none-any.whl has" in fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    assert not shelf.has(tmp_path / "cache", wheel, NOTHING)
+    assert [path.name for path in (tmp_path / "cache" / "unpacked").rglob("*")] in ([], ["big"])
+    assert list(tmp_path.rglob("evil")) == []
+
+
+def test_a_script_never_goes_through_a_link(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, outside = locked(index, big), tmp_path / "outside"
+    outside.write_text("mine")
+    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    target, python = packages(tmp_path)
+    (python.parent / "big-run").symlink_to(outside)
+    shelf.install(tmp_path / "cache", wheel, target, python)
+    assert outside.read_text() == "mine"
+
+
+@settings(max_examples=50)
+@given(name=st.text(st.characters(codec="utf-8") | st.sampled_from("./\\="), min_size=1, max_size=12))
+@example("../../evil")
+def test_no_script_is_written_outside_the_environment(name: str) -> None:
+    with TemporaryDirectory() as folder:
+        wheel = LockedWheel(name="big", version="1", url="https://x/big.whl", sha256="1", size=1)
+        info = Path(folder, "cache", "unpacked", "big", "1", "files", "big-1.dist-info")
+        info.mkdir(parents=True)
+        (info.parents[1] / "held.json").write_text("[]")
+        (info / "entry_points.txt").write_text(f"[console_scripts]\n{name} = os:getcwd\n")
+        target, python = packages(Path(folder))
+        before = {path for path in Path(folder).rglob("*") if Path(folder, "env") not in path.parents}
+        with contextlib.suppress(OddError):
+            shelf.install(Path(folder, "cache"), wheel, target, python)
+        assert {path for path in Path(folder).rglob("*") if Path(folder, "env") not in path.parents} == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[", "null", "{}", "5", '"x"', "[1]", "[null]", "[[]]", '[{"path": "a"}]', "\udcff"),
+        *('[{"path": 5, "size": 1, "mode": 1}]', '[{"path": "a", "size": "x", "mode": 1}]'),
+        *('[{"path": "../../evil", "size": 400000, "mode": 438}]', '[{"path": "/evil", "size": 400000, "mode": 438}]'),
+    ],
+)
+def test_a_list_of_held_files_that_cannot_be_used_is_no_wheel(tmp_path: Path, text: str) -> None:
+    wheel = LockedWheel(name="big", version="1", url="https://x/big.whl", sha256="1", size=1)
+    folder = tmp_path / "unpacked" / "big" / "1"
+    (folder / "files").mkdir(parents=True)
+    (folder / "held.json").write_text(text, errors="surrogateescape")
+    assert not shelf.has(tmp_path, wheel, BACK)
+    assert shelf.lacks(tmp_path, wheel, BACK)
+    assert shelf.held(tmp_path, wheel) == []
+
+
+def test_a_wheel_whose_list_of_held_files_is_broken_is_unpacked_again(
+    index: LocalIndex, tmp_path: Path, big: Wheel
+) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    (cache / "unpacked" / "big" / wheel.sha256 / "held.json").write_text("null")
+    assert "is unpacked again" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    assert [file.path for file in shelf.held(cache, wheel)] == ["big/lib.so"]

@@ -1,0 +1,1 @@
+"""The fast path for big wheels: unpacked by the engine, linked into environments."""
