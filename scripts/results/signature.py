@@ -1,17 +1,16 @@
 """Signatures: an observation in comparable form, and what differs between two. Pure.
 
-Texts are normalised when they are recorded. What belongs to one machine goes (folders, line numbers, addresses,
-durations, values of tensors), what belongs to the behaviour stays, and an error that TorchScript's interpreter
-wraps is told by its cause.
+Texts are normalised when they are recorded, see `scripts.records.normalising`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
+from scripts.records.normalising import normalise as normalise  # noqa: PLC0414 - also for those who record
 from scripts.results.records import Observation, Raised, Record, Test
 from scripts.texts import visible
 
@@ -170,128 +169,3 @@ def _exactly(signature: Signature, aspects: Sequence[Aspect]) -> str:
 def failure(seen: Raised) -> str:
     """Type and first line of what was raised, for one line of text."""
     return ": ".join(filter(None, [seen.exception, first_line(seen.message or "")]))
-
-
-# --- normalising texts ------------------------------------------------------------------------------------------
-
-
-def normalise(text: str, *, root: str | None = None) -> str:
-    """A text without what is particular to one machine. Doing it twice changes nothing more.
-
-    Args:
-        text: a message, raw.
-        root: a folder that may stand in it and have spaces in its name, as no other path may.
-    """
-    text = text.replace("\r\n", "\n")
-    if root:
-        text = text.replace(root, "/root")
-    while True:  # what one rule leaves can be what another looks for
-        again = _once(text)
-        if again == text:
-            return text
-        text = again
-
-
-def _once(text: str) -> str:
-    text = _cause(_ANSI.sub("", text))
-    text = _without_excerpts(text)
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
-    text = "\n".join(line.rstrip() for line in text.split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
-
-
-_ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-
-
-def _cause(text: str) -> str:
-    """What TorchScript's interpreter wraps; its plain RuntimeError is named by the exception already."""
-    head = re.match(r"\s*The following operation failed in the TorchScript interpreter\.\s*\n", text)
-    if head is None:
-        return text
-    lines = text[head.end() :].split("\n")
-    # The cause follows the last frame, flush left: `RuntimeError: …`. Frames and excerpts are indented.
-    starts = [i for i, line in enumerate(lines) if _RAISED.match(line)]
-    if not starts:
-        return text[head.end() :]
-    return re.sub(r"\A(?:builtins\.)?RuntimeError: ", "", "\n".join(lines[starts[0] :]))
-
-
-_RAISED: Final = re.compile(r"(?!(?:else|try|finally|lambda)\b)[A-Za-z_][\w.]*:(?: |$)")
-
-_FRAME: Final = re.compile(r'\s*File "[^"\n]*", line \d+(?:, in .*)?:?')
-_HERE: Final = re.compile(r"\s*[~^]*\s*<--- HERE")
-_TRACEBACK: Final = re.compile(r"Traceback(?: of TorchScript)?(?:, (?:serialized|original) code)? \(most recent call.*")
-#: Lines of source that an excerpt has at most before the place it points at.
-_EXCERPT: Final = 40
-
-
-def _without_excerpts(text: str) -> str:
-    """A text without frames of tracebacks and the source that they quote."""
-    lines, kept, at = text.split("\n"), list[str](), 0
-    while at < len(lines):
-        if _TRACEBACK.fullmatch(lines[at].strip()):
-            at += 1
-        elif _FRAME.fullmatch(lines[at].rstrip()):
-            at = _after_excerpt(lines, at + 1)
-        else:
-            kept.append(lines[at])
-            at += 1
-    return "\n".join(kept)
-
-
-def _after_excerpt(lines: list[str], start: int) -> int:
-    """Where a text goes on after the excerpt that begins at ``start``: it is indented, or ends in an arrow."""
-    arrow = start
-    while arrow < min(len(lines), start + _EXCERPT) and not _FRAME.fullmatch(lines[arrow].rstrip()):
-        if _HERE.match(lines[arrow]):
-            start = arrow + 1
-            break
-        arrow += 1
-    while start < len(lines) and (lines[start].startswith((" ", "\t"))) and not _FRAME.fullmatch(lines[start].rstrip()):
-        start += 1
-    return start
-
-
-def _name(match: re.Match[str]) -> str:
-    """A path as everybody has it: from site-packages on, or else the file's name alone."""
-    path = match["path"].replace("\\", "/")
-    for packages in ("/site-packages/", "/dist-packages/"):
-        if packages in path:
-            return path.rsplit(packages, 1)[1]
-    return path.rstrip("/").rsplit("/", 1)[-1]
-
-
-#: Absolute paths, not the middle of a URL, a fraction or a relative one.
-_PATH: Final = re.compile(
-    r"(?P<path>(?<![\w./:%~-])(?:/[\w.+@~%=,-]+){2,}/?|(?<![\w/])[A-Za-z]:[\\/](?:[\w.+@~%=, -]+[\\/])*[\w.+@~%=-]+)"
-)
-_QUOTED: Final = re.compile(r"""(?<=")(?P<path>/[^"\n]*/[^"\n]*)(?=")|(?<=')(?P<other>/[^'\n]*/[^'\n]*)(?=')""")
-_NUMBER: Final = r"-?(?:\d+\.?\d*(?:e[+-]?\d+)?|nan|inf)"
-
-_RULES: Final[list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]]] = [
-    # frames of C++: "frame #3: at::foo() + 0x2f (0x7f… in libtorch.so)"
-    (re.compile(r"^frame #\d+: .*\n?", re.MULTILINE), ""),
-    (re.compile(r" \(most recent call first\):"), ""),
-    # paths: quoted ones may have spaces
-    (_QUOTED, lambda m: _name(m) if m["path"] else _name(re.match(r"(?P<path>.*)", m["other"]) or m)),
-    (_PATH, _name),
-    (re.compile(r"(?<![\w/])(?:\.\./|[\w+.-]+/)+([\w+-]+\.(?:cpp|cc|cu|h|hpp|cuh))\b"), r"\1"),
-    # lines: `x.py:12:3`, `"ir.cpp":511`, `x.py, line 12`, `line 12`
-    (re.compile(r"(\.(?:pyi?|cpp|cc|cu|cuh|hp?p?)[\"']?):\d+(?::\d+)?"), r"\1"),
-    (re.compile(r"(?:, )?\b(?:at )?line \d+\b"), ""),
-    # addresses, and counters that tell what ran before
-    (re.compile(r"\b0x[0-9a-fA-F]{4,}\b"), "0x…"),
-    (re.compile(r"___torch_mangle_\d+\."), ""),
-    (re.compile(r"\bpid[ =:]+\d+"), "pid …"),
-    # durations
-    (re.compile(r"\b\d+(?:\.\d+)? ?(s|ms|us|µs|ns|sec|secs|seconds?|milliseconds?|minutes?)\b"), r"… \1"),
-    # values of tensors, printed or compared
-    (
-        re.compile(rf"^(?:\(\d+,\.,\.\) *=?|Columns .*| *{_NUMBER} \*| *{_NUMBER}(?: +{_NUMBER})*) *\n", re.MULTILINE),
-        "",
-    ),
-    (re.compile(r"(Mismatched elements: )\d+ / (\d+) \([\d.]+%\)"), r"\1… / \2"),
-    (re.compile(r"(Greatest (?:absolute|relative) difference: )\S+ at index \([\d, ]*\)"), r"\1…"),
-    (re.compile(r"((?:Absolute|Relative) difference: )[\d.e+-]+"), r"\1…"),
-]

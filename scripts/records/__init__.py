@@ -1,0 +1,1 @@
+"""Records of what one run saw: texts in comparable form."""
