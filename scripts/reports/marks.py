@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from scripts.results.records import Part
-from scripts.results.signature import Signature, describe, describe_warnings
+from scripts.results.signature import Signature, describe_among, describe_warnings
 
 _GLYPHS: Final = {"returned": "✓", "passed": "✓", "blocked": "·", "skipped": "-", "crashed": "!", "timed-out": "!"}
 _FAILED: Final = "✗"
@@ -47,6 +47,7 @@ class Marks:
 
     def __init__(self) -> None:
         self._failures: dict[tuple[object, ...], str] = {}
+        self._quiet: list[Signature] = []  # the failures without their warnings, which have a letter of their own
         self._warnings: dict[tuple[tuple[str, str], ...], str] = {}
         self._texts: dict[str, str] = {}
         self._glyphs: dict[str, None] = {}
@@ -66,7 +67,9 @@ class Marks:
         key = (signature.phase, signature.exception, signature.bases, signature.message)
         if key not in self._failures:
             self._failures[key] = letters(len(self._failures))
-            self._texts[self._failures[key]] = _what(signature)
+            quiet = dataclasses.replace(signature, warnings=())
+            self._texts[self._failures[key]] = describe_among(quiet, self._quiet)
+            self._quiet.append(quiet)
         return self._failures[key]
 
     def _warning(self, signature: Signature) -> str:
@@ -85,11 +88,6 @@ class Marks:
 def _order(entry: tuple[str, str]) -> tuple[bool, int, str]:
     letter = entry[0]
     return letter.islower(), len(letter), letter
-
-
-def _what(signature: Signature) -> str:
-    """A failure without its warnings, which have a letter of their own."""
-    return describe(dataclasses.replace(signature, warnings=()))
 
 
 def letters(number: int) -> str:

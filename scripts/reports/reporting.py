@@ -26,7 +26,7 @@ from scripts.reports.report import (
 from scripts.reports.timeline import Axes, ChangePoint, Disagreement, Timeline
 from scripts.results.drift import Compared
 from scripts.results.records import Frame, FreshRecord, Observation, Record, Test, Torch
-from scripts.results.signature import GOOD, Signature, describe, describe_change, signatures
+from scripts.results.signature import GOOD, Signature, describe, describe_among, describe_change, signatures
 from scripts.sources import torchinfo
 
 #: The notes of a release.
@@ -141,7 +141,11 @@ class _Book:
         return self._ids[signature]
 
     def shown(self) -> dict[str, Shown]:
-        return {name: Shown(mark=self._marks[one], text=describe(one), **vars(one)) for one, name in self._ids.items()}
+        known = list(self._ids)
+        return {
+            name: Shown(mark=self._marks[one], text=describe_among(one, known[:number]), **vars(one))
+            for number, (one, name) in enumerate(self._ids.items())
+        }
 
     def cell(self, record: Record, signed: Mapping[str, Signature]) -> CellView:
         run = record.run if isinstance(record, FreshRecord) else None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from scripts.results.accepting import latest
 from scripts.results.records import CellKey, FreshRecord, Record
-from scripts.results.signature import Signature, classify, describe, signatures
+from scripts.results.signature import Signature, classify, describe, describe_sides, signatures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,16 +63,15 @@ def drift_of(accepted: Record, fresh: Record) -> list[Drift]:
         return [Drift(cell=fresh.cell, name=None, kind="reason", accepted=status(accepted), fresh=status(fresh))]
     now = signatures(fresh)
     return [
-        Drift(
-            cell=fresh.cell,
-            name=name,
-            kind=_kind(before, now.get(name)),
-            accepted=describe(before, whole=True),
-            fresh=describe(now[name], whole=True) if name in now else "nothing",
-        )
+        _drift(fresh.cell, name, before, now.get(name))
         for name, before in signatures(accepted).items()
         if now.get(name) != before
     ]
+
+
+def _drift(cell: CellKey, name: str, before: Signature, after: Signature | None) -> Drift:
+    sides = (describe(before), "nothing") if after is None else describe_sides(before, after)
+    return Drift(cell=cell, name=name, kind=_kind(before, after), accepted=sides[0], fresh=sides[1])
 
 
 def _kind(before: Signature, after: Signature | None) -> str:

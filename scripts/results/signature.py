@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from scripts.records.normalising import normalise as normalise  # noqa: PLC0414 - also for those who record
@@ -103,14 +103,48 @@ def first_line(text: str) -> str:
 
 def gist(text: str) -> str:
     """The first sentence of a message, and at most some 120 characters of it; an ellipsis tells of more."""
-    found = re.match(r".{20,}?[.!?](?= )|.*", first_line(text))
-    start = found[0] if found else ""
-    if len(start) > _LONGEST:
-        start = start[:_LONGEST].rpartition(" ")[0] or start[:_LONGEST]
+    start = _cut(_first_sentence(first_line(text)))
     return start if start.rstrip(":") == text.strip().rstrip(" :") else f"{start.rstrip('.')}…"
 
 
+#: Characters of a message that are shown in a line of text, and of what stands before the part that matters.
 _LONGEST: Final = 120
+_LEAD: Final = 40
+#: Characters that a first sentence has at least.
+_SHORTEST: Final = 20
+
+_END: Final = re.compile(r"""[.!?]["')\]]*(?= +["'(`]?[A-Z])""")
+_NO_END: Final = ("..", "e.g.", "i.e.", "cf.", "vs.", "etc.")
+
+
+def _first_sentence(line: str) -> str:
+    for match in _END.finditer(line, _SHORTEST):
+        if not line[: match.start() + 1].endswith(_NO_END):
+            return line[: match.end()]
+    return line
+
+
+def _cut(text: str) -> str:
+    """A text of bounded length that ends with a whole word."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rpartition(" ")[0] or text[:_LONGEST]
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts have in common at their start."""
+    shorter = min(len(one), len(other))
+    return next((place for place in range(shorter) if one[place] != other[place]), shorter)
+
+
+def telling_part(text: str, other: str) -> str:
+    """The gist of a message, or, where that doesn't tell it from another message, the part that does."""
+    one, two = " ".join(text.split()), " ".join(other.split())
+    same = _common(one, two)
+    if not two or one == two or same < min(len(gist(side).rstrip("…")) for side in (one, two)):
+        return gist(text)
+    start = one.find(" ", same - _LEAD) + 1 if same > _LEAD else 0
+    start = start if 0 < start <= same else max(0, same - _LEAD)
+    shown = _cut(one[start:])
+    return f"{'…' if start else ''}{shown}{'…' if start + len(shown) < len(one) else ''}"
 
 
 def describe(signature: Signature, *, whole: bool = False) -> str:
@@ -145,19 +179,44 @@ def _said(text: str, *, whole: bool) -> str:
 
 
 def describe_change(old: Signature, new: Signature) -> str:
-    """What became what, in a few words, without what stayed the same; two different sides never read alike."""
-    only_warnings = differences(old, new) == ("warnings",)
-    same_warnings = old.warnings == new.warnings
-    for whole in (False, True):
-        if only_warnings:
-            sides = [describe_warnings(side, whole=whole) for side in (old, new)]
-        elif same_warnings:
-            sides = [_describe_outcome(side, whole=whole) for side in (old, new)]
+    """What became what, in a few words: see `describe_sides`."""
+    return " → ".join(describe_sides(old, new))
+
+
+def describe_sides(old: Signature, new: Signature) -> tuple[str, str]:
+    """Two signatures in a few words, without what is the same; two different ones never read alike."""
+    for before, after in ((_beside(old, new), _beside(new, old)), (old, new)):
+        if differences(old, new) == ("warnings",):
+            sides = describe_warnings(before, whole=True), describe_warnings(after, whole=True)
+        elif old.warnings == new.warnings:
+            sides = _describe_outcome(before, whole=True), _describe_outcome(after, whole=True)
         else:
-            sides = [describe(side, whole=whole) for side in (old, new)]
+            sides = describe(before, whole=True), describe(after, whole=True)
         if sides[0] != sides[1]:
-            return " → ".join(sides)
-    return " → ".join(_exactly(side, differences(old, new)) for side in (old, new))
+            return sides
+    return _exactly(old, differences(old, new)), _exactly(new, differences(old, new))
+
+
+def describe_among(signature: Signature, others: Iterable[Signature]) -> str:
+    """A signature in a few words that tell it from others, with which it stands in a list."""
+    message = signature.message or ""
+    alike = [other for other in others if other.message and other.message[:_SHORTEST] == message[:_SHORTEST]]
+    different = [other for other in alike if other.message != message]
+    nearest = max(different, key=lambda other: _common(message, other.message or ""), default=signature)
+    return describe(_beside(signature, dataclasses.replace(nearest, warnings=signature.warnings)), whole=True)
+
+
+def _beside(one: Signature, other: Signature) -> Signature:
+    """A signature with its texts shortened to what tells them from those of another."""
+    texts = [*(text for _, text in other.warnings), *([""] * len(one.warnings))]
+    return dataclasses.replace(
+        one,
+        message=None if one.message is None else telling_part(one.message, other.message or ""),
+        warnings=tuple(
+            (category, telling_part(text, counterpart))
+            for (category, text), counterpart in zip(one.warnings, texts, strict=False)
+        ),
+    )
 
 
 def _exactly(signature: Signature, aspects: Sequence[Aspect]) -> str:

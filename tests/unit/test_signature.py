@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.reports import marks
 from scripts.results import records, signature
 from scripts.results.records import Observation, Warned
 from scripts.results.signature import (
@@ -378,7 +379,77 @@ def test_what_is_said_of_a_signature_has_no_control_characters(hostile: str) -> 
         ("With a colon:\nmore", "With a colon…"),
         ("With a colon:", "With a colon"),
         ("word " * 60, ("word " * 24).strip() + "…"),
+        (
+            "trace(): functions with out=... arguments don't support automatic differentiation. Do without.",
+            "trace(): functions with out=... arguments don't support automatic differentiation…",
+        ),
+        (
+            "Expected a container, e.g. Sequential, i.e. a module of modules. It is none.",
+            "Expected a container, e.g. Sequential, i.e. a module of modules…",
+        ),
+        ("Use the function 'parametrize.' It is new.", "Use the function 'parametrize.'…"),
+        ("Cannot do that to version 2.1. of the format", "Cannot do that to version 2.1. of the format"),
     ],
 )
 def test_gist(text: str, gist: str) -> None:
     assert signature.gist(text) == gist
+
+
+# --- messages that differ only after their first sentence -------------------------------------------------------
+
+GRAPH_LEAVES = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
+SINCE_2_1 = (
+    f"{GRAPH_LEAVES}.  If you were attempting to deepcopy a module, this may be because of a "
+    "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
+)
+
+
+def raised(message: str, **more: Any) -> Signature:
+    return Signature(outcome="raised", exception="builtins.RuntimeError", message=message, **more)
+
+
+def test_a_change_shows_the_part_that_differs() -> None:
+    assert describe_change(raised(GRAPH_LEAVES), raised(SINCE_2_1)) == (
+        "RuntimeError '…the deepcopy protocol at the moment' → "
+        "RuntimeError '…the deepcopy protocol at the moment. If you were attempting to deepcopy a module, "
+        "this may be because of a…'"
+    )
+
+
+def test_a_warning_that_changes_shows_the_part_that_differs() -> None:
+    old, new = (
+        Signature(outcome="returned", warnings=(("a.W", f"This function is deprecated. Please use {name}."),))
+        for name in ("export", "compile")
+    )
+    assert describe_change(old, new) == (
+        "W 'This function is deprecated. Please use export.' → W 'This function is deprecated. Please use compile.'"
+    )
+
+
+def test_failures_of_a_legend_are_told_apart() -> None:
+    both = [raised(GRAPH_LEAVES), raised(SINCE_2_1)]
+    _, legend = marks.all_marks(both)
+    texts = [entry.text for entry in legend if entry.mark in {"A", "B"}]
+    assert texts[0] == f"RuntimeError '{GRAPH_LEAVES}'"
+    assert texts[1].startswith("RuntimeError '…the deepcopy protocol at the moment. If you were attempting")
+
+
+WORDS_OF = st.lists(
+    st.sampled_from(["a", "the", "Tensor", "is.", "No", "e.g.", "...", "deprecated", "of"]), max_size=60
+)
+
+
+@given(WORDS_OF, WORDS_OF, WORDS_OF, st.booleans())
+def test_a_change_shows_where_messages_differ(same: list[str], one: list[str], other: list[str], warn: bool) -> None:
+    texts = [" ".join([*same, *rest]) for rest in (one, other)]
+    if texts[0] == texts[1]:
+        return
+    sides = [Signature(outcome="returned", warnings=(("a.W", text),)) if warn else raised(text) for text in texts]
+    before, after = describe_change(*sides).split(" → ")
+    place = signature._common(*texts)
+    shown = [side.partition("'")[2].rpartition("'")[0].strip("…") for side in (before, after)]
+    assert before != after
+    # What is shown of each is a piece of it, and begins where both are still the same, or at their start.
+    for piece, text in zip(shown, texts, strict=True):
+        assert piece in text
+        assert text.index(piece) <= place
