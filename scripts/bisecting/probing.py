@@ -64,7 +64,7 @@ class Prober:
     options: Options
     only_recorded: bool = False
     commit: Callable[[Candidate], str | None] = lambda _: None
-    commits: dict[str, Step] = dataclasses.field(default_factory=dict)
+    commits: dict[tuple[str, str], Step] = dataclasses.field(default_factory=dict)  # by commit and Python
     tell: Callable[[str], None] = lambda _: None
 
     def known(self, candidates: Iterable[Candidate]) -> list[Step]:
@@ -77,7 +77,7 @@ class Prober:
         noted = list(steps)
         for step in noted:
             if step.record and step.record.torch and step.record.torch.git_version:
-                self.commits[step.record.torch.git_version] = step
+                self.commits[step.record.torch.git_version, step.record.cell.python] = step
         return noted
 
     def __call__(self, wanted: Wanted) -> list[Step]:
@@ -103,9 +103,9 @@ class Prober:
         if self.only_recorded:
             return Step(place=place, origin="unavailable")
         commit = self.commit(candidate)
-        if commit is None or commit not in self.commits:
+        same = self.commits.get((commit, candidate.python)) if commit else None
+        if same is None:
             return None
-        same = self.commits[commit]
         of = same.record.cell.torch if same.record else None
         self.tell(f"{candidate.torch} has the same commit as {of}: not run")
         return same.model_copy(update={"place": place, "origin": "same commit", "of": of})

@@ -16,10 +16,10 @@ from scripts.errors import Exit
 from scripts.matrix import config
 from scripts.matrix.config import Matrix
 from scripts.reports import report_files
-from scripts.reports.report import Report
+from scripts.reports.report import Report, to_json
 from scripts.results import drift
 from scripts.results.drift import Compared
-from scripts.results.records import FreshRecord, Part, Record, Store, dump, write_atomically
+from scripts.results.records import FreshRecord, Part, Record, Store, write_atomically
 from scripts.results.signature import GOOD
 from scripts.views import html, markdown
 
@@ -124,7 +124,7 @@ def _failing(fresh: Sequence[FreshRecord]) -> tuple[str, ...]:
 
 def _write(told: _Told, facts: Facts) -> None:
     write_atomically(FOLDER / "site" / "index.html", html.render(told.page))
-    write_atomically(FOLDER / "report.json", dump(told.page))
+    write_atomically(FOLDER / "report.json", to_json(told.page))
     write_atomically(FOLDER / ISSUE, dump_part(issues.drift(told.compared.drift, told.report)))
     write_atomically(FOLDER / _FACTS, dump_part(facts))
 

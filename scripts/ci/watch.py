@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 from pathlib import Path
 
@@ -46,9 +47,9 @@ def releases() -> Exit:
 
 
 def new_cells(matrix: Matrix, new: tuple[str, ...]) -> list[Cell]:
-    """The cells of the default selection that new releases make, and the neighbours before them.
+    """Return the cells of the default selection that new releases add, and of each the neighbor before it.
 
-    Without a neighbour on the same Python and build, a change couldn't be blamed on torch.
+    Without a neighbor on the same Python and build, a change could not be attributed to torch.
     """
     known = [*matrix.releases, *new]
     wider = matrix.model_copy(update={"releases": tuple(sorted(known, key=cells.version))})
@@ -59,8 +60,15 @@ def new_cells(matrix: Matrix, new: tuple[str, ...]) -> list[Cell]:
         if (python := cells.python_for(selection.pythons, release))
         for build in cells.selected_builds(wider, selection, release)
     ]
-    before = max((one for one in matrix.releases), key=cells.version)
-    return [*(Cell(torch=before, build=one.build, python=one.python) for one in mine[:1]), *mine]
+    neighbors = (_neighbor(wider, cell) for cell in mine)
+    return sorted({*mine, *(cell for cell in neighbors if cell)}, key=lambda cell: cell.sort_key)
+
+
+def _neighbor(matrix: Matrix, cell: Cell) -> Cell | None:
+    """Return the same cell of the newest release before it that has one."""
+    before = [release for release in matrix.releases if cells.version(release) < cells.version(cell.torch)]
+    same = (dataclasses.replace(cell, torch=release) for release in sorted(before, key=cells.version, reverse=True))
+    return next((other for other in same if cells.exists(matrix, other)), None)
 
 
 def nightly() -> Exit:

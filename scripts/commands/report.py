@@ -53,8 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_selecting(parser)
 
 
+#: Options that only some formats have.
+_ONLY: Final[Mapping[str, tuple[str, ...]]] = {
+    "timings": ("terminal",),
+    "only_changes": ("terminal", "markdown"),
+    "compare": ("terminal", "markdown"),
+}
+
+
 def run(options: argparse.Namespace) -> Exit:
     """Show the report."""
+    _check_options(options)
     matrix = config.load()
     with bulk.uncollected():
         text = _text(_report(matrix, options), options)
@@ -64,6 +73,17 @@ def run(options: argparse.Namespace) -> Exit:
     else:
         sys.stdout.write(text)
     return Exit.OK
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse options that the format does not have, instead of ignoring them."""
+    for name, formats in _ONLY.items():
+        if getattr(options, name) and options.format not in formats:
+            known = " or ".join(f"--format {name}" for name in formats)
+            raise UsageError(f"--{name.replace('_', '-')}: not available in --format {options.format}; use {known}")
+    if options.timings and (options.compare or options.only_changes):
+        other = "--compare" if options.compare else "--only-changes"
+        raise UsageError(f"--timings: cannot be combined with {other}")
 
 
 def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
@@ -113,9 +133,7 @@ def _text(report: Report, options: argparse.Namespace) -> str:
 
 
 def _check_compared(report: Report, options: argparse.Namespace) -> None:
-    """Refuse what can't be compared, and formats that compare by themselves or not at all."""
-    if options.format in FORMATS:
-        raise UsageError(f"--compare: {options.format} has no comparison; use --format terminal or markdown")
+    """Refuse releases without a record."""
     for release in options.compare:
         if release not in report.releases:
             near = consistency.nearest(release, sorted(report.releases, key=cells.version))

@@ -177,10 +177,10 @@ def _attributed(lanes: Sequence[Lane], found: Sequence[Finding]) -> list[Finding
 
 
 def attribution(tried: Sequence[Lane], with_it: set[str]) -> str | None:
-    """Whose doing a change is, as far as other pins tell; None where none were tried."""
-    if len(tried) < 2:  # noqa: PLR2004 - the usual pins alone
-        return None
+    """Return what a change is attributed to: torch, or torch with some pins; None where other pins say nothing."""
     shown = [lane for lane in tried if lane.id in with_it]
+    if len(tried) < 2 or not shown:  # noqa: PLR2004 - the usual pins alone
+        return None
     if len(shown) == len(tried):
         return "torch, whatever the pins"
     return f"torch together with a pin: only with {' or '.join(_pins(lane) for lane in shown)}"

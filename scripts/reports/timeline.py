@@ -254,8 +254,9 @@ def _confounded(
     pairs = [(old, new) for old in before for new in after]
     old, new = min(pairs, key=lambda pair: (len(_differing(*pair)), pair[0].sort_key, pair[1].sort_key))
     change = step.change(before[old], after[new], [new], gaps)
+    # By the build of the axes, not the wheel's own: `cu102` of the default index is asked for as `default`.
     settle = (
-        Cell(torch=release, build=axes.tested, python=axes.python)
+        Cell(torch=release, build=axes.build, python=axes.python)
         for release, axes in ((step.after, old), (step.before, new))
     )
     ids = tuple(cell.id for cell in settle if exists(cell))

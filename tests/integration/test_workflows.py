@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from scripts import machine
+from scripts.reports.report import Report
 from tests.integration.conftest import MakeProject
 from tests.support.behaviour import Act, Behaviour, raises
 from tests.support.hub.runner import Run
@@ -193,8 +194,8 @@ def test_another_repository_runs_its_tests_over_the_releases(
     assert run.jobs["report"].result == "failure"
     assert f"{PLATFORM}/{cell('2.5.1')} test_mine.py::test_version: failed" in run.jobs["report"].summary
     assert f"{cell('1.13.1')} test_mine.py::test_version" not in run.jobs["report"].summary
-    report = json.loads((run.artifacts / "mine-report" / "report.json").read_text())
-    assert {"mine", "test_mine.py::test_version"} <= {one["name"] for one in report["names"]}
+    report = Report.model_validate_json((run.artifacts / "mine-report" / "report.json").read_bytes())
+    assert {"mine", "test_mine.py::test_version"} <= {name.name for name in report.names}
 
     bad = Run(
         at,

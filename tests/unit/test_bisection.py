@@ -360,6 +360,14 @@ def test_a_day_with_the_commit_of_another_is_not_run_again() -> None:
     assert told == ["2.1.0 has the same commit as 2.0.0: not run"]
 
 
+def test_a_step_of_the_same_commit_on_another_python_is_run() -> None:
+    runner = Runner(_0=[OLD], _1=[NEW])
+    probe = prober(runner, commit=lambda _: f"{'200':0<40}")
+    probe(wanted("2.0.0"))
+    (step,) = probe([(1, Candidate(torch="2.1.0", build="cpu", python="3.9"))])
+    assert (step.origin, step.of) == ("run", None)
+
+
 def test_a_candidate_with_a_problem_is_never_run() -> None:
     candidate = Candidate(torch="2.0.0", build="cpu", python="3.9", problem="no wheel")
     (step,) = prober(Runner())([(0, candidate)])

@@ -237,6 +237,20 @@ def test_new_releases_run_beside_the_last_known_one() -> None:
     assert found == ["2.15.0-cpu-py3.11", "2.15.1-cpu-py3.11", "2.16.0-cpu-py3.11"]
 
 
+def test_every_new_cell_has_its_neighbor() -> None:
+    selection = MATRIX.selections["matrix"].model_copy(update={"builds": ("cpu", "cu130")})
+    wider = MATRIX.model_copy(update={"selections": {**MATRIX.selections, "matrix": selection}})
+    found = [cell.id for cell in new_cells(wider, ("1.12.2", "2.15.1"))]
+    assert found == [
+        "1.12.1-cpu-py3.9",
+        "1.12.2-cpu-py3.9",
+        "2.15.0-cpu-py3.11",
+        "2.15.0-cu130-py3.11",
+        "2.15.1-cpu-py3.11",
+        "2.15.1-cu130-py3.11",
+    ]
+
+
 # --- qualify ---
 
 

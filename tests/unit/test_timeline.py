@@ -164,6 +164,16 @@ def test_every_change_that_equal_axes_show_is_told_or_follows_from_what_is_told(
         assert told or new in reached, axes
 
 
+def test_wheels_of_the_default_index_are_settled_by_a_cell_of_the_default_build() -> None:
+    records = [
+        record("1.12.0", {NAME: seen(".")}, build="cu102", python="3.9", index="default"),
+        record("1.13.0", {NAME: seen("A")}, build="cu117", python="3.10", index="default"),
+    ]
+    (change,) = timeline.timelines(records, known=[], exists=lambda cell: cell.build == "default")[0].changes
+    assert change.confounded == ("Python",)
+    assert set(change.settle) == {"1.13.0-default-py3.9", "1.12.0-default-py3.10"}
+
+
 def test_a_change_is_seen_across_a_release_that_was_run_on_other_axes_only() -> None:
     records = [
         *history(NAME, "..."),
@@ -275,7 +285,7 @@ def test_cpu_of_the_default_index_is_a_build_of_its_own() -> None:
     ]
     (change,) = line(records).changes
     assert change.confounded == ("build",)
-    assert "2.5.0-cu121-py3.11" in change.settle
+    assert "2.5.0-default-py3.11" in change.settle
 
 
 def test_fresh_records_and_accepted_ones_make_the_same_timeline() -> None:

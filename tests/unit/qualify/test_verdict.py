@@ -376,6 +376,21 @@ def test_a_change_with_one_pin_only_is_of_both() -> None:
     ]
 
 
+def test_a_finding_that_no_compared_lane_shows_is_attributed_to_nothing() -> None:
+    tried = [lane(record(), new()), lane(record(), new(), pins=PINS)]
+    assert verdict.attribution(tried, {"cpu-py3.12"}) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_an_attribution_that_says_only_with_names_pins(count: int) -> None:
+    tried = [lane(record(), new(), pins=(f"numpy<{number}",) if number else ()) for number in range(count)]
+    ids = [one.id for one in tried]
+    for size in range(count + 1):
+        for with_it in itertools.combinations(ids, size):
+            text = verdict.attribution(tried, set(with_it))
+            assert text is None or not text.endswith("only with ")
+
+
 def test_what_a_pin_changes_on_both_sides_is_the_pin_s() -> None:
     other = {"trace": raised("no numpy")}
     judgement = judge(lane(record(), new()), lane(record(other), new(other), pins=PINS))
