@@ -165,15 +165,16 @@ def test_a_run_that_has_something_to_do_never_mixes(index: LocalIndex, project: 
     assert builds(copy) == {"2.4.1": "cpu", "2.5.1": "cpu"}
 
 
-def test_a_proxy_that_fails_is_named(index: LocalIndex, project: MakeProject) -> None:
-    index.add(build_torch("2.5.1"), channel="cpu")
-    copy = project("2.5.1", builds={"cpu": None})
-    for proxy in ("http://127.0.0.1:9", "socks5://127.0.0.1:9"):
-        done = copy.nox("-s", "matrix", env={"ALL_PROXY": proxy, "NO_PROXY": None})
-        assert "Traceback" not in done.output
-        kind, message = reason(copy)
-        assert kind == "index unreachable"
-        assert f"through the proxy {proxy}" in message
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
+@pytest.mark.parametrize("build", ["cpu", "default"])  # asked by ourselves, and by uv alone
+def test_a_proxy_that_fails_is_named(index: LocalIndex, project: MakeProject, build: str, proxy: str) -> None:
+    index.add(build_torch("2.5.1", label=None if build == "default" else build), channel=build)
+    copy = project("2.5.1", builds={} if build == "default" else {"cpu": None})
+    done = copy.nox("-s", "matrix", env={"ALL_PROXY": proxy, "NO_PROXY": None})
+    assert "Traceback" not in done.output
+    kind, message = reason(copy, build)
+    assert kind == "index unreachable"
+    assert f"through the proxy {proxy}" in message
 
 
 # --- scan and doctor --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import paths
-from scripts.index import checks, errors
+from scripts.index import checks, diagnosis, errors
 from scripts.index.checks import Checks, Reach, Source
 from scripts.index.errors import (
     EmptyPageError,
@@ -273,3 +273,20 @@ def test_the_indexes_that_were_skipped_for_a_fallback(
     builds: dict[str, Build], taken: str, expected: list[str]
 ) -> None:
     assert list(checks.skipped("cpu", taken, builds)) == [f"https://example.org/{name}" for name in expected]
+
+
+# --- why nothing was found --------------------------------------------------------------------------------------------
+
+
+def test_a_release_is_yanked_if_all_of_its_wheels_are(index: LocalIndex) -> None:
+    index.add(build_torch("2.6.0"), channel="cpu", yanked="broken")
+    assert "2.6.0 is yanked: broken" in str(diagnosis.why_missing(index.url("cpu"), "torch", "2.6.0", "cpu"))
+    index.add(build_torch("2.6.0", label=None), channel="cpu")
+    for release in ("2.5.1", "2.6.0", "9.9", None):
+        assert diagnosis.why_missing(index.url("cpu"), "torch", release, "cpu") is None
+    assert isinstance(diagnosis.why_missing(index.url("cpu"), "numpy", None), MissingError)
+
+
+def test_an_unreachable_index_explains_nothing(index: LocalIndex) -> None:
+    index.fail("cpu", Fault.status(503))
+    assert diagnosis.why_missing(index.url("cpu"), "torch", "2.5.1") is None

@@ -8,6 +8,15 @@ import pytest
 
 from scripts.running import environments, failures
 
+PAGE = "http://127.0.0.1:1/whl/cpu/torch/"
+#: How uv 0.13 tells of a page that they could not read, generated with a local index and its faults.
+FETCH = f"error: Failed to fetch: `{PAGE}`\n  Caused by:"
+UNREACHABLE = (
+    "client error (429 Too Many Requests)",
+    "server error (500 Internal Server Error)",
+    "server error (503 Service Unavailable)",
+)
+
 
 @pytest.mark.parametrize(
     ("output", "kind"),
@@ -30,6 +39,16 @@ from scripts.running import environments, failures
         ),
         ("Failed to fetch: `https://x/` Caused by: error sending request for url", "index unreachable"),
         ("Failed to fetch … HTTP status server error (503 Service Unavailable)", "index unreachable"),
+        *((f"{FETCH} HTTP status {status} for url ({PAGE})", "index unreachable") for status in UNREACHABLE),
+        (f"{FETCH} error sending request for url ({PAGE})\n  Caused by: operation timed out", "index unreachable"),
+        (
+            f"{FETCH} connection closed before message completed",
+            "index unreachable",
+        ),
+        (
+            "Because torch==2.5.1+cpu was yanked (reason: x) and there is no version of torch",
+            "no such release",
+        ),
         ("Failed to write to cache: No space left on device (os error 28)", "disk full"),
         ("error: something that nobody has seen before", "resolving failed"),
     ],
@@ -96,3 +115,16 @@ def test_messages_are_one_line_without_colour_and_advice() -> None:
 )
 def test_the_time_of_the_download_is_as_uv_tells_it(said: str, seconds: float) -> None:
     assert environments.prepared_seconds(said) == seconds
+
+
+@pytest.mark.parametrize(
+    ("output", "project"),
+    [
+        ("Because there is no version of torch==2.99 and cell depends on …", "torch"),
+        ("Because there are no versions of ruamel.yaml and cell\n depends on …", "ruamel.yaml"),
+        ("Because nmupy was not found in the package registry and …", "nmupy"),
+        ("error: Failed to fetch: `http://127.0.0.1:1/torch/`", None),
+    ],
+)
+def test_the_project_that_uv_found_no_version_of(output: str, project: str | None) -> None:
+    assert failures.missing_project(output) == project
