@@ -26,6 +26,19 @@ Outcome = Literal["returned", "raised", "blocked", "skipped", "crashed", "timed-
 Verdict = Literal["passed", "failed", "skipped", "error", "crashed", "timed-out"]
 
 
+#: Kinds of failure after which nothing is known of torch, though it may have been imported: the cell runs again.
+INCONCLUSIVE: Final = frozenset(
+    {
+        "incomplete",
+        "killed from outside (out of memory?)",
+        "pytest usage error",
+        "pytest internal error",
+        "pytest was interrupted",
+        "nothing was recorded",
+    }
+)
+
+
 class Part(BaseModel):
     """A part of a record: unknown keys are refused, and nothing changes after reading."""
 
@@ -138,6 +151,8 @@ class Record(Part):
     @property
     def tells(self) -> bool:
         """Whether the record tells of torch at all, be it of a crash at its import; else it couldn't be had."""
+        if self.reason is not None and self.reason.kind in INCONCLUSIVE:
+            return False
         return self.torch is not None or (self.reason is not None and self.reason.stage in {"import", "run"})
 
 

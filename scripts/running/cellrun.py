@@ -207,13 +207,14 @@ class CellRun:
             log=self.log.path,
             gpu=lock.source.gpu,
         )
-        started = seen.first("started")
+        for problem in seen.problems:
+            self.log.write(f"not believed: {problem}")
+        started, finished = seen.started, seen.finished
         if started:
-            finished = None if seen.lost else seen.first("finished")
             with self._side_job("saving bytecode"):
-                self._save_bytecode(lock, started["at"], finished["warned_in"] if finished else None)
-        self.seconds["import"] = round(started["seconds"], 3) if started else 0.0
-        self.seconds["probes"] = round(seen.seconds - self.seconds["import"], 3)
+                self._save_bytecode(lock, started.at, finished.warned_in if finished else None)
+        self.seconds["import"] = round(started.seconds, 3) if started else 0.0
+        self.seconds["probes"] = round(max(0.0, seen.seconds - self.seconds["import"]), 3)
         return recording.recorded(self.cell, self.work.platform, lock, seen, self._run())
 
     def _save_bytecode(self, lock: locks.Lock, imported: float, warned_in: Sequence[str] | None) -> None:

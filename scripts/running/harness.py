@@ -24,25 +24,30 @@ filterwarnings = always
 """
 
 
+#: Files that can hold pytest's settings, in pytest's order, and the table that they do it in.
+_FILES: Final = {
+    "pytest.ini": "",
+    ".pytest.ini": "",
+    "pyproject.toml": "[tool.pytest",
+    "tox.ini": "[pytest]",
+    "setup.cfg": "[tool:pytest]",
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Harness:
-    """What pytest needs for one folder of tests."""
+    """What pytest needs for one folder of tests, in which it is started: see `tests/cells/recorder/__main__.py`."""
 
     folder: Path
-    settings: Path
+    recorder: Path
+    settings: str | Path
     options: tuple[str, ...] = ()
-    path: Path | None = None  # what has to be on PYTHONPATH
+    builtin: bool = True
 
-    @property
-    def arguments(self) -> list[str | Path]:
-        """What stands behind ``python -m pytest``."""
-        where = ("-c", self.settings, "--rootdir", self.folder)
-        return [*where, "-p", "no:cacheprovider", *self.options, self.folder]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the environment needs besides."""
-        return {"PYTHONPATH": str(self.path)} if self.path else {}
+    def command(self, python: Path, work: Path) -> list[str | Path]:
+        """Start pytest with ``folder`` as the working directory, and run the tests in ``work``."""
+        where = ("-c", self.settings, "--rootdir", ".", "--confcutdir", ".")
+        return [python, self.recorder, work, *where, *self.options, "."]
 
 
 def brings_recorder(folder: Path) -> bool:
@@ -53,17 +58,27 @@ def brings_recorder(folder: Path) -> bool:
 def prepare(folder: Path, scratch: Path) -> Harness:
     """The harness for a folder of tests; what it lacks is put into ``scratch``."""
     if brings_recorder(folder):
-        return Harness(folder=folder, settings=folder / "pytest.ini")
-    plugins = scratch / "plugins"
+        return Harness(folder=folder, recorder=folder / _RECORDER, settings="pytest.ini")
+    recorder = scratch / "plugins" / _RECORDER
     shutil.copytree(
-        paths.PROBES / _RECORDER, plugins / _RECORDER, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        paths.PROBES / _RECORDER, recorder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
     )
-    settings = folder / "pytest.ini"
-    if not settings.is_file():
+    settings: str | Path | None = _settings_of(folder)
+    if settings is None:
         settings = scratch / "pytest.ini"
         settings.write_text(_SETTINGS, encoding="utf-8")
-    options = ("-p", _RECORDER, "--continue-on-collection-errors", "-s")
-    return Harness(folder=folder, settings=settings, options=options, path=plugins)
+    cache = f"cache_dir={scratch / 'cache'}"  # not switched off, since settings may hold its options
+    options = ("-p", _RECORDER, "--continue-on-collection-errors", "-s", "-o", cache)
+    return Harness(folder=folder, recorder=recorder, settings=settings, options=options, builtin=False)
+
+
+def _settings_of(folder: Path) -> str | None:
+    """The name of the file in a folder that holds pytest's settings."""
+    for name, table in _FILES.items():
+        path = folder / name
+        if path.is_file() and table in path.read_text(encoding="utf-8", errors="replace"):
+            return name
+    return None
 
 
 def digest(folder: Path) -> str:

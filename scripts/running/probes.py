@@ -1,92 +1,102 @@
-"""Running the probes in a cell's environment. Their only contract with the engine is a file of events."""
+"""Running a suite in a cell's environment. Its only contract with the engine is a file of events for each process."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import secrets
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from scripts import process
 from scripts.matrix.config import Limits
+from scripts.run import events
+from scripts.run.events import Event, Finished, ImportFailed, Read, Started
+from scripts.run.session import End, Lost, Session
 from scripts.running import harness
 from scripts.running.harness import Harness
 
-Event = Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Lost:
-    """A probe that ended its process, or had to be ended."""
-
-    test: str | None  # None: before the first probe began
-    observation: str | None
-    outcome: str  # "crashed" or "timed-out"
-    message: str
+#: Characters of output that are kept to explain a failure.
+_TAIL = 200_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Seen:
-    """All that the probes of one cell reported, over as many processes as it took."""
+    """All that the tests of one cell reported, over as many processes as it took."""
 
-    events: tuple[Event, ...]
-    lost: tuple[Lost, ...]
-    seconds: float
-    output: str
+    events: tuple[Event, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    seconds: float = 0.0
+    output: str = ""
 
-    def first(self, name: str) -> Event | None:
-        """The first event of a name."""
-        return next((event for event in self.events if event["event"] == name), None)
+    @property
+    def started(self) -> Started | None:
+        """That torch was imported."""
+        return next((event for event in self.events if isinstance(event, Started)), None)
+
+    @property
+    def import_failed(self) -> ImportFailed | None:
+        """Why torch was not imported."""
+        return next((event for event in self.events if isinstance(event, ImportFailed)), None)
+
+    @property
+    def finished(self) -> Finished | None:
+        """The end, where one process ran all tests."""
+        return next((event for event in self.events if isinstance(event, Finished) and not self.lost), None)
 
 
 def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool) -> Seen:
-    """Run every probe of ``folder``; one that crashes or hangs costs itself only.
+    """Run every test of ``folder``; one that crashes or hangs costs itself only.
 
     After a crash or a hang the others go on in a new process, which leaves out what was begun before.
     """
     started = time.monotonic()
-    lost: list[Lost] = []
-    output = ""
-    with tempfile.TemporaryDirectory(prefix="cell-") as scratch:
-        events_file, done_file = Path(scratch, "events.jsonl"), Path(scratch, "done.txt")
-        events_file.touch()
+    session, output = Session(), ""
+    with tempfile.TemporaryDirectory(prefix="cell-", ignore_cleanup_errors=True) as scratch:
         work = Path(scratch, "work")
         work.mkdir()
-        tests = harness.prepare(folder, Path(scratch))
-        while True:
-            before = len(read_events(events_file))
-            finished = _one_process(python, tests, events_file, done_file, work, limits=limits, log=log, gpu=gpu)
-            output += finished.output
-            fresh = read_events(events_file)[before:]
-            if any(event["event"] in {"finished", "import-failed"} for event in fresh):
-                break
-            loss = _loss(fresh, finished)
-            lost.append(loss)
-            if loss.test is None:
-                break
-            begun = [event["test"] for event in read_events(events_file) if event["event"] == "test-started"]
-            done_file.write_text("".join(f"{test}\n" for test in begun), encoding="utf-8")
-        events = tuple(read_events(events_file))
-    return Seen(events=events, lost=tuple(lost), seconds=time.monotonic() - started, output=output)
+        tests = harness.prepare(folder.absolute(), Path(scratch))
+        while not session.over:
+            read, finished = _one_process(python, tests, session, Path(scratch), limits=limits, log=log, gpu=gpu)
+            output = (output + finished.output)[-_TAIL:]
+            end = End(returncode=finished.returncode, timed_out=finished.timed_out, signal_name=finished.signal_name)
+            session = session.after(read, end)
+    return Seen(
+        events=session.events,
+        lost=session.lost,
+        missing=session.missing,
+        problems=session.problems,
+        seconds=time.monotonic() - started,
+        output=output,
+    )
 
 
 def _one_process(
-    python: Path, tests: Harness, events: Path, done: Path, work: Path, *, limits: Limits, log: Path, gpu: bool
-) -> process.Finished:
-    """One start of pytest, with a limit that moves on with every event."""
+    python: Path, tests: Harness, session: Session, scratch: Path, *, limits: Limits, log: Path, gpu: bool
+) -> tuple[Read, process.Finished]:
+    """Start pytest once, with a limit that moves on with every event."""
+    token = secrets.token_hex(16)
+    events_file = scratch / f"events-{secrets.token_hex(8)}.jsonl"
+    events_file.touch()
+    done = scratch / "done.json"
+    done.write_text(json.dumps({"tests": sorted(session.done), "lost": sorted(session.lost_observations)}))
     began = time.monotonic()
-    watch = _Watch(events, startup=began + limits.startup, probe=limits.probe)
-    return process.run(
-        [python, "-m", "pytest", *tests.arguments],
+    watch = _Watch(events_file, startup=began + limits.startup, probe=limits.probe)
+    named = {"MATRIX_EVENTS": str(events_file), "MATRIX_TOKEN": token, "MATRIX_DONE": str(done)}
+    plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if tests.builtin else {}
+    finished = process.run(
+        tests.command(python, scratch / "work"),
         log=log,
-        env={**_environment(events, done, work, gpu=gpu), **tests.environment},
+        env={**_environment(scratch / "work", gpu=gpu), **named, **plugins},
         timeout=limits.startup,
-        cwd=work,
+        cwd=tests.folder,
         deadline=watch.deadline,
     )
+    return read_events(events_file, token), finished
 
 
 class _Watch:
@@ -95,23 +105,23 @@ class _Watch:
     def __init__(self, events: Path, *, startup: float, probe: float) -> None:
         self._events, self._probe = events, probe
         self._limit = startup
-        self._size = events.stat().st_size
+        self._size = 0
+        self._testing = False
 
     def deadline(self) -> float:
-        size = self._events.stat().st_size
-        if size != self._size:
-            self._size = size
-            if b'"test-started"' in self._events.read_bytes():
-                self._limit = time.monotonic() + self._probe
+        with contextlib.suppress(OSError):  # a test can delete the file
+            size = self._events.stat().st_size
+            if size != self._size:
+                self._size = size
+                self._testing = self._testing or b'"test-started"' in _content(self._events)
+                if self._testing:
+                    self._limit = time.monotonic() + self._probe
         return self._limit
 
 
-def _environment(events: Path, done: Path, work: Path, *, gpu: bool) -> dict[str, str]:
-    """Closed off: no user site, no plug-ins, no GPU unless asked for, no language but English."""
+def _environment(work: Path, *, gpu: bool) -> dict[str, str]:
+    """Closed off: no user site, no GPU unless asked for."""
     return process.clean_environment(
-        MATRIX_EVENTS=str(events),
-        MATRIX_DONE=str(done),
-        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
         PYTHONNOUSERSITE="1",
         PYTHONFAULTHANDLER="1",
         PYTHONIOENCODING="utf-8",
@@ -122,38 +132,16 @@ def _environment(events: Path, done: Path, work: Path, *, gpu: bool) -> dict[str
     )
 
 
-def read_events(path: Path) -> list[Event]:
-    """The whole lines of an events file; a process that was killed may have left half a one."""
-    events: list[Event] = []
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and isinstance(event.get("event"), str):
-            events.append(event)
-    return events
+def read_events(path: Path, token: str = "") -> Read:
+    """The events of one process; none where a test deleted the file, or put something else in its place."""
+    try:
+        return events.parse(_content(path), token)
+    except OSError as error:
+        return Read(problems=(f"the events can't be read: {error}",))
 
 
-def _loss(events: Sequence[Event], finished: process.Finished) -> Lost:
-    """What a process took with it when it ended before its time."""
-    test = observation = None
-    for event in events:
-        match event["event"]:
-            case "test-started":
-                test, observation = event["test"], None
-            case "observing":
-                observation = event["name"]
-            case "observed":
-                observation = None
-            case "test-finished":
-                test = None
-            case _:
-                pass
-    if finished.timed_out:
-        outcome, message = "timed-out", "no sign of life within the limit"
-    elif finished.signal_name:
-        outcome, message = "crashed", f"crashed by {finished.signal_name}"
-    else:
-        outcome, message = "crashed", f"ended with exit code {finished.returncode}"
-    return Lost(test=test, observation=observation, outcome=outcome, message=message)
+def _content(path: Path) -> bytes:
+    if not path.is_file():  # a pipe would never end
+        raise OSError("no longer a file")
+    with path.open("rb") as file:
+        return file.read(events.LONGEST_FILE)

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from scripts.running import harness
 
 CELLS = Path(__file__).parents[1] / "cells"
 
@@ -72,7 +74,7 @@ class Suite:
 
     def __init__(self, folder: Path) -> None:
         self.cells, self.site, self.work = folder / "cells", folder / "site-packages", folder / "work"
-        self.events, self.done = folder / "events.jsonl", folder / "done.txt"
+        self.events, self.done = folder / "events.jsonl", folder / "done.json"
         self.work.mkdir()
         shutil.copytree(CELLS / "recorder", self.cells / "recorder", ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("conftest.py", "pytest.ini"):
@@ -92,12 +94,11 @@ class Suite:
 
     def start(self, *, record: bool = True, **env: str) -> subprocess.Popen[str]:
         """Start pytest just as the engine does."""
-        config = ("-c", self.cells / "pytest.ini", "--rootdir", self.cells)
         extra = {"MATRIX_EVENTS": str(self.events), "MATRIX_DONE": str(self.done)} if record else {}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "MATRIX_", "COV_"))}
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *config, self.cells],
-            cwd=self.work,
+            harness.prepare(self.cells, self.work).command(Path(sys.executable), self.work),
+            cwd=self.cells,
             env={**inherited, "PYTHONPATH": str(self.site), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **extra, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -116,10 +117,14 @@ class Suite:
         seen = len(self.read())
         return self.finish(self.start(record=record, **env), seen)
 
+    def leave_out(self, *tests: str, lost: Sequence[str] = ()) -> None:
+        """Say what an earlier process came to."""
+        self.done.write_text(json.dumps({"tests": tests, "lost": lost}), encoding="utf-8")
+
     def read(self) -> list[dict[str, Any]]:
         if not self.events.exists():
             return []
-        return [json.loads(line) for line in self.events.read_bytes().splitlines()]
+        return [json.loads(line) for line in self.events.read_bytes().splitlines() if line]
 
     def wait_for(self, name: str) -> None:
         """Until an event was written."""
@@ -201,11 +206,11 @@ def test_what_ends_the_process_costs_one_observation(suite: Suite, end: str) -> 
     assert first.seen("first")["outcome"] == "returned"
     assert "test_a" not in [event.get("test") for event in first.events if event["event"] == "test-finished"]
 
-    suite.done.write_text("test_it.py::test_a\n", encoding="utf-8")
+    told = "observed" in [event["event"] for event in first.events if event.get("name") == "second"]
+    suite.leave_out("test_it.py::test_a", lost=[] if told else ["second"])
     second = suite.run()
     assert second.only("collected")["tests"] == ["test_it.py::test_b"]
     assert second.only("finished")["exit"] == 0
-    told = "observed" in [event["event"] for event in first.events if event.get("name") == "second"]
     third = second.seen("third")
     assert (third["outcome"], third.get("blocked_by")) == (("returned", None) if told else ("blocked", "second"))
 
@@ -237,7 +242,7 @@ def test_a_file_that_cannot_be_collected_costs_itself_only(suite: Suite) -> None
 
 
 def test_nothing_left_to_run_is_an_end_too(suite: Suite) -> None:
-    suite.done.write_text("test_it.py::test_a\n", encoding="utf-8")
+    suite.leave_out("test_it.py::test_a")
     run = suite.probe("def test_a(): pass").run()
     assert (run.only("collected")["tests"], run.only("finished")["exit"]) == ([], 5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from scripts.index.checks import Source
 from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord, Run
+from scripts.run.events import TorchSaid, parse
+from scripts.run.session import Loss, Lost
 from scripts.running import recording
 from scripts.running.failures import CellError
 from scripts.running.locks import Lock, LockedWheel
-from scripts.running.probes import Lost, Seen
+from scripts.running.probes import Seen
 
 CELL = Cell(torch="2.5.1", build="cpu", python="3.11")
 RUN = Run(asked=CELL.id, inputs="0", recorded_at="2026-01-01T00:00:00+00:00", machine="any")
@@ -40,7 +43,9 @@ def lock(index: str | None = None) -> Lock:
 def record(
     *events: dict[str, Any], lost: tuple[Lost, ...] = (), output: str = "", index: str | None = None
 ) -> FreshRecord:
-    seen = Seen(events=events, lost=lost, seconds=1.0, output=output)
+    read = parse("\n".join(map(json.dumps, events)).encode())
+    assert not read.problems
+    seen = Seen(events=read.events, lost=lost, seconds=1.0, output=output)
     return recording.recorded(CELL, "linux-x86_64", lock(index), seen, RUN)
 
 
@@ -81,7 +86,7 @@ def test_the_cell_is_what_was_really_tested() -> None:
     ],
 )
 def test_the_build_is_told_by_the_label_or_by_cuda(version: str, cuda: str | None, hip: str | None, build: str) -> None:
-    assert recording.tested_build({"version": version, "cuda": cuda, "hip": hip}) == build
+    assert recording.tested_build(TorchSaid(version=version, cuda=cuda, hip=hip)) == build
 
 
 def test_another_torch_than_the_wheel_is_named_after() -> None:
@@ -137,7 +142,7 @@ def test_an_import_that_fails() -> None:
     ("outcome", "message", "status"),
     [("crashed", "crashed by SIGABRT", "crashed"), ("timed-out", "no sign of life within the limit", "timed-out")],
 )
-def test_a_process_that_never_imported_torch(outcome: str, message: str, status: str) -> None:
+def test_a_process_that_never_imported_torch(outcome: Loss, message: str, status: str) -> None:
     output = (
         "terminate called\n  what():  no\nFatal Python error: Aborted\n\n"
         '  File "x.py", line 1 in inner\n  File "y.py", line 2 in outer\n'

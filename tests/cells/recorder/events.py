@@ -11,12 +11,15 @@
 ``observed``              ``test``, ``name``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *returned*, *raised*
                           (what was raised), *blocked* (``blocked_by``) or *skipped* (``why``)
 ``test-finished``         ``test``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *passed*, *failed* or *error*
-                          (what was raised), or *skipped* (``message``), which a whole file can be, too
-``finished``              ``exit``: pytest's exit code; ``warned_in``: the files that warnings since ``started`` named.
-                          Without it the process ended early, and tests are left over
+                          (what was raised), or *skipped* (``message``), which a whole file can be, too;
+                          ``observed``: the number of its observations
+``finished``              ``exit``: pytest's exit code; ``tests``: the number of verdicts; ``warned_in``: the files that
+                          warnings since ``started`` named. Without it the process ended early
 ========================  =====================================================================================
 
-What was raised: ``exception``, ``bases``, ``message``, ``frames``, ``traceback``. Every line has ``event`` and ``pid``.
+What was raised: ``exception``, ``bases``, ``message``, ``frames``, ``traceback``. Every line has ``event``, ``pid`` and
+``token``, that of MATRIX_TOKEN: a line without it was not written here. A line begins with a line break too, so that
+what a test writes to the file spoils no line of ours.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 
 class Events:
@@ -34,50 +37,42 @@ class Events:
     what it finds open costs no line.
     """
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, token: str = "") -> None:
         self._path = Path(path).absolute() if path else None
+        self._token = token
         self._pid = os.getpid()
 
     @classmethod
     def from_environment(cls) -> Events:
-        """The file that MATRIX_EVENTS names."""
-        return cls(os.environ.get("MATRIX_EVENTS"))
+        """The file that MATRIX_EVENTS names. The tests don't see the variables."""
+        return cls(os.environ.pop("MATRIX_EVENTS", None), os.environ.pop("MATRIX_TOKEN", ""))
 
     def write(self, event: str, /, **fields: Any) -> None:
         """Append one line. It is ASCII with escapes, which carries any text, lone surrogates too."""
         # A forked child that forgot to end runs the same tests on; what it sees is not the cell's.
         if self._path is None or os.getpid() != self._pid:
             return
-        line = json.dumps({"event": event, "pid": self._pid, **fields}) + "\n"
+        line = json.dumps({"event": event, "pid": self._pid, "token": self._token, **fields})
         with self._path.open("ab", buffering=0) as file:
-            file.write(line.encode("ascii"))
-
-    def lost(self) -> set[str]:
-        """Names of the observations that were begun by an earlier process and ended it: by a crash or a hang."""
-        lost: set[str] = set()
-        for event in self._read():
-            if event.get("event") == "observing":
-                lost.add(str(event.get("name")))
-            elif event.get("event") == "observed":
-                lost.discard(str(event.get("name")))
-        return lost
-
-    def _read(self) -> Iterator[Mapping[str, Any]]:
-        """The whole lines; a process that was killed may have left half a one."""
-        if self._path is None or not self._path.exists():
-            return
-        with self._path.open("rb") as lines:
-            for line in lines:
-                try:
-                    event: dict[str, Any] = json.loads(line)
-                except ValueError:
-                    continue
-                yield event
+            file.write(f"\n{line}\n".encode("ascii"))
 
 
-def done() -> set[str]:
-    """Node ids that MATRIX_DONE lists: they finished, crashed or hung in an earlier process of this cell."""
-    path = os.environ.get("MATRIX_DONE")
-    if not path or not Path(path).exists():
-        return set()
-    return set(Path(path).read_text(encoding="utf-8", errors="surrogateescape").split("\n"))
+class Done:
+    """What earlier processes of this cell came to: tests not to be run again, and observations that ended a process."""
+
+    def __init__(self, tests: frozenset[str] = frozenset(), lost: frozenset[str] = frozenset()) -> None:
+        self.tests, self.lost = tests, lost
+
+    @classmethod
+    def from_environment(cls) -> Done:
+        """What the file says that MATRIX_DONE names, if there is one."""
+        path = os.environ.pop("MATRIX_DONE", None)
+        if not path or not Path(path).exists():
+            return cls()
+        said = json.loads(Path(path).read_bytes())
+        return cls(frozenset(said["tests"]), frozenset(said["lost"]))
+
+
+def encodable(text: str) -> str:
+    """A text as the engine keeps it: lone surrogates, as of file names that aren't UTF-8, are escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -9,7 +9,7 @@ from typing import Any, Iterator
 import pytest
 
 from . import describe
-from .events import Events, done
+from .events import Done, Events, encodable
 from .observer import Observer
 
 #: The run came to its end, whatever the verdicts. Any other exit code means that tests were left over.
@@ -19,17 +19,19 @@ _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.N
 class Recorder:
     """Writes an event for all that happens to a test."""
 
-    def __init__(self, events: Events, observer: Observer) -> None:
+    def __init__(self, events: Events, observer: Observer, done: Done) -> None:
         self._events = events
         self._observer = observer
-        self._verdict: dict[str, Any] = {}
+        self._done = done
+        self._verdicts = 0
+        self._verdict: dict[str, Any] | None = None
         self._warnings: list[warnings.WarningMessage] = []
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out what an earlier process of this cell has begun."""
-        begun = done()
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in begun])
-        items[:] = [item for item in items if item.nodeid not in begun]
+        begun = [encodable(item.nodeid) in self._done.tests for item in items]
+        config.hook.pytest_deselected(items=[item for item, done in zip(items, begun) if done])
+        items[:] = [item for item, done in zip(items, begun) if not done]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell which tests will be run."""
@@ -40,20 +42,21 @@ class Recorder:
         if report.failed:
             self._events.write("collection-failed", test=report.nodeid, message=describe.cut(report.longreprtext))
         elif report.skipped:
-            self._events.write("test-finished", test=report.nodeid, seconds=0.0, **_skipped(report))
+            self._finished(report.nodeid, seconds=0.0, **_skipped(report))
 
     # The outermost wrapper of all, since pytest hands out a test's warnings when its own wrappers are through.
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """One test from its start to its verdict."""
         self._observer.test, self._observer.phase = item.nodeid, None
-        self._verdict, self._warnings = {"outcome": "passed"}, []
+        self._begin()
         self._events.write("test-started", test=item.nodeid)
         started = time.perf_counter()
         result: Any = yield
         seconds = round(time.perf_counter() - started, 6)
-        if result.excinfo is None:  # else the test ended the whole run
-            self._events.write("test-finished", test=item.nodeid, **self._seen(), seconds=seconds)
+        # Not where the test ended the whole run, or some plugin ran it out of sight.
+        if result.excinfo is None and self._verdict is not None:
+            self._finished(item.nodeid, **self._seen(self._verdict), seconds=seconds, observed=self._observer.made)
 
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, when: str) -> None:
         """Keep what a test warned outside its observations."""
@@ -70,16 +73,27 @@ class Recorder:
             self._verdict = _skipped(report)
         elif report.failed:
             self._verdict = {"outcome": "failed" if report.when == "call" else "error", **_failure(call, report)}
+        elif report.when == "call" and self._verdict is None:
+            self._verdict = {"outcome": "passed"}
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """The end, which a run that was broken off never reaches."""
         if exitstatus in _COMPLETE:
-            self._events.write("finished", exit=int(exitstatus), warned_in=sorted(self._observer.warned_in))
+            warned_in = sorted(self._observer.warned_in)
+            self._events.write("finished", exit=int(exitstatus), tests=self._verdicts, warned_in=warned_in)
 
-    def _seen(self) -> dict[str, Any]:
+    def _begin(self) -> None:
+        self._observer.made = 0
+        self._verdict, self._warnings = None, []
+
+    def _finished(self, test: str, **seen: Any) -> None:
+        self._verdicts += 1
+        self._events.write("test-finished", test=test, **seen)
+
+    def _seen(self, verdict: dict[str, Any]) -> dict[str, Any]:
         """The verdict of the test that ends, with its phase and warnings."""
         phase = {"phase": self._observer.phase} if self._observer.phase else {}
-        return {**self._verdict, **phase, "warnings": describe.warned(self._warnings)}
+        return {**verdict, **phase, "warnings": describe.warned(self._warnings)}
 
 
 def _failure(call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Iterator
 import pytest
 
 from . import describe
-from .events import Events
+from .events import Done, Events
 
 #: They end the whole run, so they aren't kept from it: Ctrl-C, and `pytest.exit`.
 _ENDING = (KeyboardInterrupt, pytest.exit.Exception)
@@ -34,9 +34,11 @@ class Observer:
                 torch.jit.script(model)
     """
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, done: Done) -> None:
         self._events = events
-        self._lost = events.lost()
+        self._lost = done.lost
+        #: How many observations the running test has made.
+        self.made = 0
         #: The test that is running, and what it is doing just now.
         self.test: str | None = None
         self.phase: str | None = None
@@ -48,9 +50,10 @@ class Observer:
     @contextlib.contextmanager
     def __call__(self, name: str, *, phase: str | None = None) -> Iterator[None]:
         """Record what comes of a block: it returns, raises, is blocked or skipped; with all its warnings."""
+        _check_name(name)
         if name in dict(self.summary):
             raise ValueError(f"there is an observation named {name!r} already")
-        self.phase = phase or self.phase
+        self.phase = str(phase) if phase else self.phase
         self._events.write("observing", test=self.test, name=name)
         failure: BaseException | None = None
         started = time.perf_counter()
@@ -65,6 +68,7 @@ class Observer:
         seen = {**_outcome(failure), "warnings": describe.warned(caught or []), "seconds": seconds}
         if self.phase:
             seen["phase"] = self.phase
+        self.made += 1
         self._events.write("observed", test=self.test, name=name, **seen)
         self.summary.append((name, _in_short(seen)))
         if isinstance(failure, _ENDING):
@@ -87,6 +91,11 @@ class Observer:
                 raise
             except BaseException as error:
                 raise Blocked(name) from error
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"the name of an observation must be a string with something in it, not {name!r}")
 
 
 def _outcome(failure: BaseException | None) -> dict[str, Any]:

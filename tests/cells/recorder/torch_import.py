@@ -58,12 +58,9 @@ def _nothing_collected() -> Iterator[None]:
 def _build(torch: Any) -> dict[str, str | None]:
     """What the installed torch says of itself. Raises AttributeError for an empty folder of that name."""
     version = torch.version
-    return {
-        "version": str(torch.__version__),
-        "git_version": getattr(version, "git_version", None),
-        "cuda": getattr(version, "cuda", None),
-        "hip": getattr(version, "hip", None),
-    }
+    said = {name: getattr(version, name, None) for name in ("git_version", "cuda", "hip")}
+    texts = {name: None if value is None else str(value) for name, value in said.items()}
+    return {"version": str(torch.__version__), **texts}
 
 
 def _gpu(torch: Any, build: dict[str, str | None]) -> str | None:
