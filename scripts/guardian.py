@@ -22,22 +22,30 @@ import psutil
 VARIABLE: Final = "MATRIX_RUN"
 MARK: Final = uuid.uuid4().hex
 
+_READY: Final = b"ready"
+
 #: Seconds between two looks: long enough for a child that was just made to have its environment.
 _AGAIN: Final = 0.1
 
 
 def start() -> subprocess.Popen[bytes]:
-    """Start to watch over this process, which has to keep what is returned: its end closes the pipe to it."""
+    """Start to watch over this process, which has to keep what is returned: its end closes the pipe to it.
+
+    Raises:
+        ChildProcessError: the watchdog does not start; what programs leave behind could not be ended.
+    """
     beside = subprocess.Popen(
-        [sys.executable, "-m", "scripts.guardian", MARK],
-        cwd=Path(__file__).resolve().parents[1],
+        # By its path and isolated, whatever the variables of the user say.
+        [sys.executable, "-I", str(Path(__file__).resolve()), MARK],
         env={name: value for name, value in os.environ.items() if name != VARIABLE},  # it has no mark itself
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         start_new_session=True,  # out of Ctrl-C's reach
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
+    assert beside.stdout is not None
+    if beside.stdout.readline().strip() != _READY:
+        raise ChildProcessError("the watchdog does not start, which ends what a killed run leaves behind")
     atexit.register(_dismiss, beside)
     return beside
 
@@ -70,5 +78,6 @@ def _marked(process: psutil.Process, mark: str) -> bool:
 
 
 if __name__ == "__main__":
+    print(_READY.decode(), flush=True)
     said = sys.stdin.buffer.read()  # comes back when the run has ended, however it did
     end(sys.argv[1], killed=not said)

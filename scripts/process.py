@@ -1,22 +1,26 @@
-"""The one place that runs other programs: output to a log, limits on time, whole trees ended."""
+"""Running other programs to their end: output to a log or returned, limits on time. Nothing else calls `subprocess`.
+
+How they are started and ended, with all that they start, is in `scripts.core.children`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import os
 import signal
-import subprocess
 import sys
-import threading
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import psutil
-
 from scripts import guardian
+from scripts.core import children
+from scripts.core.children import Child, Stopped, check_stopping
+from scripts.core.output import Output
+
+__all__ = ["Captured", "Finished", "Stopped", "capture", "check_stopping", "clean_environment", "interruptible", "run"]
 
 #: Variables that bring another Python, or other ways of running one, into a child.
 _LEAKS = {
@@ -24,17 +28,12 @@ _LEAKS = {
     *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE"),
 }
 
-#: Seconds that a process gets to say goodbye before it is killed.
+#: Seconds that a process gets to write its stacks before it is killed, and its output to come to an end.
 _GRACE = 3.0
-_POLL = 0.02
 
-_live: set[subprocess.Popen[bytes]] = set()
-_live_lock = threading.Lock()
-_stopping = threading.Event()
-
-
-class Stopped(BaseException):
-    """The run was interrupted; nothing more may be started. No `Exception`: nobody should handle it in passing."""
+#: Bytes of a program's output that are returned; the log has more.
+_SAID = 200_000
+_HOUR = 3600.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,11 +76,11 @@ def run(
     cwd: Path | None = None,
     deadline: Callable[[], float] | None = None,
 ) -> Finished:
-    """Run a program to its end, its output appended to ``log``.
+    """Run a program to its end, its output appended to ``log``, of which beginning and end are kept.
 
     Args:
         command: the program and its arguments.
-        log: a text file; the command itself is written there first.
+        log: a text file; the command itself is written there first. That it can't be written changes nothing.
         env: the whole environment.
         timeout: seconds until it is ended, with all its children.
         cwd: its working directory.
@@ -92,110 +91,108 @@ def run(
         Stopped: the run is being interrupted.
         OSError: the program can't be started.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
-        sink.write(f"$ {' '.join(map(str, command))}\n".encode())
-        sink.flush()
-        offset = sink.tell()
-        started = time.monotonic()
-        with _started(command, sink.fileno(), env, cwd) as child:
-            limit = deadline or (lambda: started + timeout)
-            timed_out = not _wait(child, limit)
-    with log.open("rb") as source:
-        source.seek(offset)
-        output = source.read().decode("utf-8", "replace")
-    return Finished(returncode=child.returncode, timed_out=timed_out, seconds=time.monotonic() - started, output=output)
-
-
-@contextlib.contextmanager
-def _started(
-    command: Sequence[str | Path], output: int, env: Mapping[str, str], cwd: Path | None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A child in a process group of its own that doesn't outlive the block."""
-    with _live_lock:
-        if _stopping.is_set():
-            raise Stopped
-        _guard()
-        child = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=dict(env),
-            cwd=cwd,
-            start_new_session=True,  # ignored on Windows, where psutil finds the children
-        )
-        _live.add(child)
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as sink:
+            sink.write(f"$ {' '.join(map(str, command))}\n".encode("utf-8", "backslashreplace"))
+    started = time.monotonic()
+    limit = deadline or (lambda: started + timeout)
+    output = Output(log)
     try:
-        yield child
+        child = children.start(command, env=env, cwd=cwd, stdout=output.writing, stderr=output.writing)
+    except BaseException:
+        output.close()
+        raise
+    output.start()
+    try:
+        timed_out = not _wait(child, limit)
     finally:
-        end_tree(child)
-        with _live_lock:
-            _live.discard(child)
+        children.end(child)
+        said = output.finish(_GRACE)
+    return Finished(
+        returncode=child.returncode if child.returncode is not None else -signal.SIGTERM,
+        timed_out=timed_out,
+        seconds=time.monotonic() - started,
+        output=said[-_SAID:].decode("utf-8", "replace"),
+    )
 
 
-#: Started with the first child, and kept until this process ends.
-_guard = functools.cache(guardian.start)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Captured:
+    """What a program printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def _wait(child: subprocess.Popen[bytes], limit: Callable[[], float]) -> bool:
+def capture(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    text: str = "",
+    timeout: float = _HOUR,
+) -> Captured:
+    """Run a program to its end, and return what it printed.
+
+    Args:
+        command: the program and its arguments.
+        env: the whole environment; this process's own if not given.
+        cwd: its working directory.
+        text: what it reads from its standard input.
+        timeout: seconds until it is ended, with exit code -9.
+
+    Raises:
+        Stopped: the run is being interrupted.
+        OSError: the program can't be started.
+    """
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        stdin.write(text.encode("utf-8", "surrogateescape"))
+        stdin.seek(0)
+        child = children.start(
+            command,
+            env=os.environ if env is None else env,
+            cwd=cwd,
+            stdin=stdin.fileno(),
+            stdout=stdout.fileno(),
+            stderr=stderr.fileno(),
+        )
+        limit = time.monotonic() + timeout
+        try:
+            _wait(child, lambda: limit)
+        finally:
+            children.end(child)
+        for file in (stdout, stderr):
+            file.seek(0)
+        said = [file.read().decode("utf-8", "replace").replace("\r\n", "\n") for file in (stdout, stderr)]
+    returncode = child.returncode if child.returncode is not None else -signal.SIGTERM
+    return Captured(returncode=returncode, stdout=said[0], stderr=said[1])
+
+
+def _wait(child: Child, limit: Callable[[], float]) -> bool:
     """Wait until the child ends (True) or the limit passes (False)."""
     while True:
         remaining = limit() - time.monotonic()
         if remaining <= 0:
-            tree = _descendants(child)  # as long as it is there; afterwards nobody knows whose they are
             _ask_for_stacks(child)
-            _kill(tree)
             return False
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(min(remaining, 0.2))
-        if _stopping.is_set():  # also where it has ended: by the interruption, which is no result
-            raise Stopped
-        if child.returncode is not None:
+        ended = child.wait(min(remaining, 0.2))
+        check_stopping()  # also where it has ended: by the interruption, which is no result
+        if ended:
             return True
 
 
-def _ask_for_stacks(child: subprocess.Popen[bytes]) -> None:
+def _ask_for_stacks(child: Child) -> None:
     """Let a hanging Python write its stacks (faulthandler does on SIGABRT) before it is killed."""
     if sys.platform != "win32":
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            child.send_signal(signal.SIGABRT)
-            child.wait(_GRACE)
-
-
-def end_tree(child: subprocess.Popen[bytes]) -> None:
-    """End a process and everything it started, also what moved to a session of its own while it was there."""
-    tree = _descendants(child)
-    if child.poll() is None:
-        child.kill()
-    if sys.platform != "win32":
-        # The group reaches orphans whose parent has gone; the session's id is the child's.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-    _kill(tree)
-    child.wait()
-
-
-def _descendants(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    try:
-        return psutil.Process(child.pid).children(recursive=True) if child.poll() is None else []
-    except psutil.Error:
-        return []
-
-
-def _kill(processes: Iterable[psutil.Process]) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+        child.send_signal(signal.SIGABRT)
+        child.wait(_GRACE)
 
 
 def stop_all() -> None:
     """End every child and let no new one start: the run was interrupted."""
-    _stopping.set()
-    with _live_lock:
-        children = list(_live)
-    for child in children:
-        end_tree(child)
+    children.stop()
 
 
 @contextlib.contextmanager
@@ -213,4 +210,4 @@ def interruptible() -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGTERM, previous)
-        _stopping.clear()
+        children.resume()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts import paths
+from scripts import paths, process
 from scripts.ci.issues import Action, Open
 from scripts.errors import MatrixError
 
@@ -23,9 +22,7 @@ class HubError(MatrixError):
 def run(command: Sequence[str], *, text: str | None = None, cwd: Path = paths.ROOT) -> str:
     """Run a program, and return what it prints. Raises `HubError` with what it complains about."""
     try:
-        done = subprocess.run(
-            command, input=text, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False
-        )
+        done = process.capture(command, text=text or "", cwd=cwd)
     except OSError as error:
         raise HubError(f"{command[0]} can't be run: {error.strerror}") from error
     if done.returncode:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from scripts import machine, paths
+from scripts import machine, paths, process
 from scripts.commands.options import add_cells, add_selecting, chosen
 from scripts.core.console import make_console
 from scripts.core.urls import shown
@@ -74,7 +73,7 @@ def _gpus() -> str | None:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None
-    answer = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    answer = process.capture([tool, "-L"])
     return "; ".join(answer.stdout.splitlines()) if answer.returncode == 0 else None
 
 

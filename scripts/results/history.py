@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-from scripts import paths
+from scripts import paths, process
 from scripts.errors import UsageError
 
 
@@ -33,15 +32,8 @@ def changed(commit: str, folder: Path, root: Path = paths.ROOT) -> bool:
     return differs or bool(_git(root, "ls-files", "--others", "--exclude-standard", "--", name).stdout)
 
 
-def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _git(root: Path, *arguments: str) -> process.Captured:
     try:
-        return subprocess.run(
-            ["git", *arguments],  # noqa: S607 - git as the user has it
-            cwd=root,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+        return process.capture(["git", *arguments], cwd=root)
     except OSError as error:
         raise UsageError(f"git can't be run, which is needed here: {error.strerror}") from error

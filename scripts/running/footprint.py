@@ -7,17 +7,16 @@ cache knows each wheel's unpacked size; a wheel that was never unpacked is estim
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-import filelock
 from pydantic import ByteSize
 
 from scripts import machine, process
+from scripts.core.locking import locked
 from scripts.results.records import write_atomically
 from scripts.running import bytecode, shelf
 from scripts.running.failures import CellError
@@ -154,11 +153,9 @@ class Footprint:
 
     def _clean(self, names: list[str]) -> None:
         with self._exclusive():
-            subprocess.run(
+            process.capture(
                 [uv_bin(), "cache", "clean", "--quiet", "--cache-dir", self.cache, *names],
                 env=process.clean_environment(),
-                check=False,
-                capture_output=True,
             )
             shelf.drop(self.cache, names)
             bytecode.drop(self.cache, names)
@@ -170,10 +167,9 @@ class Footprint:
             keys = {_key(w) for w in lock.wheels}
             self._reserved[name] += sum(ledger[key] for key in keys & ledger.keys() - kept.keys())
 
-    def _exclusive(self) -> filelock.BaseFileLock:
+    def _exclusive(self) -> AbstractContextManager[None]:
         """Against another run in the same folder."""
-        self.cache.mkdir(parents=True, exist_ok=True)
-        return filelock.FileLock(self.cache / "ledger.lock")
+        return locked(self.cache / "ledger.lock")
 
     def _ledger(self) -> dict[str, int]:
         try:

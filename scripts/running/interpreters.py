@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -85,9 +84,7 @@ def _find_or_download(python: str) -> tuple[Path | None, str]:
 
 def _ask_uv(*arguments: str) -> tuple[Path | None, str]:
     """What ``uv python …`` prints, as a path, and the last line of what it complains about."""
-    answer = subprocess.run(
-        [uv_bin(), "python", *arguments], capture_output=True, text=True, env=environment(), check=False
-    )
+    answer = process.capture([uv_bin(), "python", *arguments], env=environment())
     complaints = [line.strip() for line in answer.stderr.splitlines() if line.strip()]
     path = answer.stdout.strip()
     return (Path(path) if answer.returncode == 0 and path else None), (complaints[-1] if complaints else "")

@@ -11,9 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import filelock
-
 from scripts import machine, paths
+from scripts.core.locking import locked
 from scripts.errors import SchemaError
 from scripts.index import checks, settings
 from scripts.matrix.cells import Cell
@@ -163,9 +162,7 @@ class Workshop:
 @contextlib.contextmanager
 def alone(cell: Cell) -> Iterator[None]:
     """Keep another process away that runs the same cell."""
-    folder = paths.LOCKS / cell.id
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / ".lock"):
+    with locked(paths.LOCKS / cell.id / ".lock"):
         yield
 
 
