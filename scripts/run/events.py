@@ -7,6 +7,8 @@ and is named; nothing else in it is believed.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import hmac
 import json
 from typing import Annotated, Any, Final, Literal
 
@@ -98,7 +100,7 @@ class Observing(_Event):
     """An observation begins."""
 
     event: Literal["observing"]
-    test: Name | None = None
+    test: Name | None
     name: Name
 
 
@@ -106,7 +108,7 @@ class Observed(_Raised):
     """An observation ends."""
 
     event: Literal["observed"]
-    test: Name | None = None
+    test: Name | None
     name: Name
     outcome: Literal["returned", "raised", "blocked", "skipped"]
     blocked_by: str | None = None
@@ -195,17 +197,26 @@ def _event(line: bytes, token: str) -> Event:
     if len(line) > _LONGEST_LINE:
         raise ValueError(f"{len(line)} bytes are too many")
     try:
-        said = _encodable(json.loads(line))
-    except (ValueError, RecursionError) as error:
+        said = _encodable(json.loads(_opened(line, token)))
+    except RecursionError as error:
         raise ValueError("not JSON") from error
-    if not isinstance(said, dict) or (token and said.get("token") != token):
-        raise ValueError("not written by the recorder")
     try:
         return _EVENT.validate_python(said)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(encodable(str(part)) for part in first["loc"])
         raise ValueError(f"{where[:100]}: {first['msg'][:200]}") from None
+
+
+def _opened(line: bytes, token: str) -> bytes:
+    """Return a line without its digest. Raises `ValueError` where that isn't the recorder's."""
+    if not token:
+        return line
+    digest, _, text = line.partition(b" ")
+    ours = hashlib.blake2b(text, key=token.encode(), digest_size=16).hexdigest().encode()
+    if not hmac.compare_digest(digest, ours):
+        raise ValueError("not written by the recorder")
+    return text
 
 
 def _encodable(value: Any) -> Any:

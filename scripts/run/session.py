@@ -118,10 +118,18 @@ def _missing(session: Session) -> Iterator[str]:
         if test not in verdicts and test not in lost:
             yield test
     yield from (test for test, observed in verdicts.items() if made.get(test, 0) < observed)
-    if begun and not session.collected:
+    if any(_is_of_test(event) for event in session.events) and not any(
+        isinstance(event, Collected) for event in session.events
+    ):
         yield "the list of tests"
     if session.lacks_verdicts:
         yield "verdicts that were written"
+
+
+def _is_of_test(event: Event) -> bool:
+    """Whether an event can come only after collecting; a whole file can be skipped before."""
+    whole_file = isinstance(event, TestFinished) and "::" not in event.test
+    return isinstance(event, TestStarted | TestFinished | Observing | Observed) and not whole_file
 
 
 def _without_known(new: list[Event], known: tuple[Event, ...]) -> Iterator[Event]:
@@ -150,8 +158,7 @@ def _loss(read: Read, end: End) -> Lost | None:
                 test = None
             case _:
                 pass
-    ended = read.finished is not None or read.import_failed is not None
-    if ended and (test is None or read.lacks_verdicts) and not end.timed_out:
+    if (read.finished or read.import_failed) and not end.timed_out:
         return None
     outcome: Loss = "crashed"
     exit_code = None

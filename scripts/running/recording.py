@@ -10,7 +10,19 @@ from packaging.version import InvalidVersion, Version
 
 from scripts.matrix.cells import Cell
 from scripts.results import signature
-from scripts.results.records import CellKey, FreshRecord, Observation, Reason, Run, Test, Torch, Warned, Wheel
+from scripts.results.records import (
+    INCONCLUSIVE,
+    CellKey,
+    FreshRecord,
+    Observation,
+    Reason,
+    Run,
+    Status,
+    Test,
+    Torch,
+    Warned,
+    Wheel,
+)
 from scripts.run.events import CollectionFailed, Event, Observed, Observing, TestFinished, TorchSaid
 from scripts.run.session import KILLED, Lost
 from scripts.running.failures import CellError
@@ -48,11 +60,11 @@ def recorded(cell: Cell, platform: str, lock: Lock, seen: Seen, run: Run) -> Fre
     tests, observations = _tests(seen), _observations(seen)
     # A file that couldn't be collected is a test in error; a cell of nothing else has probed nothing.
     probed = bool(observations) or any(test.outcome != "error" for test in tests.values())
-    incomplete = _incomplete(seen)
+    reason = _incomplete(seen) or (None if probed else _reason(seen))
     return FreshRecord(
         cell=key,
-        status="error" if incomplete else "recorded" if probed else _status(seen.lost),
-        reason=incomplete or (None if probed else _reason(seen)),
+        status="recorded" if reason is None else _status(reason, seen.lost),
+        reason=reason,
         wheel=_wheel(lock),
         torch=Torch(version=torch.version, git_version=torch.git_version, cuda=torch.cuda),
         packages={name: version for name, version in sorted(lock.versions.items()) if name != "torch"},
@@ -127,7 +139,8 @@ def pytest_failure(exit_code: int | None, output: str) -> Reason | None:
     conftest = next((n for n, line in enumerate(lines) if line.startswith("ImportError while loading conftest")), None)
     if conftest is not None:
         return Reason(stage="run", kind="collection failed", message=_essence(lines[conftest:][-4:]))
-    said = [line for line in lines if line.startswith(mark)] or lines
+    first = next((n for n, line in enumerate(lines) if line.startswith(mark)), 0)
+    said = [line for line in lines[first:] if not line.startswith(" ")]  # nor which files pytest read
     return Reason(stage="run", kind=kind, message=_essence(said[-4:]))
 
 
@@ -135,9 +148,10 @@ def _essence(lines: Sequence[str]) -> str:
     return signature.normalise("\n".join(line[:_LONGEST] for line in lines)) or "no message"
 
 
-def _status(lost: Iterable[Lost]) -> Any:
-    outcomes = [loss.outcome for loss in lost]
-    return outcomes[-1] if outcomes else "error"
+def _status(reason: Reason, lost: Sequence[Lost]) -> Status:
+    """The status of a record without verdicts: that of what ended the last process, if that is torch's."""
+    outcome = lost[-1].outcome if lost else "killed"
+    return "error" if reason.kind in INCONCLUSIVE or outcome == "killed" else outcome
 
 
 def _reason(seen: Seen) -> Reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +47,14 @@ EVENTS: list[dict[str, Any]] = [
     {"event": "test-finished", "test": "t::c", "outcome": "skipped", "message": "why \udc80 not"},
     {"event": "finished", "exit": 1, "tests": 3, "warned_in": []},
 ]
-LINES = [json.dumps({**event, "token": TOKEN}).encode() for event in EVENTS]
+
+
+def sealed(line: bytes) -> bytes:
+    """A line as the recorder writes it."""
+    return hashlib.blake2b(line, key=TOKEN.encode(), digest_size=16).hexdigest().encode() + b" " + line
+
+
+LINES = [sealed(json.dumps(event).encode()) for event in EVENTS]
 
 
 ENDED = End(returncode=1)
@@ -100,9 +108,7 @@ def test_lines_that_are_deleted_doubled_or_in_another_order(chosen: list[int], c
 @given(st.integers(0, sum(map(len, LINES)) + len(LINES)), st.integers(0, 200), st.binary(max_size=20))
 def test_bytes_that_are_cut_out_or_put_in(start: int, length: int, instead: bytes) -> None:
     whole = b"\n".join(LINES)
-    made = record(whole[:start] + instead + whole[start + length :])
-    if not instead.strip():
-        check(made)
+    check(record(whole[:start] + instead + whole[start + length :]))
 
 
 @given(st.integers(0, 5000))
@@ -119,10 +125,10 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.sampled_from(range(len(EVENTS))), st.data())
 def test_any_value_in_any_place(number: int, data: st.DataObject) -> None:
-    event = {**EVENTS[number], "token": TOKEN}
+    event = dict(EVENTS[number])
     key = data.draw(st.sampled_from(sorted(event)))
     event[key] = data.draw(JSON)
-    record(b"\n".join([*LINES[:number], json.dumps(event).encode(), *LINES[number + 1 :]]))
+    record(b"\n".join([*LINES[:number], sealed(json.dumps(event).encode()), *LINES[number + 1 :]]))
 
 
 @given(st.binary(max_size=200))
@@ -157,7 +163,6 @@ def test_what_torch_says_of_itself_need_not_be_a_string() -> None:
 
 
 def test_a_version_that_is_none_is_another_torch() -> None:
-    line = json.dumps({"event": "started", "token": TOKEN, "torch": {"version": "unknown"}}).encode()
-    reason = record(line).reason
+    reason = record(sealed(b'{"event": "started", "torch": {"version": "unknown"}}')).reason
     assert reason is not None
     assert (reason.kind, reason.message) == ("wrong version", "the wheel of 2.5.1 says it is unknown")

@@ -17,13 +17,14 @@
                           warnings since ``started`` named. Without it the process ended early
 ========================  =====================================================================================
 
-What was raised: ``exception``, ``bases``, ``message``, ``frames``, ``traceback``. Every line has ``event``, ``pid`` and
-``token``, that of MATRIX_TOKEN: a line without it was not written here. A line begins with a line break too, so that
-what a test writes to the file spoils no line of ours.
+What was raised: ``exception``, ``bases``, ``message``, ``frames``, ``traceback``. Every line has ``event`` and ``pid``.
+Where MATRIX_TOKEN is set, the line's digest with that key and a blank stand before it: a line with another one was not
+written here, or was changed. It begins with a line break too, so that what a test writes to the file spoils no line.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -52,9 +53,16 @@ class Events:
         # A forked child that forgot to end runs the same tests on; what it sees is not the cell's.
         if self._path is None or os.getpid() != self._pid:
             return
-        line = json.dumps({"event": event, "pid": self._pid, "token": self._token, **fields})
+        line = json.dumps({"event": event, "pid": self._pid, **fields}).encode("ascii")
         with self._path.open("ab", buffering=0) as file:
-            file.write(f"\n{line}\n".encode("ascii"))
+            file.write(b"\n" + sealed(line, self._token) + b"\n")
+
+
+def sealed(line: bytes, token: str) -> bytes:
+    """A line with its digest before it, if there is a key."""
+    if not token:
+        return line
+    return hashlib.blake2b(line, key=token.encode("ascii"), digest_size=16).hexdigest().encode("ascii") + b" " + line
 
 
 class Done:

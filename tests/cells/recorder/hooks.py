@@ -24,6 +24,7 @@ class Recorder:
         self._observer = observer
         self._done = done
         self._verdicts = 0
+        self._broken_off = False
         self._verdict: dict[str, Any] | None = None
         self._warnings: list[warnings.WarningMessage] = []
 
@@ -54,8 +55,9 @@ class Recorder:
         started = time.perf_counter()
         result: Any = yield
         seconds = round(time.perf_counter() - started, 6)
-        # Not where the test ended the whole run, or some plugin ran it out of sight.
-        if result.excinfo is None and self._verdict is not None:
+        if result.excinfo is not None:
+            self._broken_off = True
+        elif self._verdict is not None:  # else some plugin ran it out of sight
             self._finished(item.nodeid, **self._seen(self._verdict), seconds=seconds, observed=self._observer.made)
 
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, when: str) -> None:
@@ -78,7 +80,7 @@ class Recorder:
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """The end, which a run that was broken off never reaches."""
-        if exitstatus in _COMPLETE:
+        if exitstatus in _COMPLETE and not self._broken_off:
             warned_in = sorted(self._observer.warned_in)
             self._events.write("finished", exit=int(exitstatus), tests=self._verdicts, warned_in=warned_in)
 
