@@ -52,8 +52,9 @@ def start() -> subprocess.Popen[bytes]:
 
 def _dismiss(beside: subprocess.Popen[bytes]) -> None:
     """Have it end what is left, now that this process comes to its end by itself."""
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        beside.communicate(b"over", timeout=10)
+    if beside.poll() is None:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            beside.communicate(b"over", timeout=10)
 
 
 def end(mark: str, *, killed: bool = True) -> None:

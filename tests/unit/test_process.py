@@ -220,6 +220,16 @@ def test_an_environment_lets_no_other_python_in(monkeypatch: pytest.MonkeyPatch)
     assert (env["KEPT"], env["ADDED"]) == ("x", "y")
 
 
+def test_the_guardian_starts_whatever_the_shell_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "psutil.py").write_text("raise SystemExit('not mine')")
+    beside = guardian.start()
+    assert beside.poll() is None
+    guardian._dismiss(beside)
+    assert beside.returncode == 0
+
+
 def test_the_guardian_ends_what_has_the_mark_and_nothing_else() -> None:
     marked, other = (
         subprocess.Popen([sys.executable, "-c", SLEEP], env=process.clean_environment(**{guardian.VARIABLE: mark}))
