@@ -44,6 +44,7 @@ class Finished:
     timed_out: bool
     seconds: float
     output: str
+    cpu: float = 0.0  # processor seconds of all of it, where nothing else ran meanwhile or the system keeps them apart
 
     @property
     def ok(self) -> bool:
@@ -114,6 +115,7 @@ def run(
         timed_out=timed_out,
         seconds=time.monotonic() - started,
         output=said[-_SAID:].decode("utf-8", "replace"),
+        cpu=child.cpu,
     )
 
 

@@ -39,6 +39,7 @@ class Child(Protocol):
     """A program that was started."""
 
     returncode: int | None
+    cpu: float  # processor seconds that it took with all that it started, 0 where the system doesn't say
 
     def wait(self, seconds: float) -> bool:
         """Wait so long at most for the program to end, and say whether it has."""
@@ -113,6 +114,7 @@ class _Supervised:
 
     def __init__(self, command: list[str], env: dict[str, str], cwd: str | None, fds: tuple[int, int, int]) -> None:
         self.returncode: int | None = None
+        self.cpu = 0.0
         self._ended = threading.Lock()
         self._text = b""
         self._control, theirs = socket.socketpair()
@@ -132,6 +134,7 @@ class _Supervised:
             if self.returncode is None and (answer := self._answer(seconds)) is not None:
                 # No answer but the end of the connection: the supervisor itself was killed.
                 self.returncode = answer.get("returncode", -signal.SIGKILL)
+                self.cpu = answer.get("cpu", 0.0)
                 self._control.close()
         return self.returncode is not None
 
@@ -204,6 +207,8 @@ class _Searched:
         _guard()
         stdin, stdout, stderr = fds
         self.returncode: int | None = None
+        self.cpu = 0.0
+        self._before = _cpu_of_children()
         self._child = subprocess.Popen(
             command,
             stdin=stdin,
@@ -235,12 +240,19 @@ class _Searched:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         self.returncode = self._child.wait()
+        self.cpu = _cpu_of_children() - self._before
 
     def _descendants(self) -> list[psutil.Process]:
         try:
             return psutil.Process(self._child.pid).children(recursive=True) if self._child.poll() is None else []
         except psutil.Error:
             return []
+
+
+def _cpu_of_children() -> float:
+    """Processor seconds of all children that ended, and of theirs. Windows doesn't say: 0."""
+    times = psutil.Process().cpu_times()
+    return float(times.children_user + times.children_system)
 
 
 #: Started with the first child, and kept until this process ends.

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -30,10 +31,10 @@ FDS: Final = 4
 
 
 def serve(requests: socket.socket) -> None:
-    """Fork a supervisor for each request, until the engine is gone."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors that end leave no zombies
+    """Fork a supervisor for each request, until the engine is gone and all supervisors are."""
     while True:
         byte, fds, _, _ = socket.recv_fds(requests, 1, FDS)
+        _reap(os.WNOHANG if byte else 0)
         if not byte:
             return
         if os.fork() == 0:
@@ -46,8 +47,14 @@ def serve(requests: socket.socket) -> None:
             os.close(fd)
 
 
+def _reap(how: int) -> None:
+    """Wait for supervisors, whose processor time counts as this program's only then."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, how)[0]:
+            pass
+
+
 def _supervise(control_fd: int, stdin: int, stdout: int, stderr: int) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with socket.socket(fileno=control_fd) as control:
         with control.makefile("rb") as lines:
@@ -70,7 +77,8 @@ def _supervise(control_fd: int, stdin: int, stdout: int, stderr: int) -> None:
         _say(control, pid=child.pid)
         returncode = _watch(child, control)
         _end_all()
-        _say(control, returncode=returncode)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        _say(control, returncode=returncode, cpu=used.ru_utime + used.ru_stime)
 
 
 def _watch(child: subprocess.Popen[bytes], control: socket.socket) -> int:

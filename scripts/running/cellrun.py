@@ -111,8 +111,11 @@ class CellRun:
                     return same
                 held.enter_context(self.work.footprint.reserved(self.cell.id, lock, hold))
                 self.work.installing.acquire()
+            self.environment = paths.ENVIRONMENTS / self.cell.slug
             try:
-                return self._save_unless_worse(self._test(lock, hold))
+                record = self._test(lock, hold)
+                self._retire()
+                return self._save_unless_worse(record)
             finally:  # after the record is saved: a result must not depend on what can be removed
                 self._clean_up()
 
@@ -124,6 +127,12 @@ class CellRun:
             self.work.installing.release()
         with placeholders.untouched(filled.placeholders):
             return self._probe(lock)
+
+    def _retire(self) -> None:
+        """Mark the environment as done with, so that another run removes it if this one is killed before it can."""
+        if not self.work.options.keep:
+            with self._side_job("retiring the environment"):
+                self.environment = environments.retire(self.environment)
 
     def _clean_up(self) -> None:
         if not self.work.options.keep:

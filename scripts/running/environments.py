@@ -10,8 +10,10 @@ import re
 import shutil
 import stat
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from scripts import machine, process
 from scripts.index import settings
@@ -179,6 +181,22 @@ def site_packages(folder: Path) -> Path:
     if sys.platform == "win32":
         return folder / "Lib" / "site-packages"
     return next(folder.glob("lib/python*/site-packages"), folder)
+
+
+#: How the names of environments begin that are to be removed, and were not if a run was killed meanwhile.
+_RETIRED: Final = ".removing-"
+
+
+def retire(folder: Path) -> Path:
+    """Give an environment that is done with another name, by which `sweep` knows it. Returns where it is now."""
+    return folder.rename(folder.with_name(f"{_RETIRED}{folder.name}-{uuid.uuid4().hex[:8]}"))
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left of retired environments; what can't be removed stays."""
+    for left in folder.glob(f"{_RETIRED}*"):
+        with contextlib.suppress(OSError):
+            remove(left)
 
 
 def remove(folder: Path) -> None:

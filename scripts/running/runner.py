@@ -12,6 +12,7 @@ from scripts.errors import MatrixError
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord
+from scripts.running import environments
 from scripts.running.cellrun import CellRun
 from scripts.running.workshop import Listener, Options, Progress, Queue, Workshop
 
@@ -36,6 +37,7 @@ def run(
     missing = [cell for cell in cells if cell not in records]
     if missing:
         work.queue = Queue(missing)
+        environments.sweep(paths.ENVIRONMENTS)
         records |= run_all(work, [CellRun(work, cell) for cell in missing])
     return {cell: records[cell] for cell in cells}
 

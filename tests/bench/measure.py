@@ -39,12 +39,12 @@ def measure(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], folder: Path, log: Path, timeout: float
 ) -> Measured:
     """Run a command to its end. ``folder`` is where all that it keeps must lie, caches and temporary files too."""
-    cpu, received = _cpu_of_children(), _received()
+    received = _received()
     with PeakDisk(folder) as disk:
         finished = process.run(command, log=log, env=env, timeout=timeout, cwd=cwd)
     usage = Usage(
         seconds=round(finished.seconds, 3),
-        cpu=round(_cpu_of_children() - cpu, 3),
+        cpu=round(finished.cpu, 3),
         moved=max(0, _received() - received),
         disk=disk.peak,
     )
@@ -125,12 +125,6 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
                         yield entry
         except OSError:
             continue
-
-
-def _cpu_of_children() -> float:
-    """Processor seconds of all children that ended, and of theirs. Windows doesn't tell: 0."""
-    times = psutil.Process().cpu_times()
-    return float(times.children_user + times.children_system)
 
 
 def _received() -> int:
