@@ -54,7 +54,7 @@ _INSTALL: Final = 600
 REMEDY: Final = f"""\
 Some of these tests open pages in a browser, and no Chromium, Chrome or Edge was found. Install one:
   Debian                 apt-get install chromium
-  Ubuntu, Fedora, …      python -m playwright install --with-deps --only-shell chromium
+  Ubuntu, Fedora, …      {sys.executable} -m playwright install --with-deps --only-shell chromium
   macOS                  brew install --cask chromium
   Windows                winget install Google.Chrome
 or set {VARIABLE} to the program. Tests that need no browser run without: `nox -s tests -- tests/unit`."""
@@ -144,7 +144,11 @@ def ways(environment: Mapping[str, str], *, root: bool) -> list[Way]:
     return found
 
 
-def install(found: Sequence[Way], environment: Mapping[str, str], *, say: Callable[[str], object] = print) -> str:
+def _say(text: str) -> None:
+    print(text, flush=True)  # before what the commands print
+
+
+def install(found: Sequence[Way], environment: Mapping[str, str], *, say: Callable[[str], object] = _say) -> str:
     """Return a browser's program, after installing one in the first way that works if there is none.
 
     Raises:
@@ -218,7 +222,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     try:
-        print(f"Using {install(ways(os.environ, root=root), os.environ)}")
+        _say(f"Using {install(ways(os.environ, root=root), os.environ)}")
     except NoBrowserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

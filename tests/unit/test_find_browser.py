@@ -165,7 +165,7 @@ def test_where_nothing_works_the_error_has_what_was_tried_and_the_remedy(tmp_pat
     with pytest.raises(NoBrowserError) as raised:
         find_browser.install([system], environment, say=lambda text: None)
     assert str(raised.value).endswith(f"What was tried:\n- the system's Chromium: {said}")
-    for remedy in ("apt-get install chromium", "python -m playwright install", f"set {VARIABLE} to the program"):
+    for remedy in ("apt-get install chromium", " -m playwright install", f"set {VARIABLE} to the program"):
         assert remedy in str(raised.value)
 
 
