@@ -9,6 +9,7 @@ from scripts.bisecting import judging, reproducing
 from scripts.bisecting.bisect_state import State, Step
 from scripts.bisecting.bisect_views import not_known
 from scripts.bisecting.bisection import Finding, Outcome
+from scripts.records.tracebacks import COMMAND
 from scripts.results.signature import signature_of
 from scripts.scanning import evidence_views
 
@@ -55,6 +56,7 @@ def _step(state: State, step: Step, names: tuple[str, ...]) -> dict[str, Any]:
     """What a candidate is, and what it showed of what was asked."""
     record, candidate = step.record, state.candidates[step.place]
     said = step.model_dump(mode="json", exclude={"place", "record"}, exclude_defaults=True)
+    names = names if state.question.command is None else (COMMAND,)
     seen = {name: what for name in names if (what := judging.seen(record, name)) is not None}
     return {
         "cell": candidate.cell.id,

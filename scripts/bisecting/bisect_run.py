@@ -21,8 +21,9 @@ from scripts.index.pages import wheels
 from scripts.matrix import cells, consistency
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
-from scripts.results.records import Record
+from scripts.records.tracebacks import COMMAND
 from scripts.running import commandrun
+from scripts.running.commandrun import Ran
 from scripts.running.progress import Display
 from scripts.running.workshop import Options
 from scripts.scanning.explaining import Explainer, Unexplained
@@ -108,7 +109,7 @@ class Bench:
         before, after = finding.before.record, finding.after.record
         if before is None or after is None:
             return dataclasses.replace(finding, evidence=Unexplained(why="a side of the change has no record"))
-        found = self._explainer.evidence_of(before, after, finding.observation)
+        found = self._explainer.evidence_of(before, after, finding.observation or COMMAND)
         return dataclasses.replace(finding, evidence=found)
 
     @functools.cached_property
@@ -121,7 +122,7 @@ class Bench:
             question=question,
             recorded=probing.Recorded(self.matrix, question.platform),
             run=probing.running(self.matrix, self._display),
-            command=functools.partial(self._command, question.command or ""),
+            command=functools.partial(self._command, question),
             options=options,
             only_recorded=question.recorded,
             commit=self._commit if question.nightly else lambda _: None,
@@ -136,11 +137,10 @@ class Bench:
         """Fallbacks that were told."""
         return set()
 
-    def _command(
-        self, command: str, wanted: Sequence[Cell], options: Options
-    ) -> Mapping[Cell, tuple[Record, int | None]]:
+    def _command(self, question: Question, wanted: Sequence[Cell], options: Options) -> Mapping[Cell, Ran]:
+        command, limit = question.command or "", question.command_timeout
         with self._display(len(wanted)) as display:
-            return commandrun.run(self.matrix, wanted, command, options, display)
+            return commandrun.run(self.matrix, wanted, command, options, limit=limit, listen=display)
 
     def _keep(self, state: State, new: Sequence[Step]) -> None:
         bisect_state.save(state)

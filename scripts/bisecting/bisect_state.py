@@ -32,6 +32,7 @@ class Question(Part):
     message: str | None = Field(None, description="A pattern that is searched for in the message.")
     exception: str | None = Field(None, description="The exception's qualified name, or that of one of its bases.")
     command: str | None = Field(None, description="A command line whose exit code decides.")
+    command_timeout: int | None = Field(None, description="Seconds after which the command is ended.")
     third: Literal["skip", "bad", "good"] = "skip"
     pre: bool = False
     nightly: bool = False
@@ -43,7 +44,7 @@ class Question(Part):
     @property
     def name(self) -> str:
         """A name for files: readable, and another for another question."""
-        said = self.model_dump_json()
+        said = self.model_dump_json(exclude=None if self.command_timeout else {"command_timeout"})
         what = "-".join(self.observations) or ("command" if self.command else "all")
         text = f"{what[:60]}-{self.good}-{self.bad}-{self.build}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
         return re.sub(r"[^A-Za-z0-9.]+", "-", text)
@@ -77,6 +78,8 @@ class Step(Part):
     of: str | None = Field(None, description="The candidate whose answer this is, which has the same commit.")
     flaky: tuple[str, ...] = Field((), description="What repeated runs disagreed on, by name.")
     exit_code: int | None = Field(None, description="That of the command.")
+    timed_out: float | None = Field(None, description="Seconds after which the command was ended.")
+    output: str = Field("", description="The last lines that the command printed.")
 
 
 class State(Part):

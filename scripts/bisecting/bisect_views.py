@@ -16,6 +16,7 @@ from scripts.bisecting.search import Answer, Change
 from scripts.results.signature import Signature, describe_change
 from scripts.scanning import evidence_views
 from scripts.text_layout import Rows, code, fenced, indented, labelled
+from scripts.texts import visible
 
 #: Columns of text within Markdown, which GitHub shows without scrolling.
 MARKDOWN_WIDTH: Final = 100
@@ -28,6 +29,7 @@ class Part:
     heading: str | None = None
     table: str | None = None
     rows: Rows
+    outputs: Sequence[tuple[str, str]] = ()  # what a command printed last, each below a heading
     diffs: Sequence[str] = ()
 
 
@@ -37,6 +39,8 @@ def text(outcome: Outcome, width: int) -> str:
     for part in parts(outcome, width):
         blocks += [part.heading] if part.heading else []
         blocks += [part.table] if part.table else []
+        for heading, output in part.outputs:
+            blocks += [f"{heading}:", indented(output)]
         blocks += [labelled(part.rows, width)] if part.rows else []
         blocks += [indented(diff) for diff in part.diffs]
     return "\n\n".join([*blocks, labelled(tail(outcome), width)]) + "\n"
@@ -50,6 +54,8 @@ def markdown(outcome: Outcome) -> str:
         told = dict(part.rows)
         blocks += [f"#### torch {part.heading}"] if part.heading else []
         blocks += [fenced("\n\n".join(filter(None, [part.table, labelled(rows, MARKDOWN_WIDTH)])))]
+        for heading, output in part.outputs:
+            blocks += [f"{heading}:", fenced(output)]
         blocks += [f"Commits: {link}" for link in [told.get("commits", "")] if link.startswith("https://")]
         blocks += [fenced(diff, "diff") for diff in part.diffs]
         blocks += [fenced(told["reproduce"], "sh")] if "reproduce" in told else []
@@ -76,7 +82,8 @@ def parts(outcome: Outcome, width: int) -> list[Part]:
     if outcome.wrong_ends:
         name = outcome.question.observations[0] if outcome.question.observations else None
         ends = (0, len(outcome.state.candidates) - 1)
-        return [Part(table=sides(outcome.state, ("good end", "bad end"), ends, name, width), rows=())]
+        table = sides(outcome.state, ("good end", "bad end"), ends, name, width)
+        return [Part(table=table, rows=(), outputs=_outputs(outcome.state, ends))]
     if outcome.question.every_change:
         places = groupby(sorted(outcome.findings, key=_place), key=lambda finding: finding.change)
         return [_many(outcome, change, list(findings)) for change, findings in places]
@@ -98,8 +105,19 @@ def _one(outcome: Outcome, finding: Finding, width: int) -> Part:
             *evidence_views.rows(finding.evidence),
             ("reproduce", reproducing.command(outcome.state, finding)),
         ],
+        outputs=_outputs(outcome.state, places),
         diffs=evidence_views.diffs(finding.evidence),
     )
+
+
+def _outputs(state: State, places: Iterable[int]) -> list[tuple[str, str]]:
+    """What a command printed last, of each place."""
+    steps = [step for place in places if (step := state.by_place.get(place)) is not None]
+    return [
+        (f"The command's last output with {_torch(state, step.place)}", visible(step.output))
+        for step in steps
+        if step.output
+    ]
 
 
 def _many(outcome: Outcome, change: Change, findings: Sequence[Finding]) -> Part:
@@ -193,6 +211,8 @@ def _about_ends(outcome: Outcome) -> str:
     ends, question = outcome.wrong_ends, outcome.question
     if ends is None or Answer.SKIP in {ends.first, ends.last}:
         return "an end shows nothing that can be relied on"
+    if Answer.THIRD in {ends.first, ends.last}:
+        return "the command timed out at an end; give it more --command-timeout, or let it count with --third"
     if ends.first is not ends.last:
         return "the good end is bad and the bad end good"
     if question.command:
@@ -242,7 +262,9 @@ def not_known(outcome: Outcome) -> list[Step]:
     question = outcome.question
     steps = sorted(outcome.state.steps, key=lambda step: step.place)
     if question.command:
-        return [step for step in steps if step.flaky or step.exit_code in {None, judging.SKIP_CODE}]
+        return [
+            step for step in steps if step.flaky or (step.exit_code in {None, judging.SKIP_CODE} and not step.timed_out)
+        ]
     return [step for step in steps if step.flaky or not _says_something(question, step)]
 
 

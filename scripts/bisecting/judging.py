@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from scripts.bisecting.bisect_state import Question, Step
 from scripts.bisecting.search import SKIP, Answer, Unknowable
 from scripts.errors import UsageError
+from scripts.records.tracebacks import COMMAND
 from scripts.results.records import Observation, Record, Test
 from scripts.results.signature import Signature, describe, differences, signature_of
 
@@ -77,6 +78,9 @@ def _quiet(one: Shown) -> Shown:
 
 
 def _of_command(step: Step) -> Answer:
+    """Return what a command answers; that it took too long is neither good nor bad, and counts as --third says."""
+    if step.timed_out is not None and not step.flaky:
+        return Answer.THIRD
     if step.exit_code is None or step.exit_code == SKIP_CODE or step.flaky:
         return Answer.SKIP
     return Answer.GOOD if step.exit_code == GOOD_CODE else Answer.BAD
@@ -129,8 +133,13 @@ def in_words(step: Step | None, name: str | None) -> str:
     """What a candidate showed, in a few words."""
     if step is None:
         return "not probed"
+    others = ", and others when repeated" if step.flaky else ""
+    if step.timed_out is not None:
+        return f"timed out after {step.timed_out:g} s (--command-timeout){others}"
     if step.exit_code is not None:
-        return f"exit code {step.exit_code}" + (", and others when repeated" if step.flaky else "")
+        what = seen(step.record, COMMAND)
+        why = f": {describe(signature_of(what))}" if what is not None and what.exception else ""
+        return f"exit code {step.exit_code}{why}{others}"
     what = seen(step.record, name) if name else None
     if what is None:
         return why_nothing(step, name)

@@ -16,6 +16,7 @@ from scripts.matrix.cells import DEFAULT_BUILD, Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import Record, Store
 from scripts.running import runner
+from scripts.running.commandrun import Ran
 from scripts.running.workshop import Listener, Options, Workshop
 
 Wanted = Sequence[tuple[int, Candidate]]
@@ -23,8 +24,8 @@ Wanted = Sequence[tuple[int, Candidate]]
 #: Runs cells, as `runner.run` does.
 Run = Callable[[Sequence[Cell], Options], Mapping[Cell, Record]]
 
-#: Runs a command in cells: what was tested, and the exit code, which is None where the cell couldn't be had.
-Command = Callable[[Sequence[Cell], Options], Mapping[Cell, tuple[Record, int | None]]]
+#: Runs a command in cells.
+Command = Callable[[Sequence[Cell], Options], Mapping[Cell, Ran]]
 
 
 class Recorded:
@@ -132,10 +133,18 @@ class Prober:
         runs = [self.command(list(cells.values()), self.options) for _ in range(self.question.repeat)]
         return [self._commanded_step(place, [run[cell] for run in runs]) for place, cell in cells.items()]
 
-    def _commanded_step(self, place: int, ran: Sequence[tuple[Record, int | None]]) -> Step:
-        record, code = ran[-1]
-        flaky = ("exit code",) if len({code for _, code in ran} - {None}) > 1 else ()
-        return Step(place=place, record=trimmed(record), origin="run", exit_code=code, flaky=flaky)
+    def _commanded_step(self, place: int, ran: Sequence[Ran]) -> Step:
+        last = ran[-1]
+        ends = {(one.exit_code, one.timed_out) for one in ran} - {(None, None)}
+        return Step(
+            place=place,
+            record=trimmed(last.record),
+            origin="run",
+            exit_code=last.exit_code,
+            timed_out=last.timed_out,
+            output=last.output,
+            flaky=("exit code",) if len(ends) > 1 else (),
+        )
 
 
 def _shown(step: Step, name: str) -> object:

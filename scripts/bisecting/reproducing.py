@@ -35,6 +35,7 @@ def _predicate(question: Question) -> Iterable[str]:
         "--message": question.message,
         "--exception": question.exception,
         "--command": question.command,
+        "--command-timeout": str(question.command_timeout) if question.command_timeout else None,
         "--repeat": str(question.repeat) if question.repeat > 1 else None,
         "--third": question.third if question.third != "skip" else None,
     }

@@ -4,7 +4,7 @@ The good end and the bad end are run first, then what lies between, halving it e
 nothing. By default a cell is good if it shows what the good end shows, and bad if it shows what the bad end shows;
 warnings count only where the ends differ in nothing else. --expect, --message and --exception tell instead what one
 of the ends shows and the other doesn't, and --command decides by its exit code: 0 good, 125 skip, 1 to 127 bad, more
-stops. What is neither good nor bad counts as --third says.
+stops. What is neither good nor bad, such as a command that takes too long, counts as --third says.
 
   nox -s bisect -- --observation scripted-call --good 1.9.1 --bad 2.15.0
   nox -s bisect -- --observation trace --good 2026-10-01 --bad 2026-11-20 --nightly --build cpu
@@ -85,6 +85,13 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
         help="run this in each cell; {python}, {torch} and {cell} are filled in",
     )
     group.add_argument(
+        "--command-timeout",
+        type=_positive,
+        metavar="SECONDS",
+        help="end the command after so long, which counts as --third says (default: limits startup + probe of "
+        "matrix.toml)",
+    )
+    group.add_argument(
         "--third",
         choices=["skip", "bad", "good"],
         default="skip",
@@ -147,6 +154,8 @@ def _question(options: argparse.Namespace) -> Question:
     tests = [name for name in ("expect", "message", "exception") if getattr(options, name)]
     if options.command and (options.observation or tests or options.all):
         raise UsageError("--command decides alone: leave --observation, --expect, --message, --exception and --all out")
+    if options.command_timeout and not options.command:
+        raise UsageError("--command-timeout: there is no --command that it could limit")
     if not options.command and not options.all and len(options.observation) != 1:
         raise UsageError("one --observation is needed; with --all there can be several, or none for all")
     if options.all and tests:
@@ -162,6 +171,7 @@ def _question(options: argparse.Namespace) -> Question:
         message=options.message,
         exception=options.exception,
         command=options.command,
+        command_timeout=options.command_timeout,
         third=options.third,
         pre=options.pre,
         nightly=options.nightly,
@@ -184,7 +194,7 @@ def _show(how: str, outcome: Outcome) -> None:
 
 def _exit(outcome: Outcome) -> Exit:
     if (ends := outcome.wrong_ends) is not None:
-        return Exit.INCONCLUSIVE if Answer.SKIP in {ends.first, ends.last} else Exit.UNEXPECTED
+        return Exit.INCONCLUSIVE if {Answer.SKIP, Answer.THIRD} & {ends.first, ends.last} else Exit.UNEXPECTED
     return Exit.OK if outcome.certain and outcome.told else Exit.INCONCLUSIVE
 
 

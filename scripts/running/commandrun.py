@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from scripts import paths, process
 from scripts.errors import MatrixError, UsageError
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
-from scripts.results.records import CellKey, FreshRecord, Wheel
+from scripts.process import Finished
+from scripts.records.tracebacks import COMMAND, last_raised
+from scripts.results.records import CellKey, FreshRecord, Observation, Wheel
 from scripts.running import environments, locks, runner
 from scripts.running.cellrun import CellRun
 from scripts.running.holding import NOTHING, Hold
 from scripts.running.workshop import Listener, Options, Queue, Workshop
 
-#: A command that takes too long can't be said to be good or bad.
-_SKIP = 125
-_LAST_BAD = 127
+_SKIP: Final = 125
+_LAST_BAD: Final = 127
+#: Lines and characters of a command's output that are kept.
+_LINES: Final = 20
+_CHARACTERS: Final = 4000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ran:
+    """How a command ended in a cell. It was not run where the cell is unavailable: then the record says why."""
+
+    record: FreshRecord
+    exit_code: int | None = None
+    timed_out: float | None = None  # seconds after which it was ended
+    output: str = ""  # the last lines
 
 
 class CommandError(MatrixError):
@@ -32,10 +48,11 @@ class CommandError(MatrixError):
 class CommandRun(CellRun):
     """A cell in which a command is run; nothing of it goes to the records."""
 
-    def __init__(self, work: Workshop, cell: Cell, command: str) -> None:
+    def __init__(self, work: Workshop, cell: Cell, command: str, limit: float | None) -> None:
         super().__init__(work, cell)
         self.command = command
-        self.exit_code: int | None = None
+        self.limit = limit or self.limits.startup + self.limits.probe
+        self.done: Finished | None = None
 
     def _reuse(self, lock: locks.Lock) -> None:
         del lock
@@ -56,28 +73,50 @@ class CommandRun(CellRun):
     def _probe(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")
         python = environments.python_of(self.environment)
-        limit = self.limits.startup + self.limits.probe
         try:
             done = process.run(
                 filled(self.command, python, self.cell),
                 log=self.log.path,
                 env=_environment(python),
-                timeout=limit,
+                timeout=self.limit,
                 cwd=paths.ROOT,
             )
         except OSError as error:
             raise UsageError(f"--command: it can't be started: {error}") from error
         if not done.timed_out and not 0 <= done.returncode <= _LAST_BAD:
             raise CommandError(self.cell, done.signal_name or f"exit code {done.returncode}")
-        self.exit_code = _SKIP if done.timed_out else done.returncode
+        self.done = done
         wheel = lock.torch
         index = lock.source.build if lock.source.index else "default"
         return FreshRecord(
             cell=CellKey(**vars(self.cell), platform=self.work.platform),
             status="recorded",
             wheel=Wheel(filename=wheel.filename, sha256=wheel.sha256, index=index),
+            observations={COMMAND: _observed(done)},
             run=self._run(),
         )
+
+    def ran(self, record: FreshRecord) -> Ran:
+        """Return how the command ended."""
+        if self.done is None:
+            return Ran(record=record)
+        if self.done.timed_out:
+            return Ran(record=record, timed_out=self.limit, output=_last(self.done.output))
+        return Ran(record=record, exit_code=self.done.returncode, output=_last(self.done.output))
+
+
+def _observed(done: Finished) -> Observation:
+    """Return what a command showed, as an observation."""
+    if done.timed_out:
+        return Observation(outcome="timed-out")
+    if done.returncode in {0, _SKIP}:
+        return Observation(outcome="returned") if done.ok else Observation(outcome="skipped", why=f"exit code {_SKIP}")
+    return Observation(outcome="raised", **last_raised(done.output))
+
+
+def _last(output: str) -> str:
+    """Return the last lines of a command's output."""
+    return "\n".join(output[-_CHARACTERS:].rstrip().splitlines()[-_LINES:])
 
 
 def filled(command: str, python: Path, cell: Cell) -> list[str]:
@@ -90,15 +129,33 @@ def filled(command: str, python: Path, cell: Cell) -> list[str]:
 
 
 def _environment(python: Path) -> dict[str, str]:
-    """As if the cell's environment were activated."""
+    """As if the cell's environment were activated.
+
+    Unbuffered, or a script's output would come after the traceback that ended it.
+    """
     path = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
-    return process.clean_environment(PATH=path, VIRTUAL_ENV=str(python.parent.parent), PYTHONNOUSERSITE="1")
+    venv = str(python.parent.parent)
+    return process.clean_environment(PATH=path, VIRTUAL_ENV=venv, PYTHONNOUSERSITE="1", PYTHONUNBUFFERED="1")
 
 
 def run(
-    matrix: Matrix, cells: Sequence[Cell], command: str, options: Options, listen: Listener = lambda _: None
-) -> Mapping[Cell, tuple[FreshRecord, int | None]]:
-    """Run a command in cells, some at once; the exit code is None where a cell couldn't be had.
+    matrix: Matrix,
+    cells: Sequence[Cell],
+    command: str,
+    options: Options,
+    *,
+    limit: float | None = None,
+    listen: Listener = lambda _: None,
+) -> Mapping[Cell, Ran]:
+    """Run a command in cells, some at once.
+
+    Args:
+        matrix: what matrix.toml says.
+        cells: where to run it.
+        command: the command line.
+        options: how cells are run.
+        limit: seconds until it is ended; by default as long as importing torch and one test may take.
+        listen: is told of the progress.
 
     Raises:
         CommandError: the command's exit code is above 127, or a signal ended it.
@@ -106,6 +163,6 @@ def run(
     """
     work = Workshop(matrix, options, listen)
     work.queue = Queue(list(cells))
-    runs = [CommandRun(work, cell, command) for cell in cells]
+    runs = [CommandRun(work, cell, command, limit) for cell in cells]
     records = runner.run_all(work, runs)
-    return {one.cell: (records[one.cell], one.exit_code) for one in runs}
+    return {one.cell: one.ran(records[one.cell]) for one in runs}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.behaviour import Behaviour, crashes, flaky, raises, usual
+from tests.support.behaviour import Behaviour, crashes, flaky, raises, returns, usual
 from tests.support.chasing import RELEASES, Chase, changes, chase, ran, rounds
 from tests.support.index import Fault
 from tests.support.matrices import PYTHON
@@ -156,6 +156,7 @@ def test_an_end_that_can_not_be_had_is_inconclusive(chase: Make) -> None:
         (["--observation", "trace", "--good", "2.0.0", "--bad", "2.1.0", "--build", "cqu"], "did you mean 'cpu'"),
         (["--resume"], "there is no bisection to go on with"),
         (["--observation", "trace", "--good", "2.0.0", "--bad", "2.1.0", "--log"], "this was never asked"),
+        (["--observation", "trace", "--good", "2.0.0", "--bad", "2.1.0", "--command-timeout", "9"], "no --command"),
         (["--command", "it's", "--good", "2.0.0", "--bad", "2.1.0"], "no command line: No closing quotation"),
         (["--observation", "trace", "--message", "(", "--good", "2.0.0", "--bad", "2.1.0"], "no regular expression"),
     ],
@@ -208,6 +209,55 @@ def test_a_command_can_stop_the_bisection_which_goes_on_later(chase: Make) -> No
     command(here)
     found = here.found("--resume")
     assert changes(found) == [("2.3.0", "2.4.0")]
+
+
+RAISING = """
+import os, sys, torch
+print("checking", torch.__version__)
+torch.jit.script(torch.nn.Linear(2, 2))
+"""
+
+
+def test_what_ended_a_command_is_shown_and_explains_the_change(chase: Make) -> None:
+    acts = {"2.0.0": returns(), "2.1.0": raises("RuntimeError", "no longer supported here")}
+    behaviours = {release: Behaviour(observations={"script": act}) for release, act in acts.items()}
+    here = chase("2.0.0", "2.1.0", behaviours=behaviours)
+    (here.project.root / "check.py").write_text(RAISING)
+    asked = ["--command", "{python} check.py", "--good", "2.0.0", "--bad", "2.1.0"]
+    found = here.found(*asked)
+    after = found["findings"][0]["after"]
+    assert after["exit_code"] == 1
+    assert after["output"].startswith("checking 2.1.0")
+    assert after["output"].endswith("no longer supported here")
+    assert after["signatures"]["command"]["message"] == "no longer supported here"
+    assert found["findings"][0]["before"]["signatures"]["command"]["outcome"] == "returned"
+    assert found["findings"][0]["evidence"].get("problem") is None
+    shown = here.bisect(*asked).stdout
+    assert "exit code 1: RuntimeError 'no longer supported here'" in " ".join(shown.split())
+    assert "The command's last output with 2.1.0:" in shown
+
+
+SLOW = """
+import sys, time, torch
+minor = int(torch.__version__.split(".")[1])
+if minor == 1:
+    print("waiting", flush=True)
+    time.sleep(600)
+sys.exit(minor > 1)
+"""
+
+
+@pytest.mark.parametrize("third", ["skip", "bad"])
+def test_a_command_that_takes_too_long_is_told_and_counts_as_asked(chase: Make, third: str) -> None:
+    here = chase(*minors(*range(3)))
+    (here.project.root / "check.py").write_text(SLOW)
+    asked = ["--command", "{python} check.py", "--good", "2.0.0", "--bad", "2.2.0", "--command-timeout", "8"]
+    done = here.bisect(*asked, "--third", third)
+    assert "2.1.0 neither: timed out after 8 s (--command-timeout)" in " ".join(done.stdout.split())
+    assert f"counted as {third}" in " ".join(done.stdout.split())
+    assert done.code == (4 if third == "skip" else 0)
+    assert ("changed between torch 2.0.0 and 2.1.0" in done.stdout) == (third == "bad")
+    assert "--command-timeout=8" in done.stdout
 
 
 def test_a_command_that_can_not_be_started_is_no_bad_release(chase: Make) -> None:

@@ -37,6 +37,7 @@ from scripts.matrix.cells import Cell
 from scripts.results import records
 from scripts.results.records import CellKey, FreshRecord, Observation, Reason, Record, Run, Torch
 from scripts.running import commandrun
+from scripts.running.commandrun import Ran
 from scripts.running.workshop import Options
 from scripts.scanning.explaining import Unexplained
 
@@ -317,8 +318,8 @@ class Runner:
 
 
 def prober(runner: Runner, asked: Question | None = None, **changes: object) -> probing.Prober:
-    def command(cells: Sequence[Cell], options: Options) -> dict[Cell, tuple[Record, int | None]]:
-        return {cell: (fresh(record(cell.torch, OLD)), 7) for cell in cells}
+    def command(cells: Sequence[Cell], options: Options) -> dict[Cell, Ran]:
+        return {cell: Ran(record=fresh(record(cell.torch, OLD)), exit_code=7, output="no") for cell in cells}
 
     plain: dict[str, object] = {"recorded": lambda _: None, "run": runner, "command": command, "options": Options()}
     return probing.Prober(question=asked or question(), **{**plain, **changes})  # type: ignore[arg-type]
@@ -377,12 +378,32 @@ def test_a_candidate_with_a_problem_is_never_run() -> None:
 def test_a_command_decides_by_its_exit_code() -> None:
     asked = question(observations=(), command="{python} check.py")
     (step,) = prober(Runner(), asked)(wanted("2.0.0"))
-    assert step.exit_code == 7
+    assert (step.exit_code, step.output) == (7, "no")
     steps = {
         place: Step(place=place, origin="run", exit_code=code) for place, code in enumerate([0, 125, 1, 127, None])
     }
     said = judging.answers(asked, steps, 5)
     assert list(said.values()) == [Answer.GOOD, Answer.SKIP, Answer.BAD, Answer.BAD, Answer.SKIP]
+
+
+def test_a_command_that_takes_too_long_is_a_third_behaviour() -> None:
+    asked = question(observations=(), command="{python} check.py")
+    late = Step(place=1, origin="run", timed_out=5)
+    assert judging.answers(asked, {1: late}, 3) == {1: Answer.THIRD}
+    assert judging.in_words(late, None) == "timed out after 5 s (--command-timeout)"
+    ends = iter(
+        [Ran(record=fresh(record("2.0.0", OLD)), timed_out=5), Ran(record=fresh(record("2.0.0", OLD)), exit_code=0)]
+    )
+    asked = question(observations=(), command="{python} check.py", repeat=2)
+    (step,) = prober(Runner(), asked, command=lambda cells, _: {cells[0]: next(ends)})(wanted("2.0.0"))
+    assert step.flaky
+    assert judging.answers(asked, {0: step}, 3) == {0: Answer.SKIP}
+
+
+def test_a_limit_of_the_command_makes_another_question_and_none_the_same_as_before() -> None:
+    asked = question(observations=(), command="{python} check.py")
+    assert "command_timeout" not in asked.model_dump_json(exclude={"command_timeout"})
+    assert asked.model_copy(update={"command_timeout": 5}).name != asked.name
 
 
 def test_a_command_is_split_into_words_before_it_is_filled_in() -> None:
