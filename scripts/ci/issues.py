@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from scripts import printable
-from scripts.reports.report import ChangeView, Report
+from scripts.history.report import ChangeView, Report
 from scripts.results.drift import Drift
 from scripts.results.records import Part
 

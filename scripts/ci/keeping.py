@@ -16,9 +16,9 @@ from scripts.commands import merge as merging
 from scripts.commands import update
 from scripts.errors import Exit, SchemaError, UsageError
 from scripts.matrix import config
-from scripts.reports import report_files
 from scripts.results import accepting
 from scripts.results.records import Store, write_atomically
+from scripts.views import report_files
 
 BRANCH: Final = "matrix/new-releases"
 

@@ -13,15 +13,14 @@ from scripts.ci.plan import Wanted
 from scripts.commands import merge as merging
 from scripts.commands import run as running
 from scripts.errors import Exit
+from scripts.history.report import Report, to_json
 from scripts.matrix import config
 from scripts.matrix.config import Matrix
-from scripts.reports import report_files
-from scripts.reports.report import Report, to_json
 from scripts.results import drift
 from scripts.results.drift import Compared
 from scripts.results.records import FreshRecord, Part, Record, Store, write_atomically
 from scripts.results.signature import GOOD
-from scripts.views import html, markdown
+from scripts.views import html, markdown, report_files
 
 #: What the jobs behind get: the page, the report for machines, the issue's text, and what the verdict is made of.
 FOLDER: Final = paths.REPORTS / "ci"

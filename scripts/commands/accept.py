@@ -15,9 +15,9 @@ from scripts.errors import Exit, UsageError
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
-from scripts.reports import report_files
 from scripts.results import accepting, drift
 from scripts.results.records import FreshRecord, Store
+from scripts.views import report_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,16 +17,15 @@ from scripts import bulk, paths
 from scripts.commands.options import add_selecting, narrow
 from scripts.core.console import make_console
 from scripts.errors import Exit, UsageError
+from scripts.history.report import Report, to_json
 from scripts.index.http import Web
 from scripts.matrix import cells, config, consistency
 from scripts.matrix.config import Matrix
-from scripts.reports import report_files
-from scripts.reports.report import Report, to_json
 from scripts.results import drift
 from scripts.results.records import Record, Store, write_atomically
 from scripts.scanning import evidence_views
 from scripts.scanning.explaining import Explainer
-from scripts.views import html, junit, markdown, svg, terminal
+from scripts.views import html, junit, markdown, report_files, svg, terminal
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "html": html.render,

@@ -17,13 +17,12 @@ from scripts.errors import Exit
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
-from scripts.reports import report_files
 from scripts.results import drift
 from scripts.results.records import FreshRecord, Record
 from scripts.running import runner
 from scripts.running.progress import Display
 from scripts.running.workshop import Options
-from scripts.views import terminal
+from scripts.views import report_files, terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

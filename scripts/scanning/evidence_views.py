@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Final
 
-from scripts.reports.report import EvidenceView, HunkView
+from scripts.history.report import EvidenceView, HunkView
 from scripts.scanning.evidence import Evidence
 from scripts.scanning.explaining import Unexplained
 

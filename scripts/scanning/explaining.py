@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from scripts.bisecting import judging
+from scripts.history.timeline import Axes, ChangePoint
 from scripts.index import pages
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.matrix import cells
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build
-from scripts.reports.timeline import Axes, ChangePoint
 from scripts.results.records import Observation, Raised, Record
 from scripts.results.signature import Signature, signature_of
 from scripts.scanning import evidence

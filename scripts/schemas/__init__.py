@@ -21,7 +21,7 @@ MODELS: Final[Mapping[str, tuple[str, str]]] = {
     "record.schema.json": ("scripts.results.records", "Record"),
     "fresh-record.schema.json": ("scripts.results.records", "FreshRecord"),
     "qualification.schema.json": ("scripts.qualify.model", "Qualification"),
-    "report.schema.json": ("scripts.reports.report", "Report"),
+    "report.schema.json": ("scripts.history.report", "Report"),
 }
 
 

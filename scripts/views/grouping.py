@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from scripts.history.marks import UNKNOWN
+from scripts.history.report import CellView, ChangeView, EvidenceView, Name, Report, label
+from scripts.history.reporting import confounding, not_recorded
 from scripts.matrix import cells
-from scripts.reports.marks import UNKNOWN
-from scripts.reports.report import CellView, ChangeView, EvidenceView, Name, Report, label
-from scripts.reports.reporting import confounding, not_recorded
 from scripts.results.signature import describe_change
 
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 from typing import Final
 
-from scripts.reports.report import Report
+from scripts.history.report import Report
 from scripts.views import page, templates
 
 #: In the order in which they are put together: each may use what stands before it.

@@ -10,7 +10,7 @@ import re
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from scripts.reports.report import CellView, Name, Report, Shown
+from scripts.history.report import CellView, Name, Report, Shown
 
 #: What XML 1.0 can't hold, not even escaped.
 _FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.reports.report import Report, label
+from scripts.history.report import Report, label
 from scripts.views import grouping, standing, templates
 from scripts.views.grouping import bands
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
-from scripts.reports.report import CellView, EvidenceView, Report, label
-from scripts.reports.reporting import NOTES
+from scripts.history.report import CellView, EvidenceView, Report, label
+from scripts.history.reporting import NOTES
 from scripts.views import grouping, standing
 from scripts.views.grouping import Band, Step
 

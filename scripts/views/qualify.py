@@ -12,8 +12,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from scripts.history.marks import ASCII
 from scripts.qualify.model import Qualification
-from scripts.reports.marks import ASCII
 from scripts.views import templates
 from scripts.views.qualify_page import Group, Page, page
 

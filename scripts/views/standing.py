@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
+from scripts.history.marks import glyph
+from scripts.history.report import Report, Stretch, TimelineView, label
 from scripts.matrix import cells
-from scripts.reports.marks import glyph
-from scripts.reports.report import Report, Stretch, TimelineView, label
 from scripts.results.signature import Signature, describe
 
 

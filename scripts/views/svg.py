@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from scripts.reports.marks import UNKNOWN
-from scripts.reports.report import Report, Shown
+from scripts.history.marks import UNKNOWN
+from scripts.history.report import Report, Shown
 from scripts.results.signature import first_line, short
 from scripts.texts import visible
 from scripts.views import grouping, standing, templates

@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scripts.reports.marks import ASCII
-from scripts.reports.report import CellView, EvidenceView, Report, label
+from scripts.history.marks import ASCII
+from scripts.history.report import CellView, EvidenceView, Report, label
 from scripts.running.footprint import human
 from scripts.texts import visible
 from scripts.views import grouping, standing

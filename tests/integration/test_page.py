@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from scripts import paths
-from scripts.reports import reporting
-from scripts.reports.report import EvidenceView, HunkView, Report
+from scripts.history import reporting
+from scripts.history.report import EvidenceView, HunkView, Report
 from scripts.results.records import Frame, Record, Store
 from scripts.views import html
 from tests.support.browser import Watched

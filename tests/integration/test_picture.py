@@ -12,10 +12,10 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page
 
+from scripts.history import reporting
+from scripts.history.report import Report
 from scripts.matrix import config
-from scripts.reports import report_files, reporting
-from scripts.reports.report import Report
-from scripts.views import svg, textwidth
+from scripts.views import report_files, svg, textwidth
 from tests.support.hostile import hostile_records
 from tests.support.records import history, raised, record
 

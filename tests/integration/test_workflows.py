@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scripts import machine
-from scripts.reports.report import Report
+from scripts.history.report import Report
 from tests.integration.conftest import MakeProject
 from tests.support.behaviour import Act, Behaviour, raises
 from tests.support.hub.runner import Run

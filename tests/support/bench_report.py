@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scripts import bulk
-from scripts.reports import reporting
+from scripts.history import reporting
 from scripts.results.records import Record, Store
 from scripts.views import html
 from tests.support.browser import chromium

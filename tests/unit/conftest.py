@@ -11,5 +11,7 @@ settings.load_profile("no-deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``pytest tests/unit/test_golden.py --update-golden``; `git diff` then shows what changed."""
-    parser.addoption("--update-golden", action="store_true", help="write tests/unit/golden/ anew, instead of comparing")
+    """``pytest tests/unit/views/test_golden.py --update-golden``; `git diff` then shows what changed."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/unit/views/golden/ anew, instead of comparing"
+    )

@@ -18,10 +18,10 @@ from scripts.ci.watch import new_cells
 from scripts.errors import Exit, UsageError
 from scripts.index.checks import Source
 from scripts.matrix import config
-from scripts.reports import report_files
 from scripts.results.drift import Drift
 from scripts.results.records import CellKey
 from scripts.running.locks import Lock, LockedWheel
+from scripts.views import report_files
 from tests.support.hub.machine import read_outputs
 
 MATRIX = config.load()

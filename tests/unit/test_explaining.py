@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from scripts import paths
+from scripts.history.timeline import timelines
 from scripts.index.http import Web
 from scripts.matrix.config import Build
-from scripts.reports.timeline import timelines
 from scripts.results.records import CellKey, Observation, Record, Torch, Wheel
 from scripts.scanning import evidence_views
 from scripts.scanning.evidence import Evidence

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.reports import marks
+from scripts.history import marks
 from scripts.results import records, signature
 from scripts.results.records import Observation, Warned
 from scripts.results.signature import (

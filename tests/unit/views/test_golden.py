@@ -1,6 +1,7 @@
 """Every format's whole text, against the golden files: of some real results, and of synthetic ones with all oddities.
 
-When a change of a view is meant: ``nox -s tests -- tests/unit/test_golden.py --update-golden``, and read the diff.
+When a change of a view is meant, write the files anew and read the diff:
+``nox -s tests -- tests/unit/views/test_golden.py --update-golden``.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import pytest
 
 from scripts import paths
 from scripts.core.console import make_console
+from scripts.history import reporting
+from scripts.history.report import Report, to_json
 from scripts.matrix import config
-from scripts.reports import report_files, reporting
-from scripts.reports.report import Report, to_json
 from scripts.results import drift
 from scripts.results.records import Frame, Record, Store
-from scripts.views import junit, markdown, page, svg, terminal
+from scripts.views import junit, markdown, page, report_files, svg, terminal
 from tests.support.records import blocked, fresh, lost, raised, record, returned
 
 HERE: Final = Path(__file__).parent
@@ -29,7 +30,7 @@ FUTURE: Final = ("builtins.FutureWarning", "`torch.jit.script` is deprecated. Pl
 
 def real() -> Report:
     """The cells around the known changes, as they were accepted."""
-    records = Store(HERE / "data" / "results").read(Record)
+    records = Store(HERE.parent / "data" / "results").read(Record)
     return reporting.report(records, known=config.load().releases, order=ORDER)
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from scripts import paths
 from scripts.core.console import make_console
-from scripts.reports import reporting
-from scripts.reports.report import Report
+from scripts.history import reporting
+from scripts.history.report import Report
 from scripts.results import drift
 from scripts.results import records as model
 from scripts.results.records import Record, Store

@@ -9,12 +9,12 @@ from typing import Final
 
 from scripts import paths
 from scripts.errors import SchemaError
+from scripts.history import reporting
+from scripts.history.report import EvidenceView, Report
+from scripts.history.timeline import ChangePoint
 from scripts.matrix import cells
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
-from scripts.reports import reporting
-from scripts.reports.report import EvidenceView, Report
-from scripts.reports.timeline import ChangePoint
 from scripts.results import accepting, drift
 from scripts.results.records import FreshRecord, Record, Store, write_atomically
 from scripts.running.workshop import Options, Workshop

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
+from scripts.history.observed import Axes, Gap, Seen, missing, observed
 from scripts.matrix import cells
 from scripts.matrix.cells import Cell
-from scripts.reports.observed import Axes, Gap, Seen, missing, observed
 from scripts.results.records import Record
 from scripts.results.signature import Class, Signature, classify, differences, signatures
 

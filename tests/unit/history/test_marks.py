@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.reports.marks import ASCII, all_marks, glyph, letters
+from scripts.history.marks import ASCII, all_marks, glyph, letters
 from scripts.results.signature import Signature
 
 WARNINGS = st.lists(st.sampled_from([("a.W", "x"), ("b.W", "y")]), max_size=2, unique=True).map(tuple)

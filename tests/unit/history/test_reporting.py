@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import paths
-from scripts.reports import reporting
-from scripts.reports.report import Report, Stretch, to_json
+from scripts.history import reporting
+from scripts.history.report import Report, Stretch, to_json
 from scripts.results import drift, records
 from scripts.results.records import Frame, Observation, Record
 from scripts.results.signature import signatures

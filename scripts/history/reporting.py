@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from scripts.matrix import cells
-from scripts.matrix.cells import Cell
-from scripts.reports import timeline
-from scripts.reports.marks import Marks
-from scripts.reports.report import (
+from scripts.history import timeline
+from scripts.history.marks import Marks
+from scripts.history.report import (
     CellView,
     ChangeView,
     DisagreementView,
@@ -23,7 +21,9 @@ from scripts.reports.report import (
     TimelineView,
     label,
 )
-from scripts.reports.timeline import Axes, ChangePoint, Disagreement, Timeline
+from scripts.history.timeline import Axes, ChangePoint, Disagreement, Timeline
+from scripts.matrix import cells
+from scripts.matrix.cells import Cell
 from scripts.results.drift import Compared
 from scripts.results.records import Frame, FreshRecord, Observation, Record, Test, Torch
 from scripts.results.signature import GOOD, Signature, describe, describe_among, describe_change, signatures

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.history import timeline
+from scripts.history.timeline import Axes, Timeline
 from scripts.matrix.cells import Cell
-from scripts.reports import timeline
-from scripts.reports.timeline import Axes, Timeline
 from scripts.results.records import Observation, Record
 from scripts.results.signature import Signature, signature_of
 from tests.support.records import fresh, history, lost, raised, record, returned, seen

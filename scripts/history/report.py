@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from scripts.reports import marks
+from scripts.history import marks
 from scripts.results.records import Frame, Part, Reason, Timings, Torch, Wheel
 from scripts.results.signature import Signature
 from scripts.texts import visible

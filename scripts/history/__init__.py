@@ -1,0 +1,1 @@
+"""Timelines, change points and the report model."""

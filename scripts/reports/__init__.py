@@ -1,1 +1,0 @@
-"""From records to timelines, change points and the model that every view renders."""
