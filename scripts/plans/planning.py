@@ -85,7 +85,10 @@ def _planned(work: Workshop, cell: Cell, *, here: bool) -> Planned:
 
 def _lock(cell: Cell) -> locks.Lock | None:
     path = paths.LOCKS / cell.id / "pylock.toml"
-    return locks.load(path, checks.Source(build=cell.build, index=None)) if path.exists() else None
+    try:
+        return locks.load(path, checks.Source(build=cell.build, index=None))
+    except locks.LockError:
+        return None  # it is resolved anew when the cell is run
 
 
 def shard(planned: Sequence[Planned], number: int, count: int) -> list[Planned]:

@@ -177,7 +177,7 @@ class Accepted:
 
 
 def _meets(requirement: Requirement, version: str | None) -> bool:
-    return version is not None and requirement.specifier.contains(version, prereleases=True)
+    return version is not None and requirement.url is None and requirement.specifier.contains(version, prereleases=True)
 
 
 def comparable(record: Record, candidate: Record, lane: Lane) -> bool:

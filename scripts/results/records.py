@@ -20,7 +20,7 @@ from scripts.matrix.cells import Cell
 
 SCHEMA: Final = 1
 
-Stage = Literal["interpreter", "resolve", "download", "install", "import", "run", "internal"]
+Stage = Literal["interpreter", "build", "resolve", "download", "install", "import", "run", "internal"]
 Status = Literal["recorded", "unavailable", "crashed", "timed-out", "error"]
 Outcome = Literal["returned", "raised", "blocked", "skipped", "crashed", "timed-out"]
 Verdict = Literal["passed", "failed", "skipped", "error", "crashed", "timed-out"]

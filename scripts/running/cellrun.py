@@ -15,7 +15,9 @@ from scripts import machine, paths
 from scripts.index import checks
 from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord, Run, Timings
+from scripts.run import install_check, resolution
 from scripts.run.cell_log import CellLog
+from scripts.run.wheel_builder import Target
 from scripts.running import bytecode, environments, failures, interpreters, locks, placeholders, probes, recording
 from scripts.running.failures import CellError
 from scripts.running.holding import NOTHING, Hold
@@ -174,14 +176,15 @@ class CellRun:
                 source = checks.source(self.cell.build, self.work.matrix.builds, self.work.checks)
             except checks.NoSourceError as error:
                 raise CellError("resolve", error.cause_kind, str(error)) from error
-            return locks.resolve(
+            return resolution.resolve(
                 self.cell,
                 source=source,
                 needs=locks.requirements(self.work.matrix, self.cell, self.work.options.require),
-                python=python,
+                target=Target(
+                    python=self.cell.python, interpreter=python, log=self.log.path, timeout=self.limits.install
+                ),
+                builder=self.work.builder,
                 folder=self.folder,
-                cache=paths.CACHE,
-                log=self.log.path,
                 timeout=self._time_to_resolve(),
                 refresh=self.work.options.upgrade,
             )
@@ -198,6 +201,7 @@ class CellRun:
             filled = environments.install(
                 self.environment, lock, cache=paths.CACHE, log=self.log.path, timeout=self.limits.install, hold=hold
             )
+        install_check.check(environments.site_packages(self.environment), lock.wheels)
         self.seconds |= {"download": filled.seconds, "install": round(self.seconds["install"] - filled.seconds, 3)}
         with self._side_job("noting the size of the wheels"):
             self.installed = environments.installed(self.environment)

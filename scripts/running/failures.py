@@ -23,6 +23,8 @@ UNAVAILABLE: Final = frozenset(
         "not an index page",
         "empty index page",
         "yanked",
+        "build failed",
+        "source unreachable",
         "download broken off",
         "disk full",
         "over the disk budget",
@@ -49,6 +51,12 @@ class CellError(Exception):
 
 #: Characters of a message; uv's can list every version that doesn't fit.
 _LONGEST: Final = 600
+#: Lines that a build's failure is told by.
+_LAST_LINES: Final = 3
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+_ADVICE: Final = re.compile(r"\n\s*hint:")
+
+_CONNECTION: Final = r"failed to fetch|error sending request|could not connect|dns error|connection|timed? ?out|tcp"
 
 #: The first pattern that is found decides; the more telling ones come first.
 _RESOLVING = (
@@ -58,15 +66,12 @@ _RESOLVING = (
         "no wheel",
     ),
     (r"does not satisfy Python|requires-python|requires Python", "no wheel"),
-    # Also where uv found no page of torch, or an odd one: `locks.resolve` asks for it, to tell the true reason.
+    # Also where uv found no page of torch, or an odd one: `scripts.run.resolution` asks for it for the true reason.
     (r"there (?:is|are) no versions? of torch\b|no torch\S* matching|\btorch was not found in", "no such release"),
     (r"there (?:is|are) no versions? of|was not found in", "no such requirement"),
     (r"has no wheels? with a matching|no usable wheels", "no wheel"),
     (r"No solution found", "conflict among pins"),
-    (
-        r"failed to fetch|error sending request|could not connect|dns error|connection|timed? ?out|tcp",
-        "index unreachable",
-    ),
+    (_CONNECTION, "index unreachable"),
     (r"No interpreter found|Python interpreter", "no interpreter"),
 )
 _INSTALLING = (
@@ -80,6 +85,8 @@ _INSTALLING = (
 
 def of_resolving(output: str) -> CellError:
     """Why ``uv pip compile`` failed."""
+    if "The build backend returned an error" in output:
+        return of_building(output)
     return _classified("resolve", _RESOLVING, "resolving failed", output)
 
 
@@ -89,6 +96,26 @@ def of_installing(output: str) -> CellError:
     if error.reason.kind in {"download broken off", "broken wheel", "hash mismatch"}:
         return CellError("download", error.reason.kind, error.reason.message)
     return error
+
+
+def of_building(output: str) -> CellError:
+    """Return why uv could not build a wheel: the build's own last lines, or what kept it from starting."""
+    text = _ADVICE.split(_COLOUR.sub("", output))[0]
+    said, _, cause = text.partition("error: Failed to build")
+    said = cause.rpartition("[stderr]")[2] if "[stderr]" in cause else said
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    last = [line for line in lines if line and not line.startswith(("Building ", "^"))][-_LAST_LINES:]
+    if last:
+        return CellError("build", "build failed", _shortened(" | ".join(last)))
+    kind = "index unreachable" if re.search(_CONNECTION, cause, re.IGNORECASE) else "build failed"
+    return CellError("build", kind, _essence(output))
+
+
+def without_wheel(output: str) -> set[str]:
+    """Return the packages that uv would have to build, which it was not allowed to."""
+    return set(
+        re.findall(r"Wheels are required for `([\w.-]+)` because building from source", " ".join(output.split()))
+    )
 
 
 def missing_project(output: str) -> str | None:
@@ -119,8 +146,7 @@ def _classified(stage: Stage, table: tuple[tuple[str, str], ...], otherwise: str
 
 def _essence(output: str) -> str:
     """What a program complained about, without colour, progress and advice, as one line of bounded length."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", output)
-    text = re.split(r"\n\s*hint:", text)[0]
+    text = _ADVICE.split(_COLOUR.sub("", output))[0]
     text = text[max(0, text.find("error: ")) :]  # before it stands what went well
     text = " ".join(text.split()).removeprefix("error: ")
     return _shortened(text)

@@ -1,33 +1,26 @@
-"""Resolving a cell's requirements to a lock (``pylock.toml``, PEP 751), and reading it."""
+"""What a cell needs, and its lock (``pylock.toml``, PEP 751): exactly what is installed."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-import os
-import posixpath
-import re
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scripts import process
-from scripts.index import diagnosis, http, pages, settings
+from scripts.core import urls
+from scripts.errors import MatrixError
+from scripts.index import http
 from scripts.index.checks import Source
-from scripts.index.errors import MissingError, through
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import write_atomically
-from scripts.running import failures
-from scripts.running.failures import CellError
-from scripts.running.interpreters import uv_bin
+from scripts.run import lock_file
+from scripts.run.lock_file import Package
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,11 +35,20 @@ class LockedWheel:
     url: str
     sha256: str
     size: int | None
+    direct: bool = False  # asked for by its URL, not found on an index
 
     @property
     def filename(self) -> str:
         """The wheel's file name, with its local label as it is."""
-        return unquote(posixpath.basename(urlsplit(self.url).path))
+        return urls.filename(self.url)
+
+
+class LockError(MatrixError):
+    """A file is not a lock that cells can be installed from."""
+
+    def __init__(self, path: Path, problem: object) -> None:
+        what = " ".join(str(problem).split())
+        super().__init__(f"{path}: not a lock of a cell ({what}); remove it, and the next run resolves anew")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,116 +89,21 @@ def requirements(matrix: Matrix, cell: Cell, extra: Sequence[str] = ()) -> list[
     return [*kept, *extra]
 
 
-def torch_requirements(cell: Cell, source: Source) -> list[str]:
-    """What to ask for as torch, the best first: the next is tried when an index doesn't have it.
-
-    Behind a fallback, wheels with the label of the build that was asked for may still lie in a local folder or
-    an extra index; if not, the plain version is wanted, and no other build's label.
-    """
-    plain = f"torch=={cell.torch}"
-    if source.label is not None:
-        return [f"{plain}+{source.label}" if source.label else f"torch==={cell.torch}"]
-    if source.fallback is None or not settings.further_sources():
-        return [plain]
-    return [f"torch=={cell.torch}+{cell.build}", f"torch==={cell.torch}", plain]
-
-
-def resolve(
-    cell: Cell,
-    *,
-    source: Source,
-    needs: Sequence[str],
-    python: Path,
-    folder: Path,
-    cache: Path,
-    log: Path,
-    timeout: float,
-    refresh: bool = False,
-) -> Lock:
-    """Resolve a cell's requirements with uv, and keep the lock in ``folder``.
-
-    Pages of an index count for as long as the index says, unless ``refresh``. That there is no such wheel is taken only
-    from pages that were asked for just now.
+def load(path: Path, source: Source) -> Lock:
+    """Read a lock that was resolved before.
 
     Raises:
-        CellError: there is no solution, or an index cannot be used; the reason tells which.
+        LockError: it can't be read, is not a lock, or holds something else than wheels with their hashes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    project, new = folder / "pyproject.toml", folder / "pylock.new.toml"
-    command: list[str | Path] = [
-        *(uv_bin(), "pip", "compile", project, "--python", python, "--no-python-downloads"),
-        *("--format", "pylock.toml", "--output-file", new, "--only-binary", ":all:"),
-        *("--no-header", "--no-annotate", "--no-progress", "--color", "never", "--quiet", "--cache-dir", cache),
-    ]
-    env = process.clean_environment(**settings.uv_settings())
-    wanted = torch_requirements(cell, source)
-    for torch, anew in [(torch, anew) for anew in sorted({refresh, True}) for torch in wanted]:
-        write_atomically(project, _project([torch, *needs], source))
-        new.unlink(missing_ok=True)  # else uv keeps to what it holds
-        done = process.run([*command, *(["--refresh"] if anew else [])], log=log, env=env, timeout=timeout)
-        if done.ok:
-            new.replace(folder / "pylock.toml")
-            return _with_sizes(load(folder / "pylock.toml", source))
-        if done.timed_out:
-            raise failures.CellError("resolve", "timed out", f"resolving took longer than {timeout:g} s")
-        error = failures.of_resolving(done.output)
-        if error.reason.kind not in {"no such release", "no such requirement", "no wheel", "conflict among pins"}:
-            break
-    raise _diagnosed(error, done.output, cell, source)
-
-
-def _diagnosed(error: CellError, output: str, cell: Cell, source: Source) -> CellError:
-    """The error of a resolution, with the true reason where the index's page tells another one than uv."""
-    if error.reason.kind not in {"no such release", "no such requirement", "index unreachable"}:
-        return error
-    project = failures.missing_project(output) or "torch"
-    own = source.index if project == "torch" else None
-    if own is None and "UV_NO_INDEX" in {**settings.uv_settings(), **os.environ}:
-        return error
-    release = cell.torch if project == "torch" else None
-    found = diagnosis.why_missing(own or pages.default_index(), project, release, source.label or cell.build)
-    if found is None or (isinstance(found, MissingError) and project != "torch"):
-        return _with_proxy(error)
-    return CellError("resolve", found.kind, f"index {source.build if own else 'default'!r}: {project}: {found}")
-
-
-def _with_proxy(error: CellError) -> CellError:
-    """The error of an unreachable index, with the proxy on the way to it."""
-    url = re.search(r"https?://[^\s`()]+", error.reason.message)
-    if url is None or error.reason.kind != "index unreachable":
-        return error
-    return CellError(error.reason.stage, error.reason.kind, f"{error.reason.message}{through(url[0])}")
-
-
-def _project(needs: Sequence[str], source: Source) -> str:
-    """A project file for uv, which alone can say that torch comes from one index and the rest from the default.
-
-    JSON's strings and arrays are TOML's too.
-    """
-    lines = [
-        "[project]",
-        'name = "cell"',
-        'version = "0"',
-        f"dependencies = {json.dumps(list(needs))}",
-    ]
-    if source.index is not None:
-        lines += [
-            "[tool.uv.sources]",
-            'torch = { index = "torch" }',
-            "[[tool.uv.index]]",
-            'name = "torch"',
-            f"url = {json.dumps(source.index)}",
-            "explicit = true",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def load(path: Path, source: Source) -> Lock:
-    """Read a lock that was resolved before."""
-    text = path.read_bytes()
-    packages = tomllib.loads(text.decode())["packages"]
+    try:
+        text = path.read_bytes()
+        packages = lock_file.parse(text)
+        wheels = [_wheel(package) for package in packages]
+    except (OSError, ValueError) as error:
+        raise LockError(path, error) from error
+    if not any(wheel.name == "torch" for wheel in wheels):
+        raise LockError(path, "torch is not in it")
     asked = _asked_sizes(path)
-    wheels = [_wheel(package, wheel) for package in packages for wheel in package.get("wheels", ())[:1]]
     return Lock(
         path=path,
         digest=hashlib.sha256(text).hexdigest(),
@@ -205,18 +112,23 @@ def load(path: Path, source: Source) -> Lock:
     )
 
 
-def _wheel(package: Mapping[str, Any], wheel: Mapping[str, Any]) -> LockedWheel:
+def _wheel(package: Package) -> LockedWheel:
+    """Return a package's wheel. Raise `ValueError` where the lock has none, or no hash of it."""
+    file = package.wheel
+    if file is None or package.version is None or file.sha256 is None:
+        raise ValueError(f"{package.name} has no wheel with a sha256 in it")
     return LockedWheel(
-        name=package["name"],
-        version=package["version"],
-        url=wheel["url"] if "url" in wheel else Path(wheel["path"]).resolve().as_uri(),
-        sha256=wheel["hashes"]["sha256"],
-        size=wheel.get("size"),
+        name=package.name,
+        version=package.version,
+        url=file.location,
+        sha256=file.sha256,
+        size=file.size,
+        direct=file is package.archive,
     )
 
 
-def _with_sizes(lock: Lock) -> Lock:
-    """The lock with sizes that had to be asked for; they are kept beside it, for the plan."""
+def with_sizes(lock: Lock) -> Lock:
+    """Return the lock with sizes that had to be asked for; they are kept beside it, for the plan."""
     unknown = [wheel.url for wheel in lock.wheels if wheel.size is None]
     if not unknown:
         return lock
@@ -225,11 +137,14 @@ def _with_sizes(lock: Lock) -> Lock:
 
 
 def _asked_sizes(path: Path) -> dict[str, int]:
+    """Return the sizes that were asked for; without them, or with a broken file, they are unknown."""
     try:
-        asked: dict[str, int] = json.loads(_sizes_file(path).read_bytes())
-    except (OSError, ValueError):
+        asked = json.loads(_sizes_file(path).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return {}
-    return asked
+    if not isinstance(asked, dict):
+        return {}
+    return {url: size for url, size in asked.items() if type(size) is int and size >= 0}
 
 
 def _sizes_file(path: Path) -> Path:
@@ -240,8 +155,11 @@ def hashed_requirements(wheels: Iterable[LockedWheel]) -> str:
     """Wheels as requirement lines with hashes, for ``uv pip install --require-hashes``.
 
     With ``===``, since ``==`` lets a wheel with a local label from a further source take the place of the locked one.
+    A wheel that was asked for by its URL is on no index.
     """
-    return "".join(f"{w.name}==={w.version} --hash=sha256:{w.sha256}\n" for w in wheels)
+    return "".join(
+        f"{w.name}{f' @ {w.url}' if w.direct else f'==={w.version}'} --hash=sha256:{w.sha256}\n" for w in wheels
+    )
 
 
 def public(text: str) -> str:

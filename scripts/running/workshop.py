@@ -18,6 +18,7 @@ from scripts.index import checks, settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord, Store
+from scripts.run.wheel_builder import WheelBuilder
 from scripts.running import harness, locks
 from scripts.running.footprint import Footprint
 
@@ -94,6 +95,7 @@ class Workshop:
         # All at once: unpacking one wheel keeps a core and a half busy. Four cells cold: 85 s one by one, 66 s by two.
         self.installing = threading.Semaphore(matrix.budget.downloads or self.jobs)
         self.queue = Queue([])
+        self.builder = WheelBuilder(paths.BUILDS, paths.CACHE)
         self.needed: set[str] = set()  # files that probes of this run opened though they were held back
         self._same_lock: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -133,7 +135,9 @@ class Workshop:
         said = {
             "cell": cell.id,
             "index": build.index,
-            "requirements": locks.requirements(self.matrix, cell, self.options.require),
+            "requirements": [
+                self.builder.identity(line) for line in locks.requirements(self.matrix, cell, self.options.require)
+            ],
             "probes": self.probes_digest,
             "indexes": {k: v for k, v in settings.uv_settings().items() if "INDEX" in k or "LINKS" in k},
             "gpu": build.gpu,

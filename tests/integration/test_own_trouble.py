@@ -15,7 +15,7 @@ from tests.support.torches import build_torch
 #: An exception is injected into each of these places, each in a cell of its own; and what that costs the cell.
 STAGES: Final = {
     "scripts.running.interpreters:find_or_download": "internal",
-    "scripts.running.locks:resolve": "internal",
+    "scripts.run.resolution:resolve": "internal",
     "scripts.running.footprint:Footprint.missing": "internal",
     "scripts.running.workshop:Workshop.same_wheels": "internal",
     "scripts.running.footprint:Footprint.reserved": "internal",

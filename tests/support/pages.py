@@ -32,6 +32,7 @@ class Channel:
     requires_python: bool = False
     upload_times: bool = False  # in HTML; JSON has them always
     hashes: bool = True
+    algorithm: str = "sha256"  # of the hashes
     metadata: bool = True  # a wheel's METADATA as a file of its own (PEP 658)
     ranges: bool = True  # parts of files
     max_age: int | None = None  # seconds that a client may keep a file without asking again
@@ -74,6 +75,10 @@ class Listed:
         folder = f"/{self.wheel.sha256[:16]}" if channel.root == "/default" else ""
         return f"{channel.files}{folder}/{self.wheel.filename}"
 
+    def hashed(self, algorithm: str) -> str:
+        """What the index says that the file hashes to."""
+        return self.sha256 if algorithm == "sha256" else hashlib.new(algorithm, self.wheel.content).hexdigest()
+
     @property
     def metadata_sha256(self) -> str:
         """The hash of the METADATA file."""
@@ -103,12 +108,13 @@ def _link(one: Listed, channel: Channel) -> str:
         attributes["data-requires-python"] = wheel.requires_python
     if channel.upload_times:
         attributes["data-upload-time"] = _time(wheel)
-    if channel.metadata:
+    if channel.metadata and wheel.metadata:
         told = f"sha256={one.metadata_sha256}"
         attributes |= {"data-dist-info-metadata": told, "data-core-metadata": told}
     if one.yanked is not None:
         attributes["data-yanked"] = one.yanked
-    address = quote(one.path(channel)) + (f"#sha256={one.sha256}" if channel.hashes else "")
+    hashed = f"#{channel.algorithm}={one.hashed(channel.algorithm)}" if channel.hashes else ""
+    address = quote(one.path(channel)) + hashed
     said = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
     return f'<a href="{address}"{said}>{wheel.filename}</a>'
 
@@ -130,14 +136,14 @@ def _file(one: Listed, channel: Channel) -> dict[str, Any]:
     file: dict[str, Any] = {
         "filename": wheel.filename,
         "url": quote(one.path(channel)),
-        "hashes": {"sha256": one.sha256} if channel.hashes else {},
+        "hashes": {channel.algorithm: one.hashed(channel.algorithm)} if channel.hashes else {},
         "size": len(wheel.content),
         "upload-time": _time(wheel),
         "yanked": False if one.yanked is None else one.yanked or True,
     }
     if channel.requires_python and wheel.requires_python:
         file["requires-python"] = wheel.requires_python
-    if channel.metadata:
+    if channel.metadata and wheel.metadata:
         file["core-metadata"] = {"sha256": one.metadata_sha256}
     return file
 

@@ -62,6 +62,20 @@ class Wheel:
         return path
 
 
+class Sdist(Wheel):
+    """An sdist in memory, which an index lists as it does wheels, but without the metadata."""
+
+    @property
+    def version(self) -> str:
+        """The version that the file's name has."""
+        return super().version.removesuffix(".tar.gz")
+
+
+def read_sdist(path: Path) -> Sdist:
+    """An sdist from its file."""
+    return Sdist(filename=path.name, content=path.read_bytes(), metadata="")
+
+
 def build_package(
     name: str,
     version: str,

@@ -10,6 +10,7 @@ import pytest
 from scripts.index.checks import Source
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
+from scripts.run import resolution
 from scripts.running import locks
 
 MATRIX = config.load()
@@ -86,7 +87,7 @@ def test_a_label_is_asked_for_only_where_a_further_source_may_have_it(
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("UV_FIND_LINKS", links)
     source = Source(build="default", index=None, fallback=fallback)
-    assert locks.torch_requirements(cell("2.5.1"), source) == expected
+    assert resolution.torch_requirements(cell("2.5.1"), source) == expected
 
 
 def test_public_versions() -> None:

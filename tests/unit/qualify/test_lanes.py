@@ -20,7 +20,7 @@ from scripts.qualify import lanes as qualify_plan
 from scripts.qualify.candidates import Offer
 from scripts.qualify.lanes import Baseline
 from scripts.qualify.model import Lane
-from scripts.running import locks
+from scripts.run import resolution
 from tests.support.torches import build_torch
 
 MATRIX = config.load()
@@ -181,9 +181,9 @@ def test_a_build_that_no_wheel_has_is_refused(tmp_path: Path) -> None:
 def test_a_label_is_asked_for_where_an_index_has_several() -> None:
     cell = Cell(torch="2.15.0", build="index.cpu", python="3.11")
     source = Source(build="index.cpu", index="https://example.org/whl", label="cpu")
-    assert locks.torch_requirements(cell, source) == ["torch==2.15.0+cpu"]
+    assert resolution.torch_requirements(cell, source) == ["torch==2.15.0+cpu"]
     plain = Source(build="index.default", index="https://example.org/whl", label="")
-    assert locks.torch_requirements(cell, plain) == ["torch===2.15.0"]
+    assert resolution.torch_requirements(cell, plain) == ["torch===2.15.0"]
 
 
 # --- the policy in matrix.toml ----------------------------------------------------------------------------------
