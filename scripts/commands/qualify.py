@@ -1,8 +1,8 @@
-"""The verdict on a candidate: may it ship, as far as these behaviours go?
+"""Qualify a candidate: compare its behaviour with an earlier release, and return a verdict.
 
-Every Python and build that the candidate has is run beside the same of the baseline: the newest stable release before
-it, unless another is named. What differs is run again, on both sides, before it counts. What blocks, what warns and
-which changes are expected stands in matrix.toml, under [qualify].
+Every build and Python of the candidate is compared with that of the baseline, by default the newest stable release
+before it. Differences are confirmed by running both sides again. The section [qualify] of matrix.toml says what blocks
+a candidate, what is a warning, and which changes are expected.
 
   nox -s qualify -- 2.15.0
   nox -s qualify -- 2.15.0 --baseline 2.14.1 --python 3.11
@@ -13,7 +13,7 @@ which changes are expected stands in matrix.toml, under [qualify].
   nox -s qualify -- 2.15.0 --with 'numpy<2' --with 'numpy>=2'
   nox -s qualify -- --replay .matrix/qualify/….json
 
-Exit code 0: qualified, also with warnings. 1: blocked, or a replay whose verdict doesn't stand. 4: inconclusive.
+Exit codes: 0 qualified, with or without warnings; 1 blocked, or the verdict of a replay differs; 4 inconclusive.
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ from pathlib import Path
 from typing import Final
 
 from scripts import paths
-from scripts.commands.options import requirement
+from scripts.commands.options import requirement, selection_name
 from scripts.config.policy import Verdict
 from scripts.core.console import make_console
+from scripts.core.files import write_atomically
 from scripts.errors import Exit, UsageError
 from scripts.index.http import Web
 from scripts.matrix import cells, config
 from scripts.matrix.config import Matrix
 from scripts.qualify import model, replay, session
-from scripts.qualify.model import Qualification
-from scripts.results.records import write_atomically
+from scripts.qualify.model import Channel, Qualification
+from scripts.qualify.session import Plan, Question
+from scripts.running.progress import Display
 from scripts.views import qualify as views
 
 _EXITS: Final[dict[Verdict, Exit]] = {
@@ -47,98 +49,133 @@ _EXITS: Final[dict[Verdict, Exit]] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The candidate, the baseline, and how to go about it."""
-    _add_candidate(parser.add_argument_group("the candidate"))
-    breadth = parser.add_argument_group("what to compare")
-    breadth.add_argument("--baseline", metavar="V", help="the release to compare with (default: the one before)")
-    breadth.add_argument("--baseline-build", metavar="BUILD", help="its build (default: the same as the candidate's)")
-    breadth.add_argument("--selection", metavar="NAME", help="builds and Pythons of this selection (default: cpu, all)")
-    breadth.add_argument("--build", metavar="BUILD", help="only this build; a pattern such as 'cu12*' is one")
-    breadth.add_argument("--python", metavar="X.Y", help="only this Python")
-    breadth.add_argument("--torch", type=_specifier, metavar="SPEC", help="only if the candidate is in this: '>=2.5'")
-    breadth.add_argument(
+    """Add the options for the candidate, the comparison and the output."""
+    _add_candidate(parser.add_argument_group("candidate"))
+    comparison = parser.add_argument_group("comparison")
+    comparison.add_argument("--baseline", metavar="V", help="release to compare with (default: the one before)")
+    comparison.add_argument("--baseline-build", metavar="BUILD", help="its build (default: that of the candidate)")
+    comparison.add_argument("--selection", metavar="NAME", help="builds and Pythons of a selection (default: cpu, all)")
+    comparison.add_argument("--build", metavar="BUILD", help="only this build, or those matching a pattern: 'cu12*'")
+    comparison.add_argument("--python", metavar="X.Y", help="only this Python")
+    comparison.add_argument("--torch", type=_specifier, metavar="SPEC", help="require a candidate within this: '>=2.5'")
+    comparison.add_argument(
         "--with",
         dest="with_",
         action="append",
         default=[],
         type=requirement,
         metavar="REQ",
-        help="run everything with this requirement too, in place of a pin on the same package",
+        help="compare again with this requirement, which replaces a pin on the same package; repeatable",
     )
-    how = parser.add_argument_group("how")
-    how.add_argument("--fresh", action="store_true", help="run also what is recorded or accepted")
-    how.add_argument("-j", "--jobs", type=_positive, metavar="N", help="cells at once (default: from the machine)")
-    how.add_argument("--replay", type=Path, metavar="FILE", help="run a qualification again, from the same locks")
-    how.add_argument("--show", type=Path, metavar="FILE", help="show a qualification, and run nothing")
-    how.add_argument("--format", choices=["terminal", "markdown", "html", "json"], default="terminal")
-    how.add_argument("--output", type=Path, metavar="PATH", help="write to this file (default: stdout)")
+    running = parser.add_argument_group("running")
+    running.add_argument("--fresh", action="store_true", help="also run cells that are recorded or accepted")
+    running.add_argument(
+        "-j", "--jobs", type=_positive_int, metavar="N", help="cells at once (default: by the machine)"
+    )
+    running.add_argument("--replay", type=Path, metavar="FILE", help="repeat a qualification from its locks")
+    running.add_argument("--show", type=Path, metavar="FILE", help="show a qualification without running anything")
+    running.add_argument("--format", choices=["terminal", "markdown", "html", "json"], default="terminal")
+    running.add_argument("--output", type=Path, metavar="PATH", help="write to this file (default: stdout)")
 
 
 def _add_candidate(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("candidate", nargs="?", metavar="CANDIDATE", help="a version; of a nightly, its date will do")
+    group.add_argument("candidate", nargs="?", metavar="CANDIDATE", help="version, or the date of a nightly")
     source = group.add_mutually_exclusive_group()
-    source.add_argument("--pre", action="store_true", help="a release candidate of the test channel")
-    source.add_argument("--nightly", action="store_true", help="a nightly")
-    source.add_argument("--index", metavar="URL", help="it is on this index")
+    source.add_argument("--pre", action="store_true", help="take a release candidate from the test channel")
+    source.add_argument("--nightly", action="store_true", help="take a nightly")
+    source.add_argument("--index", metavar="URL", help="take it from this index")
     source.add_argument(
-        "--wheel", nargs="+", action="extend", type=Path, default=[], metavar="PATH", help="wheels, or folders of them"
+        "--wheel",
+        nargs="+",
+        action="extend",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="take these wheels, or those in these directories",
     )
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Qualify, keep the artefact, and show it."""
+    """Qualify the candidate, save the qualification and show it."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     if options.show:
-        one, file = model.FORMAT.read(options.show), options.show
+        qualification, file = model.FORMAT.read(options.show), options.show
     else:
-        one = _qualified(config.load(), options)
-        file = session.keep(one)
-    _show(one, file, options)
-    if one.replay and not one.replay.stands and one.verdict != "inconclusive":
+        qualification = _qualify(config.load(), options)
+        file = session.save(qualification)
+    _show(qualification, file, options)
+    if qualification.replay and not qualification.replay.stands and qualification.verdict != "inconclusive":
         return Exit.UNEXPECTED
-    return _EXITS[one.verdict]
+    return _EXITS[qualification.verdict]
 
 
-def _qualified(matrix: Matrix, options: argparse.Namespace) -> Qualification:
+def _qualify(matrix: Matrix, options: argparse.Namespace) -> Qualification:
     if options.replay:
-        before = model.FORMAT.read(options.replay)
-        prepared = replay.prepare(matrix, before, _without_question(options))
-        return replay.compared(before, session.carry_out(prepared), options.replay)
-    _check(matrix, options)
+        earlier = model.FORMAT.read(options.replay)
+        _check_replay(options)
+        repeated = _carry_out(replay.prepare(matrix, earlier, jobs=options.jobs))
+        return replay.compare(earlier, repeated, options.replay)
+    question = _question(matrix, options)
     with Web() as web:
-        prepared = session.prepare(web, matrix, options)
-    if options.torch and not cells.matches(prepared.candidate.version, options.torch):
-        raise UsageError(f"--torch: {prepared.candidate.version} is not in {options.torch!r}")
-    return session.carry_out(prepared)
+        plan = session.prepare(web, matrix, question)
+    if options.torch and not cells.matches(plan.candidate.version, options.torch):
+        raise UsageError(f"--torch: {plan.candidate.version} is not in {options.torch!r}")
+    return _carry_out(plan)
 
 
-def _without_question(options: argparse.Namespace) -> argparse.Namespace:
-    """The options of a replay. Raises `UsageError` where they ask something else than the artefact did."""
-    asked = ["candidate", "baseline", "baseline_build", "selection", "build", "python", "torch", "with_", "index"]
-    for name in (*asked, "wheel", "pre", "nightly"):
+def _carry_out(plan: Plan) -> Qualification:
+    return session.carry_out(plan, display=Display, notify=lambda text: print(text, file=sys.stderr))
+
+
+def _check_replay(options: argparse.Namespace) -> None:
+    """Raise `UsageError` for options that a replay takes from its file."""
+    question = ["candidate", "baseline", "baseline_build", "selection", "build", "python", "torch", "with_", "index"]
+    for name in (*question, "wheel", "pre", "nightly"):
         if getattr(options, name):
-            raise UsageError(f"--replay asks what its file says; leave {name.strip('_')!r} out")
-    return options
+            option = "CANDIDATE" if name == "candidate" else f"--{name.strip('_').replace('_', '-')}"
+            raise UsageError(f"--replay repeats the question of its file; remove {option}")
 
 
-def _check(matrix: Matrix, options: argparse.Namespace) -> None:
-    """Refuse names that matrix.toml doesn't know."""
+def _question(matrix: Matrix, options: argparse.Namespace) -> Question:
+    """Return what the options ask. Raises `UsageError` for names that matrix.toml does not know."""
     if options.python and options.python not in matrix.pythons:
         raise UsageError(f"--python: unknown Python {options.python!r}; known: {', '.join(matrix.pythons)}")
+    return Question(
+        candidate=options.candidate,
+        channel=_channel(options),
+        index=options.index,
+        wheels=tuple(options.wheel),
+        baseline=options.baseline,
+        baseline_build=options.baseline_build,
+        selection=matrix.selections[selection_name(matrix, options.selection)] if options.selection else None,
+        build=options.build,
+        python=options.python,
+        pins=tuple(options.with_),
+        fresh=options.fresh,
+        jobs=options.jobs,
+    )
 
 
-def _show(one: Qualification, file: Path, options: argparse.Namespace) -> None:
-    """Print the report, or write it; either way the artefact is kept."""
+def _channel(options: argparse.Namespace) -> Channel:
+    if options.wheel:
+        return "wheels"
+    if options.index:
+        return "index"
+    return "nightly" if options.nightly else "test" if options.pre else "release"
+
+
+def _show(qualification: Qualification, file: Path, options: argparse.Namespace) -> None:
+    """Print the report, or write it to ``--output``; ``file`` holds the qualification."""
     name = file.relative_to(paths.ROOT).as_posix() if file.is_relative_to(paths.ROOT) else str(file)
     match options.format:
         case "json":
-            text = model.FORMAT.dump(one)
+            text = model.FORMAT.dump(qualification)
         case "markdown":
-            text = views.markdown(one, name)
+            text = views.markdown(qualification, name)
         case "html":
-            text = views.html(one, name)
+            text = views.html(qualification, name)
         case _:
-            text = _terminal(one, name, options)
+            text = _terminal(qualification, name, options)
     if options.output:
         write_atomically(options.output.resolve(), text)
         print(f"written: {options.output}", file=sys.stderr)
@@ -146,23 +183,23 @@ def _show(one: Qualification, file: Path, options: argparse.Namespace) -> None:
         sys.stdout.write(text)
 
 
-def _terminal(one: Qualification, name: str, options: argparse.Namespace) -> str:
-    screen = make_console(width=120, file=io.StringIO()) if options.output else make_console()
-    with screen.capture() as captured:
-        views.terminal(one, name, screen)
+def _terminal(qualification: Qualification, name: str, options: argparse.Namespace) -> str:
+    console = make_console(width=120, file=io.StringIO()) if options.output else make_console()
+    with console.capture() as captured:
+        views.terminal(qualification, name, console)
     text = captured.get()
-    return text if screen.encoding.lower().startswith("utf") or options.output else views.ascii_only(text)
+    return text if console.encoding.lower().startswith("utf") or options.output else views.ascii_only(text)
 
 
 def _specifier(text: str) -> str:
     try:
         cells.specifier(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no PEP 440 specifier; write one like '>=2.5,<2.8'") from None
+        raise argparse.ArgumentTypeError(f"not a PEP 440 specifier: {text!r}; example: '>=2.5,<2.8'") from None
     return text
 
 
-def _positive(text: str) -> int:
+def _positive_int(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+        raise argparse.ArgumentTypeError(f"not a positive integer: {text!r}")
     return int(text)

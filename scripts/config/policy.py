@@ -1,10 +1,10 @@
-"""What a qualification can find, and what a finding may mean. Names alone, so that `config` can check them. Pure."""
+"""Categories of findings, their effects, and the default policy. Names only, so that `config` can check them. Pure."""
 
 from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-#: What one thing that was looked at can be, against the baseline; what is the same is no finding.
+#: Kinds of differences between candidate and baseline.
 Category = Literal[
     "broken",
     "newly crashed",
@@ -23,14 +23,14 @@ Category = Literal[
     "expectation expired",
 ]
 
-#: What a finding does to the verdict.
+#: Effects of a finding on the verdict.
 Effect = Literal["blocks", "warns", "expected", "noted"]
 
 Verdict = Literal["qualified", "qualified with warnings", "blocked", "inconclusive"]
 
 CATEGORIES: Final[tuple[Category, ...]] = get_args(Category)
 
-#: What blocks and what warns where ``matrix.toml`` doesn't say; everything else is only noted.
+#: Defaults of `block` and `warn` in ``matrix.toml``; all other categories are only noted.
 BLOCK: Final[tuple[Category, ...]] = ("broken", "newly crashed", "newly hangs")
 WARN: Final[tuple[Category, ...]] = (
     "different failure",

@@ -1,4 +1,4 @@
-"""Expected changes: which change is one, and what became of each, so that the list of them can't rot. Pure."""
+"""Expected changes: which findings they allow, and which of them are obsolete. Pure."""
 
 from __future__ import annotations
 
@@ -6,73 +6,78 @@ import datetime as dt
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
 
 from scripts.matrix import cells
 from scripts.matrix.config import Expected
 from scripts.qualify import comparing
-from scripts.qualify.comparing import Change
-from scripts.qualify.model import Expectation, Lane
-from scripts.results.signature import describe
-
-Status = Literal["happened", "did not happen", "could not be checked", "expired", "not due"]
-
-#: Categories that don't say what the candidate shows.
-UNKNOWN: Final = frozenset({"flaky", "unavailable"})
+from scripts.qualify.comparing import UNKNOWN
+from scripts.qualify.model import CellPair, Expectation, ExpectationStatus, Finding
 
 
 def label(name: str) -> str:
-    """A name for people: of a test without its file."""
+    """Return a name for people: that of a test without its file."""
     return name.rpartition("::")[2]
 
 
-def meets(expected: Expected, change: Change) -> bool:
-    """Whether a change is the expected one. What is flaky or couldn't be seen never is."""
-    if change.before is None or change.after is None or change.category in UNKNOWN:
+def allowed(finding: Finding, active: Iterable[Expected]) -> Finding:
+    """Return the finding as an expected one if it matches an active expectation, else unchanged."""
+    expected = next((expected for expected in active if matches(expected, finding)), None)
+    if expected is None:
+        return finding
+    return finding.model_copy(update={"effect": "expected", "reason": expected.reason, "link": expected.link})
+
+
+def matches(expected: Expected, finding: Finding) -> bool:
+    """Return whether a finding is the expected change; flaky and unavailable ones never are."""
+    if finding.before is None or finding.after is None or finding.category in UNKNOWN:
         return False
-    texts = describe(change.before, whole=True), describe(change.after, whole=True)
     return (
-        _names(expected, change.name)
-        and re.search(expected.from_, texts[0]) is not None
-        and re.search(expected.to, texts[1]) is not None
+        _is_about(expected, finding.name)
+        and re.search(expected.from_, finding.before) is not None
+        and re.search(expected.to, finding.after) is not None
     )
 
 
-def _names(expected: Expected, name: str) -> bool:
-    return any(fnmatch.fnmatchcase(one, expected.observation) for one in (name, label(name)))
+def _is_about(expected: Expected, name: str) -> bool:
+    return any(fnmatch.fnmatchcase(spelling, expected.observation) for spelling in (name, label(name)))
 
 
 def outcomes(
-    lanes: Sequence[Lane],
-    changed: Mapping[str, Sequence[Change]],
-    expected: Iterable[Expected],
+    pairs: Sequence[CellPair],
+    findings: Mapping[str, Sequence[Finding]],
+    expected_changes: Iterable[Expected],
     *,
     candidate: str,
     baseline: str,
     today: dt.date,
 ) -> list[Expectation]:
-    """What became of each expected change.
+    """Return the outcome of each expected change; ``findings`` are by the pair's id.
 
-    One is due if its releases hold the candidate and not the baseline: then all lanes that can show it must.
+    A change is due if its releases include the candidate and not the baseline: then it must happen in all pairs that
+    can show it.
     """
-    found = []
-    for one in expected:
-        applies = cells.matches(candidate, one.releases)
-        due = applies and not cells.matches(baseline, one.releases)
-        happened = [lane.id for lane in lanes if applies and any(meets(one, change) for change in changed[lane.id])]
-        looked = [lane.id for lane in lanes if comparing.is_compared(lane) and _observed(one, lane, changed[lane.id])]
-        failed = [lane for lane in looked if lane not in happened]
-        status, where = _status(one, due=due, today=today, happened=happened, failed=failed)
-        data = one.model_dump(include={"observation", "releases", "reason", "link", "expires"})
-        found.append(Expectation(**data, status=status, lanes=tuple(where)))
-    return found
+    results = []
+    for expected in expected_changes:
+        applies = cells.matches(candidate, expected.releases)
+        happened = [p.id for p in pairs if applies and any(matches(expected, f) for f in findings[p.id])]
+        observed = [p.id for p in pairs if comparing.is_compared(p) and _is_observed(expected, p, findings[p.id])]
+        status, where = _status(
+            expected,
+            due=applies and not cells.matches(baseline, expected.releases),
+            today=today,
+            happened=happened,
+            failed=[pair for pair in observed if pair not in happened],
+        )
+        data = expected.model_dump(include={"observation", "releases", "reason", "link", "expires"})
+        results.append(Expectation(**data, status=status, pairs=tuple(where)))
+    return results
 
 
 def _status(
-    one: Expected, *, due: bool, today: dt.date, happened: list[str], failed: list[str]
-) -> tuple[Status, list[str]]:
-    """What became of an expected change, and in which lanes."""
-    if one.expires <= today:
+    expected: Expected, *, due: bool, today: dt.date, happened: list[str], failed: list[str]
+) -> tuple[ExpectationStatus, list[str]]:
+    """Return the outcome of an expected change, and the pairs it was seen in."""
+    if expected.expires <= today:
         return "expired", happened
     if due and failed:
         return "did not happen", failed
@@ -81,19 +86,19 @@ def _status(
     return ("could not be checked" if due else "not due"), []
 
 
-def _observed(one: Expected, lane: Lane, changes: Iterable[Change]) -> bool:
-    """Whether both sides of a lane show what an expectation is about; by a name that nobody knows it never happens."""
-    if any(_names(one, change.name) and change.category in UNKNOWN for change in changes):
+def _is_observed(expected: Expected, pair: CellPair, findings: Iterable[Finding]) -> bool:
+    """Return whether both sides show the observation; one that neither side knows counts, as it can never happen."""
+    if any(_is_about(expected, finding.name) and finding.category in UNKNOWN for finding in findings):
         return False
-    sides = [
-        {name for seen in side for name in comparing.shown(seen.record) if _names(one, name)}
-        for side in (lane.baseline, lane.candidate)
-    ]
-    return bool(sides[0] & sides[1]) or not (sides[0] or sides[1])
+    baseline, candidate = (
+        {name for sample in side for name in comparing.signatures(sample.record) if _is_about(expected, name)}
+        for side in (pair.baseline, pair.candidate)
+    )
+    return bool(baseline & candidate) or not (baseline or candidate)
 
 
-def text(one: Expectation) -> str:
-    """What is wrong with an expectation that has to be looked at again."""
-    if one.status == "expired":
-        return f"expired on {one.expires}: remove it from matrix.toml, or renew it"
-    return f"expected for {one.releases}, and did not happen"
+def describe(expectation: Expectation) -> str:
+    """Return what is wrong with an expectation that needs attention."""
+    if expectation.status == "expired":
+        return f"expired on {expectation.expires}: remove it from matrix.toml, or renew it"
+    return f"expected for {expectation.releases}, but did not happen"

@@ -1,123 +1,124 @@
-"""Running a qualification again from its artefact: the same wheels, locks, policy and day; and whether it stands."""
+"""Repeat a qualification from its file, with the same wheels, locks, policy and date, and compare the verdicts."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import machine, paths
-from scripts.bisecting import candidates
+from scripts import machine
+from scripts.bisecting.candidates import with_channels
 from scripts.core.urls import shown
 from scripts.errors import UsageError
 from scripts.index.checks import Source
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build, Matrix
-from scripts.qualify import cells, rounds
-from scripts.qualify.candidates import LOCAL, of_wheels
-from scripts.qualify.model import Finding, Qualification, Replay, Seen
-from scripts.qualify.rounds import SIDES, Ask
-from scripts.qualify.session import Prepared, runs_of
-from scripts.running import harness
+from scripts.qualify.candidates import WHEEL_BUILDS, from_wheels
+from scripts.qualify.model import Qualification, Replay, Sample
+from scripts.qualify.rounds import CellRequest, request
+from scripts.qualify.runner import write_lock
+from scripts.qualify.session import Plan, suite_digest
 from scripts.running.locks import Lock
 
 
-def prepare(matrix: Matrix, before: Qualification, options: argparse.Namespace) -> Prepared:
-    """The same question again.
+def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan:
+    """Return the plan of an earlier qualification.
 
     Raises:
-        UsageError: it was asked on another platform, or its local wheels are not what they were.
+        UsageError: it belongs to another platform, or its local wheels have changed.
     """
-    if before.platform != machine.platform_name():
-        raise UsageError(f"--replay: it was run on {before.platform}, and this is {machine.platform_name()}")
-    serving = _serving(matrix, before)
-    runs = runs_of(serving, matrix, options, mutable=True)
-    runs.fresh = True
-    runs.pinned, runs.texts = _pinned(serving, before), dict(before.locks)
+    if earlier.platform != machine.platform_name():
+        raise UsageError(f"--replay: cannot repeat a run on {earlier.platform} on {machine.platform_name()}")
+    serving = _matrix_of(matrix, earlier)
     accepted = {
-        rounds.ask(lane, "baseline"): lane.baseline[0]
-        for lane in before.lanes
-        if lane.baseline and lane.baseline[0].origin == "accepted"
+        request(pair, "baseline"): pair.baseline[0]
+        for pair in earlier.pairs
+        if pair.baseline and pair.baseline[0].origin == "accepted"
     }
-    return Prepared(
-        policy=before.policy,
-        candidate=before.candidate,
-        baseline=before.baseline,
-        lanes=tuple(lane.model_copy(update={"candidate": (), "baseline": (), "note": None}) for lane in before.lanes),
-        runs=runs,
-        known=lambda lane, _: accepted.get(rounds.ask(lane, "baseline")),
-        today=before.asked_on,
-        probes=harness.digest(paths.ROOT / matrix.probes.path),
+    return Plan(
+        policy=earlier.policy,
+        candidate=earlier.candidate,
+        baseline=earlier.baseline,
+        pairs=tuple(pair.model_copy(update={"candidate": (), "baseline": (), "note": None}) for pair in earlier.pairs),
+        date=earlier.asked_on,
+        suite=suite_digest(matrix),
+        matrix=serving,
+        known_builds=frozenset(matrix.builds),
+        find_accepted=lambda pair, _candidate: accepted.get(request(pair, "baseline")),
+        fresh=True,
+        mutable=True,
+        jobs=jobs,
+        locks=_locks(serving, earlier),
+        lock_texts=dict(earlier.locks),
     )
 
 
-def _serving(matrix: Matrix, before: Qualification) -> Matrix:
-    """matrix.toml with the builds that served the candidate then."""
-    serving = candidates.with_channels(matrix)
-    if before.candidate.wheels:
-        files = [Path(file) for file in before.candidate.wheels]
-        offer = of_wheels(serving, files, before.candidate.version, patterns=None, platform=before.platform)
-        _check_wheels(before, offer.files)
-        return offer.matrix
+def _matrix_of(matrix: Matrix, earlier: Qualification) -> Matrix:
+    """Return matrix.toml with the builds that served the earlier candidate."""
+    serving = with_channels(matrix)
+    if earlier.candidate.wheels:
+        files = [Path(file) for file in earlier.candidate.wheels]
+        candidate = from_wheels(serving, files, earlier.candidate.version, patterns=None, platform=earlier.platform)
+        _check_unchanged(earlier, candidate.files)
+        return candidate.matrix
     builds = dict(serving.builds)
-    for lane in before.lanes:
-        name = rounds.ask(lane, "candidate").cell.build
-        source = next((seen.source for seen in lane.candidate if seen.source), None)
+    for pair in earlier.pairs:
+        name = request(pair, "candidate").cell.build
+        source = next((sample.source for sample in pair.candidate if sample.source), None)
         if name not in builds and source is not None:
             builds[name] = Build(releases=">=0", index=source)
     return serving.model_copy(update={"builds": builds})
 
 
-def _check_wheels(before: Qualification, files: Mapping[Path, str]) -> None:
-    """Refuse other wheels under the same names."""
-    for name, sha256 in before.candidate.wheels.items():
+def _check_unchanged(earlier: Qualification, files: Mapping[Path, str]) -> None:
+    """Raise `UsageError` if a local wheel has changed."""
+    for name, sha256 in earlier.candidate.wheels.items():
         if files.get(Path(name)) != sha256:
-            raise UsageError(f"--replay: {name} is another file than it was; qualify it anew")
+            raise UsageError(f"--replay: {name} has changed since; qualify it again")
 
 
-def _pinned(serving: Matrix, before: Qualification) -> dict[Ask, Lock]:
-    """The locks of every cell that was run, as they were."""
-    found: dict[Ask, Lock] = {}
-    for lane in before.lanes:
-        for side in SIDES:
-            ask = rounds.ask(lane, side)
-            runs: Sequence[Seen] = lane.candidate if side == "candidate" else lane.baseline
-            for seen in runs:
-                if seen.lock in before.locks and ask not in found:
-                    found[ask] = _lock(serving, ask, seen, before.locks)
-    return found
+def _locks(serving: Matrix, earlier: Qualification) -> dict[CellRequest, Lock]:
+    """Return the lock of each cell that was run."""
+    locks: dict[CellRequest, Lock] = {}
+    for pair in earlier.pairs:
+        for key, side in ((request(pair, "candidate"), pair.candidate), (request(pair, "baseline"), pair.baseline)):
+            for sample in side:
+                if sample.lock in earlier.locks and key not in locks:
+                    locks[key] = _lock(serving, key, sample, earlier.locks)
+    return locks
 
 
-def _lock(serving: Matrix, ask: Ask, seen: Seen, texts: Mapping[str, str]) -> Lock:
-    digest, wheel = seen.lock or "", seen.record.wheel
+def _lock(serving: Matrix, key: CellRequest, sample: Sample, texts: Mapping[str, str]) -> Lock:
+    digest, wheel = sample.lock or "", sample.record.wheel
     name = wheel.index if wheel else DEFAULT_BUILD
     build = serving.builds.get(name)
-    index = seen.source
-    if build and build.index and (name.startswith(f"{LOCAL}.") or shown(build.index) == index):
-        index = build.index  # as it is here, with its credentials
-    source = Source(build=name, index=index, gpu=bool(build and build.gpu), fallback=seen.fallback)
-    return cells.written(ask.cell, digest, texts[digest], source)
+    index = sample.source
+    if build and build.index and (name.startswith(f"{WHEEL_BUILDS}.") or shown(build.index) == index):
+        index = build.index  # the local folder, or the URL with this machine's credentials
+    source = Source(build=name, index=index, gpu=bool(build and build.gpu), fallback=sample.fallback)
+    return write_lock(key.cell, digest, texts[digest], source)
 
 
-def compared(before: Qualification, now: Qualification, file: Path) -> Qualification:
-    """The new qualification with what it says of the one before."""
-    differences = [f"then only: {text}" for text in _told(before) if text not in _told(now)]
-    differences += [f"now only: {text}" for text in _told(now) if text not in _told(before)]
-    if before.probes != now.probes:
-        differences.append("the probes are others than then")
+def compare(earlier: Qualification, now: Qualification, file: Path) -> Qualification:
+    """Return the new qualification with its differences from the earlier one, which is in ``file``."""
+    before, after = _sentences(earlier), _sentences(now)
+    differences = [f"then only: {text}" for text in before if text not in after]
+    differences += [f"now only: {text}" for text in after if text not in before]
+    if earlier.suite != now.suite:
+        differences.append("the test suite has changed since")
     replay = Replay(
         file=file.name,
-        asked_on=before.asked_on,
-        verdict=before.verdict,
-        stands=before.verdict == now.verdict,
+        asked_on=earlier.asked_on,
+        verdict=earlier.verdict,
+        stands=earlier.verdict == now.verdict,
         differences=tuple(differences),
     )
     return now.model_copy(update={"replay": replay})
 
 
-def _told(one: Qualification) -> list[str]:
-    return [_sentence(finding) for finding in one.findings if finding.category != "newly slow to import"]
-
-
-def _sentence(finding: Finding) -> str:
-    return f"{finding.lane} {finding.name}: {finding.category}: {finding.change}"
+def _sentences(qualification: Qualification) -> list[str]:
+    """Return a sentence for each finding but those about import times, which vary."""
+    return [
+        f"{finding.pair} {finding.name}: {finding.category}: {finding.change}"
+        for finding in qualification.findings
+        if finding.category != "newly slow to import"
+    ]

@@ -1,124 +1,140 @@
-"""How a qualification goes: both sides of every lane once, and again where something differs. Pure over a probe.
+"""Rounds of runs: both sides of every pair once, and again where they differ. Pure; `Runner` does the running.
 
-A difference is confirmed by running that cell again. So is the baseline, for what differs from itself (an A/A
-control) is flaky and no regression; accepted results then give way to two runs on this machine, side by side with
-the candidate's.
+Running both sides again confirms a difference. A baseline that differs between its own runs (an A/A control) is flaky
+and shows no regression. Accepted results of the baseline are then replaced by two runs on this machine.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Literal, Protocol
 
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Qualify
 from scripts.qualify import comparing
-from scripts.qualify.model import Lane, Seen
+from scripts.qualify.model import CellPair, Sample
 
 Side = Literal["candidate", "baseline"]
 SIDES: Final[tuple[Side, ...]] = ("candidate", "baseline")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Ask:
-    """A cell to run, under some pins."""
+class CellRequest:
+    """A cell to run for one side of a pair, under some pins."""
 
     side: Side
     cell: Cell
     pins: tuple[str, ...] = ()
 
 
-#: Runs cells; with ``again`` anew, from the same locks. Each has an answer, which can be that it couldn't be had.
-Probe = Callable[[Sequence[Ask], bool], Mapping[Ask, Seen]]
+Samples = Mapping[CellRequest, Sample]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Bench:
-    """What a qualification works with."""
+class Runner(Protocol):
+    """Runs cells and finds accepted results."""
 
-    probe: Probe
-    policy: Qualify
-    #: The baseline's record that needn't be run, if there is one; asked again with the candidate's, once that is run.
-    known: Callable[[Lane, Seen | None], Seen | None] = lambda _lane, _seen: None
-    #: Seconds of the best import of both, timed in turn; None where that can't be done.
-    time: Callable[[Ask, Ask], tuple[float, float] | None] = lambda _baseline, _candidate: None
-    tell: Callable[[str], None] = lambda _: None
+    def run(self, requests: Sequence[CellRequest], *, repeat: bool) -> Samples:
+        """Return a sample of each cell, be it unavailable; ``repeat`` runs it again from the same lock."""
+        ...
 
+    def accepted(self, pair: CellPair, candidate: Sample | None) -> Sample | None:
+        """Return an accepted result for the baseline, if there is one that can be compared with the candidate's."""
+        ...
 
-def ask(lane: Lane, side: Side) -> Ask:
-    """What to run for one side of a lane."""
-    name = lane.candidate_cell if side == "candidate" else lane.baseline_cell
-    return Ask(side=side, cell=Cell.parse(name), pins=lane.pins)
+    def time_imports(self, baseline: CellRequest, candidate: CellRequest) -> tuple[float, float] | None:
+        """Return the best import times in seconds, measured alternately; None if that is not possible."""
+        ...
 
 
-def qualify(lanes: Sequence[Lane], bench: Bench) -> tuple[Lane, ...]:
-    """The lanes with everything that was run in them."""
-    wanted = [lane for lane in lanes if not lane.missing]
-    first = _first(wanted, bench)
-    seen = [_with(lane, first) for lane in lanes]
-    for number in range(1, bench.policy.runs):
-        doubtful = [lane for lane in seen if comparing.differs(lane)]
-        if not doubtful:
+def request(pair: CellPair, side: Side) -> CellRequest:
+    """Return the request for one side of a pair."""
+    name = pair.candidate_cell if side == "candidate" else pair.baseline_cell
+    return CellRequest(side=side, cell=Cell.parse(name), pins=pair.pins)
+
+
+def run_rounds(
+    pairs: Sequence[CellPair], runner: Runner, policy: Qualify, notify: Callable[[str], None]
+) -> tuple[CellPair, ...]:
+    """Return the pairs with all their samples; ``notify`` is told why cells run again."""
+    pairs = _first_round(pairs, runner)
+    available = sum(not pair.missing for pair in pairs)
+    for number in range(1, policy.runs):
+        differing = [pair for pair in pairs if comparing.differs(pair, policy)]
+        if not differing:
             break
-        bench.tell(f"{len(doubtful)} of {len(wanted)} differ: run {number + 1} of {bench.policy.runs} of both sides")
-        seen = _again(seen, doubtful, bench)
-    return tuple(_timed(lane, bench) for lane in seen)
+        notify(f"{len(differing)} of {available} differ: run {number + 1} of {policy.runs} of both sides")
+        pairs = _another_round(pairs, differing, runner)
+    return tuple(_timed(pair, runner, policy, notify) for pair in pairs)
 
 
-def _timed(lane: Lane, bench: Bench) -> Lane:
-    """A lane whose imports are timed in turn, if those of its runs make the candidate's look slow."""
-    if not comparing.is_slow(lane, bench.policy.slow_import):
-        return lane
-    bench.tell(f"importing seems slow in {lane.id}: timing it against the baseline")
-    return lane.model_copy(update={"imports": bench.time(ask(lane, "baseline"), ask(lane, "candidate"))})
+def _first_round(pairs: Sequence[CellPair], runner: Runner) -> list[CellPair]:
+    """Run each side once; an accepted result spares the baseline's run unless the candidate turns out incomparable."""
+    available = [pair for pair in pairs if not pair.missing]
+    accepted = {request(pair, "baseline"): runner.accepted(pair, None) for pair in available}
+    wanted = _requests(available, SIDES)
+    samples = _run(runner, [wish for wish in wanted if accepted.get(wish) is None])
+    for pair in available:
+        baseline = request(pair, "baseline")
+        if accepted[baseline] is not None:
+            accepted[baseline] = runner.accepted(pair, samples[request(pair, "candidate")])
+    rejected = [baseline for baseline, sample in accepted.items() if sample is None and baseline not in samples]
+    usable = {baseline: sample for baseline, sample in accepted.items() if sample is not None}
+    samples = {**samples, **usable, **_run(runner, rejected)}
+    return [_with_samples(pair, samples) for pair in pairs]
 
 
-def _first(lanes: Sequence[Lane], bench: Bench) -> dict[Ask, Seen]:
-    """Each side once; a baseline that is known needn't be run, unless it can't be compared with what was run."""
-    known = {ask(lane, "baseline"): bench.known(lane, None) for lane in lanes}
-    asked = dict.fromkeys(ask(lane, side) for lane in lanes for side in SIDES)
-    seen = dict(bench.probe([one for one in asked if known.get(one) is None], False))
-    for lane in lanes:
-        one = ask(lane, "baseline")
-        if known[one] is not None:
-            known[one] = bench.known(lane, seen[ask(lane, "candidate")])
-    late = [one for one in known if known[one] is None and one not in seen]
-    return {**seen, **{one: record for one, record in known.items() if record}, **_probed(bench, late, again=False)}
+def _another_round(pairs: Sequence[CellPair], differing: Sequence[CellPair], runner: Runner) -> list[CellPair]:
+    """Run both sides of the differing pairs again; a baseline with accepted results runs twice in their place."""
+    accepted = {pair.id: pair.baseline for pair in differing if any(s.origin == "accepted" for s in pair.baseline)}
+    first = _run(runner, _requests([pair for pair in differing if pair.id in accepted], ["baseline"]))
+    repeated = _run(runner, _requests(differing, SIDES), repeat=True)
+    ids = {pair.id for pair in differing}
+    result = []
+    for pair in pairs:
+        if pair.id in accepted:
+            pair = _with_samples(pair.model_copy(update={"baseline": ()}), first)  # noqa: PLW2901
+        if pair.id in ids:
+            pair = _with_samples(pair, repeated)  # noqa: PLW2901
+        result.append(_with_note(pair, accepted.get(pair.id, ())))
+    return result
 
 
-def _probed(bench: Bench, asked: Sequence[Ask], *, again: bool) -> Mapping[Ask, Seen]:
-    return bench.probe(asked, again) if asked else {}
+def _timed(pair: CellPair, runner: Runner, policy: Qualify, notify: Callable[[str], None]) -> CellPair:
+    """Time the imports of a pair alternately if the candidate's looks slow in its runs."""
+    if not comparing.is_slow(pair, policy.slow_import):
+        return pair
+    notify(f"import seems slow in {pair.id}: timing it against the baseline")
+    return pair.model_copy(
+        update={"imports": runner.time_imports(request(pair, "baseline"), request(pair, "candidate"))}
+    )
 
 
-def _with(lane: Lane, seen: Mapping[Ask, Seen]) -> Lane:
-    """A lane with one more run of each side that was run."""
-    added = {str(side): (*getattr(lane, side), seen[one]) for side in SIDES if (one := ask(lane, side)) in seen}
-    return lane.model_copy(update=added) if not lane.missing else lane
+def _requests(pairs: Iterable[CellPair], sides: Sequence[Side]) -> list[CellRequest]:
+    """Return the requests for some sides of some pairs, each once."""
+    return list(dict.fromkeys(request(pair, side) for pair in pairs for side in sides))
 
 
-def _again(lanes: Sequence[Lane], doubtful: Sequence[Lane], bench: Bench) -> list[Lane]:
-    """One more run of both sides of each doubtful lane; where the baseline was accepted results, two of it."""
-    accepted = {lane.id: lane.baseline for lane in doubtful if _is_accepted(lane)}
-    ids = {lane.id for lane in doubtful}
-    seen = [lane.model_copy(update={"baseline": ()}) if lane.id in accepted else lane for lane in lanes]
-    begun = dict.fromkeys(ask(lane, "baseline") for lane in seen if lane.id in accepted)
-    first = _probed(bench, list(begun), again=False)
-    seen = [_with(lane, first) if lane.id in accepted else lane for lane in seen]
-    asked = dict.fromkeys(ask(lane, side) for lane in doubtful for side in SIDES)
-    more = _probed(bench, list(asked), again=True)
-    seen = [_with(lane, more) if lane.id in ids else lane for lane in seen]
-    return [_noted(lane, accepted[lane.id]) if lane.id in accepted else lane for lane in seen]
+def _run(runner: Runner, requests: Sequence[CellRequest], *, repeat: bool = False) -> Samples:
+    return runner.run(requests, repeat=repeat) if requests else {}
 
 
-def _is_accepted(lane: Lane) -> bool:
-    return any(one.origin == "accepted" for one in lane.baseline)
+def _with_samples(pair: CellPair, samples: Samples) -> CellPair:
+    """Return a pair with one more sample of each side that was run."""
+    if pair.missing:
+        return pair
+    candidate, baseline = (
+        (*side, samples[wish]) if wish in samples else side
+        for side, wish in ((pair.candidate, request(pair, "candidate")), (pair.baseline, request(pair, "baseline")))
+    )
+    return pair.model_copy(update={"candidate": candidate, "baseline": baseline})
 
 
-def _noted(lane: Lane, accepted: Sequence[Seen]) -> Lane:
-    """A lane whose baseline was run although there are accepted results; they may tell something else."""
-    told, now = comparing.steady(accepted), comparing.steady(lane.baseline)
-    differ = sorted(name for name in told if name in now and told[name] != now[name])
-    if not differ:
-        return lane
-    return lane.model_copy(update={"note": f"results/ tells otherwise of {', '.join(differ)} in {lane.baseline_cell}"})
+def _with_note(pair: CellPair, accepted: Sequence[Sample]) -> CellPair:
+    """Note on a pair where the runs of its baseline differ from the accepted results."""
+    old, new = comparing.stable_signatures(accepted), comparing.stable_signatures(pair.baseline)
+    differing = sorted(name for name in old if name in new and old[name] != new[name])
+    if not differing:
+        return pair
+    note = f"runs of {pair.baseline_cell} differ from results/ in {', '.join(differing)}"
+    return pair.model_copy(update={"note": note})

@@ -1,195 +1,240 @@
-"""A qualification from its question to its artefact: prepared, carried out, kept."""
+"""A qualification from question to file: `prepare` it, `carry_out` its rounds and judge them, `save` it.
+
+Rounds are a module of their own, as they are pure: what runs again depends on what was seen, and is tested without
+running anything.
+"""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import datetime as dt
 import importlib.metadata
 import platform
 import re
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from scripts import machine, paths
-from scripts.commands.options import selection_name
 from scripts.errors import UsageError
 from scripts.index import checks
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.index.pages import default_index, wheels
 from scripts.matrix.config import Matrix, Qualify, Selection
-from scripts.qualify import lanes as qualify_plan
-from scripts.qualify import model, rounds, verdict
-from scripts.qualify.candidates import Offer, of_channel, of_index, of_wheels, released, wanted_builds
-from scripts.qualify.cells import Accepted, Runs, hashes_of
-from scripts.qualify.lanes import Baseline
-from scripts.qualify.model import Lane, Qualification, Seen, Tested
-from scripts.qualify.rounds import Bench
+from scripts.qualify import candidates, model, verdict
+from scripts.qualify.accepted import AcceptedResults
+from scripts.qualify.candidates import AvailableVersion
+from scripts.qualify.model import CellPair, Channel, Qualification, TorchSource
+from scripts.qualify.pairs import Baseline, nearest_build, pairs, previous
+from scripts.qualify.rounds import CellRequest, run_rounds
+from scripts.qualify.runner import CellRunner, Display, FindAccepted
 from scripts.running import harness
-from scripts.running.progress import Display
+from scripts.running.locks import Lock
 
-#: Programs whose version can matter to what was seen.
+#: Programs whose version may influence a record.
 _TOOLS: Final = ("uv", "nox")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Question:
+    """What to qualify, and what to compare it with.
+
+    Attributes:
+        candidate: its version; None for that of its local wheels.
+        channel: where it is.
+        index: its index, for the channel ``index``.
+        wheels: files or folders, for the channel ``wheels``.
+        baseline: version to compare with; None for the stable release before.
+        baseline_build: build to compare with; None for the candidate's.
+        selection: builds and Pythons.
+        build: only this build, or a pattern.
+        python: only this Python.
+        pins: requirements that are each tried in place of the usual pins.
+        fresh: whether cells run although they are recorded or accepted.
+        jobs: number of cells at once; None to derive it from the machine.
+    """
+
+    candidate: str | None
+    channel: Channel
+    index: str | None = None
+    wheels: tuple[Path, ...] = ()
+    baseline: str | None = None
+    baseline_build: str | None = None
+    selection: Selection | None = None
+    build: str | None = None
+    python: str | None = None
+    pins: tuple[str, ...] = ()
+    fresh: bool = False
+    jobs: int | None = None
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Prepared:
-    """All that is needed to carry a qualification out."""
+class Plan:
+    """A prepared qualification: the cells to run, and how to run and judge them."""
 
     policy: Qualify
-    candidate: Tested
-    baseline: Tested
-    lanes: tuple[Lane, ...]
-    runs: Runs
-    known: Callable[[Lane, Seen | None], Seen | None]
-    today: dt.date
-    probes: str
+    candidate: TorchSource
+    baseline: TorchSource
+    pairs: tuple[CellPair, ...]
+    date: dt.date
+    suite: str  # digest
+    matrix: Matrix  # with the builds that serve the candidate
+    known_builds: frozenset[str]  # those of matrix.toml
+    find_accepted: FindAccepted
+    fresh: bool
+    mutable: bool  # whether the candidate's index may replace its wheel
+    jobs: int | None
+    locks: dict[CellRequest, Lock] = dataclasses.field(default_factory=dict)  # to run from, instead of resolving
+    lock_texts: dict[str, str] = dataclasses.field(default_factory=dict)  # by digest
 
 
-def prepare(web: Web, matrix: Matrix, options: argparse.Namespace) -> Prepared:
-    """What the options ask for, looked up. Raises `UsageError` where they don't fit what there is."""
-    policy = matrix.qualify.model_copy(update={"with_": tuple(dict.fromkeys((*matrix.qualify.with_, *options.with_)))})
-    matrix = matrix.model_copy(update={"qualify": policy})
-    selection = matrix.selections[selection_name(matrix, options.selection)] if options.selection else None
-    offer = _offer(web, matrix, options, selection)
-    baseline, listing = _baseline(web, matrix, offer, options)
-    planned = qualify_plan.lanes(offer.matrix, offer, baseline, python=options.python, selection=selection)
-    return Prepared(
-        policy=policy,
-        candidate=Tested(
-            version=offer.version,
-            channel=offer.channel,
-            where=offer.where,
-            wheels={str(path): sha256 for path, sha256 in offer.files.items()},
-            notes=offer.notes,
+# --- prepare ------------------------------------------------------------------------------------------------------
+
+
+def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
+    """Look up candidate and baseline, and pair their cells. Raises `UsageError` if the question cannot be answered."""
+    pins = tuple(dict.fromkeys((*matrix.qualify.with_, *question.pins)))
+    matrix = matrix.model_copy(update={"qualify": matrix.qualify.model_copy(update={"with_": pins})})
+    candidate = _candidate(web, matrix, question)
+    baseline = _baseline(web, matrix, candidate, question)
+    return Plan(
+        policy=matrix.qualify,
+        candidate=TorchSource(
+            version=candidate.version,
+            channel=candidate.channel,
+            where=candidate.where,
+            wheels={str(path): sha256 for path, sha256 in candidate.files.items()},
+            notes=candidate.notes,
         ),
-        baseline=Tested(version=baseline.version, channel="release", where="the usual index"),
-        lanes=tuple(planned),
-        runs=runs_of(offer.matrix, matrix, options, mutable=offer.channel in {"test", "nightly", "index"}),
-        known=_known(matrix, options, listing),
-        today=dt.datetime.now(dt.UTC).date(),
-        probes=harness.digest(paths.ROOT / matrix.probes.path),
-    )
-
-
-def runs_of(serving: Matrix, matrix: Matrix, options: argparse.Namespace, *, mutable: bool) -> Runs:
-    """The runner of a qualification."""
-    return Runs(
-        matrix=serving,
+        baseline=TorchSource(version=baseline.version, channel="release", where="the usual index"),
+        pairs=tuple(pairs(candidate.matrix, candidate, baseline, python=question.python, selection=question.selection)),
+        date=dt.datetime.now(dt.UTC).date(),
+        suite=suite_digest(matrix),
+        matrix=candidate.matrix,
         known_builds=frozenset(matrix.builds),
-        fresh=options.fresh,
-        mutable=mutable,
-        jobs=options.jobs,
-        display=Display,
+        find_accepted=_find_accepted(web, matrix, baseline, question),
+        fresh=question.fresh,
+        mutable=candidate.channel in {"test", "nightly", "index"},
+        jobs=question.jobs,
     )
 
 
-def _offer(web: Web, matrix: Matrix, options: argparse.Namespace, selection: Selection | None) -> Offer:
-    """The candidate, from wherever the options say that it is."""
+def suite_digest(matrix: Matrix) -> str:
+    """Return the digest of the test suite."""
+    return harness.digest(paths.ROOT / matrix.probes.path)
+
+
+def _candidate(web: Web, matrix: Matrix, question: Question) -> AvailableVersion:
+    """Look up the candidate where the question says it is."""
     here = machine.platform_name()
-    given = (options.build,) if options.build else selection.builds if selection else None
-    if options.wheel:
-        return of_wheels(matrix, options.wheel, options.candidate, patterns=given, platform=here)
-    if options.candidate is None:
-        raise UsageError("CANDIDATE: name the version to qualify, or give its wheels by --wheel")
-    if options.index:
-        return of_index(web, matrix, options.index, options.candidate, patterns=given, platform=here)
+    given = (question.build,) if question.build else question.selection.builds if question.selection else None
+    if question.channel == "wheels":
+        return candidates.from_wheels(matrix, question.wheels, question.candidate, patterns=given, platform=here)
+    if question.candidate is None:
+        raise UsageError("CANDIDATE: name the version to qualify, or pass its wheels with --wheel")
+    if question.index is not None:
+        return candidates.from_index(web, matrix, question.index, question.candidate, patterns=given, platform=here)
     patterns = given or matrix.selections["matrix"].builds
-    if options.nightly or options.pre:
-        builds = wanted_builds(matrix, patterns, None)
-        channel: model.Channel = "nightly" if options.nightly else "test"
-        return of_channel(web, matrix, channel, options.candidate, builds=builds, platform=here)
-    version = _plain(options.candidate)
-    builds = wanted_builds(matrix, patterns, version)
+    if question.channel != "release":
+        builds = candidates.published_builds(matrix, patterns, None)
+        return candidates.from_channel(web, matrix, question.channel, question.candidate, builds=builds, platform=here)
+    version = _without_label(question.candidate)
+    builds = candidates.published_builds(matrix, patterns, version)
     if not builds:
         raise UsageError(f"--build: matrix.toml has no build {' or '.join(patterns)} for {version}")
-    return released(web, matrix, version, builds=builds, platform=here)
+    return candidates.from_release(web, matrix, version, builds=builds, platform=here)
 
 
-def _plain(version: str) -> str:
-    """A version of a release as it is written in cells. Raises `UsageError`."""
+def _without_label(version: str) -> str:
+    """Return a release's version without its local label. Raises `UsageError` for another text."""
     if not re.fullmatch(r"\d+(\.\d+)*((a|b|rc|\.dev|\.post)\d+)*(\+[a-z0-9.]+)?", version):
-        raise UsageError(f"CANDIDATE: {version!r} is no version of torch; one looks like 2.15.0")
+        raise UsageError(f"CANDIDATE: not a torch version: {version!r}; example: 2.15.0")
     return version.partition("+")[0]
 
 
-def _baseline(web: Web, matrix: Matrix, offer: Offer, options: argparse.Namespace) -> tuple[Baseline, dict[str, str]]:
-    """What to compare with, and the hashes that its index tells now."""
-    if options.baseline_build and options.baseline_build not in matrix.builds:
-        raise UsageError(
-            f"--baseline-build: unknown build {options.baseline_build!r}; known: {', '.join(matrix.builds)}"
-        )
-    known = {*matrix.releases, *(offer.before if offer.channel == "release" else ())}
-    version = _plain(options.baseline) if options.baseline else qualify_plan.previous(known, offer.version)
-    build = options.baseline_build
-    builds = {build} if build else {qualify_plan.nearest_build(matrix, version, one) for one in offer.builds}
+def _baseline(web: Web, matrix: Matrix, candidate: AvailableVersion, question: Question) -> Baseline:
+    """Look up the version to compare the candidate with."""
+    build = question.baseline_build
+    if build and build not in matrix.builds:
+        raise UsageError(f"--baseline-build: unknown build {build!r}; known: {', '.join(matrix.builds)}")
+    known = {*matrix.releases, *(candidate.stable_releases if candidate.channel == "release" else ())}
+    version = _without_label(question.baseline) if question.baseline else previous(known, candidate.version)
+    builds = {build} if build else {nearest_build(matrix, version, name) for name in candidate.builds}
     try:
-        found = released(web, matrix, version, builds=sorted(builds), platform=machine.platform_name())
+        available = candidates.from_release(
+            web, matrix, version, builds=sorted(builds), platform=machine.platform_name()
+        )
     except UsageError as error:
         raise UsageError(str(error).replace("CANDIDATE", "--baseline", 1)) from None
-    return Baseline(version=version, build=build, pythons=found.pythons), _hashes(web, matrix, sorted(builds))
+    return Baseline(version=version, build=build, pythons=available.pythons)
+
+
+def _find_accepted(web: Web, matrix: Matrix, baseline: Baseline, question: Question) -> FindAccepted:
+    if question.fresh:
+        return lambda _pair, _candidate: None
+    hashes = _hashes(web, matrix, sorted(baseline.pythons))
+    return AcceptedResults(matrix=matrix, platform=machine.platform_name(), hashes=hashes)
 
 
 def _hashes(web: Web, matrix: Matrix, builds: list[str]) -> dict[str, str]:
-    """The sha256 of every wheel of some builds, as far as their indexes can be read."""
-    found: dict[str, str] = {}
+    """Return the sha256 of every wheel of some builds by file name, as far as their indexes can be read."""
+    hashes: dict[str, str] = {}
     for build in builds:
         try:
             source = checks.source(build, matrix.builds)
             listed = wheels(web, source.index or default_index())
         except WebError:
             continue
-        found |= hashes_of((wheel.filename, wheel.sha256) for wheel in listed)
-    return found
+        hashes |= {wheel.filename: wheel.sha256 for wheel in listed if wheel.sha256}
+    return hashes
 
 
-def _known(
-    matrix: Matrix, options: argparse.Namespace, listing: Mapping[str, str]
-) -> Callable[[Lane, Seen | None], Seen | None]:
-    if options.fresh:
-        return lambda _lane, _seen: None
-    return Accepted(matrix=matrix, platform=machine.platform_name(), hashes=listing)
+# --- carry out and save -------------------------------------------------------------------------------------------
 
 
-def carry_out(prepared: Prepared) -> Qualification:
-    """Run what has to be run, and judge it."""
-    bench = Bench(
-        probe=prepared.runs,
-        policy=prepared.policy,
-        known=prepared.known,
-        time=prepared.runs.time,
-        tell=lambda text: print(text, file=sys.stderr),
+def carry_out(plan: Plan, *, display: Display, notify: Callable[[str], None]) -> Qualification:
+    """Run the rounds of a plan and judge them; ``display`` shows the progress, ``notify`` why cells run again."""
+    runner = CellRunner(
+        matrix=plan.matrix,
+        known_builds=plan.known_builds,
+        fresh=plan.fresh,
+        mutable=plan.mutable,
+        jobs=plan.jobs,
+        display=display,
+        find_accepted=plan.find_accepted,
+        locks=dict(plan.locks),
+        lock_texts=dict(plan.lock_texts),
     )
-    lanes = rounds.qualify(prepared.lanes, bench)
-    judged = verdict.judge(
-        lanes,
-        prepared.policy,
-        candidate=prepared.candidate.version,
-        baseline=prepared.baseline.version,
-        today=prepared.today,
+    run = run_rounds(plan.pairs, runner, plan.policy, notify)
+    judgement = verdict.judge(
+        run, plan.policy, candidate=plan.candidate.version, baseline=plan.baseline.version, today=plan.date
     )
-    used = {seen.lock for lane in lanes for seen in (*lane.candidate, *lane.baseline)}
+    return _qualification(plan, judgement, run, runner.lock_texts)
+
+
+def _qualification(
+    plan: Plan, judgement: verdict.Judgement, run: tuple[CellPair, ...], lock_texts: dict[str, str]
+) -> Qualification:
+    used = {sample.lock for pair in run for sample in (*pair.candidate, *pair.baseline)}
     return Qualification(
-        **vars(judged),
-        candidate=prepared.candidate,
-        baseline=prepared.baseline,
-        asked_on=prepared.today,
+        **vars(judgement),
+        candidate=plan.candidate,
+        baseline=plan.baseline,
+        asked_on=plan.date,
         platform=machine.platform_name(),
         machine=f"{platform.platform()}, {machine.cores()} cores",
-        probes=prepared.probes,
+        suite=plan.suite,
         tools={"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _TOOLS}},
-        policy=prepared.policy,
-        lanes=lanes,
-        locks={digest: text for digest, text in prepared.runs.texts.items() if digest in used},
+        policy=plan.policy,
+        pairs=run,
+        locks={digest: text for digest, text in lock_texts.items() if digest in used},
     )
 
 
-def keep(one: Qualification) -> Path:
-    """Keep a qualification under a name that tells what it is of, and when it was made."""
-    when = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
-    path = paths.QUALIFY / f"{one.candidate.version}-against-{one.baseline.version}-{when}.json"
-    model.FORMAT.write(path, one)
+def save(qualification: Qualification) -> Path:
+    """Save a qualification under its versions and the current time; return the file."""
+    versions = f"{qualification.candidate.version}-against-{qualification.baseline.version}"
+    path = paths.QUALIFY / f"{versions}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.json"
+    model.FORMAT.write(path, qualification)
     return path

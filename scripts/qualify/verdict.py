@@ -1,4 +1,4 @@
-"""From what differs to a verdict: effects by the policy, expected changes, pins, and whether it was enough. Pure."""
+"""The verdict: findings with their effects, causes and pins, and whether enough was compared. Pure."""
 
 from __future__ import annotations
 
@@ -11,281 +11,257 @@ from typing import Final
 
 from scripts.config.policy import Category, Effect, Verdict
 from scripts.matrix import cells
-from scripts.matrix.config import Expected, Qualify
+from scripts.matrix.config import Qualify
 from scripts.qualify import comparing, expectations
-from scripts.qualify.comparing import IMPORT_TIME, WHOLE, Change
-from scripts.qualify.model import Compared, Expectation, Finding, Lane, PinEffect
-from scripts.results.signature import Signature, describe, describe_change
+from scripts.qualify.comparing import IMPORT_TIME, INSTALL_AND_IMPORT, effect
+from scripts.qualify.model import CellPair, Expectation, Finding, PairSummary, PinEffect, Sample
+from scripts.results.signature import Signature, describe_change
 
-#: The heaviest first.
-_WEIGHT: Final[tuple[Effect, ...]] = ("blocks", "warns", "expected", "noted")
+#: Effects from the strongest to the weakest.
+_STRENGTH: Final[tuple[Effect, ...]] = ("blocks", "warns", "expected", "noted")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What is made of all lanes."""
+    """The verdict on all pairs of cells, with its grounds."""
 
     verdict: Verdict
     because: tuple[str, ...]
     findings: tuple[Finding, ...]
     expectations: tuple[Expectation, ...]
     pin_effects: tuple[PinEffect, ...]
-    compared: tuple[Compared, ...]
+    compared: tuple[PairSummary, ...]
 
 
-def judge(lanes: Sequence[Lane], policy: Qualify, *, candidate: str, baseline: str, today: dt.date) -> Judgement:
-    """The verdict on a candidate.
+def judge(pairs: Sequence[CellPair], policy: Qualify, *, candidate: str, baseline: str, today: dt.date) -> Judgement:
+    """Return the verdict on a candidate.
 
     Args:
-        lanes: with everything that was run.
+        pairs: the compared cells, with all their samples.
         policy: what may change.
-        candidate: its version; with the baseline's it decides which changes are expected.
+        candidate: its version, which decides with the baseline's which changes are expected.
         baseline: its version.
-        today: expectations that expired by then don't count.
+        today: expectations that expire by this date do not count.
     """
-    changed = {lane.id: comparing.changes(lane, policy.slow_import, policy.runs) for lane in lanes}
-    active = [one for one in policy.expected if one.expires > today and cells.matches(candidate, one.releases)]
-    found = [_finding(lane, change, policy, active) for lane in lanes for change in changed[lane.id]]
-    found = _attributed(lanes, _with_roots(found))
-    found += [_missing(lane, policy) for lane in lanes if lane.missing]
+    by_pair = {pair.id: comparing.findings(pair, policy) for pair in pairs}
+    active = [change for change in policy.expected if change.expires > today]
+    active = [change for change in active if cells.matches(candidate, change.releases)]
+    found = [expectations.allowed(finding, active) for pair in pairs for finding in by_pair[pair.id]]
+    found = _attributed(pairs, _with_causes(found))
+    found += [_missing_wheel(pair, policy) for pair in pairs if pair.missing]
     outcomes = expectations.outcomes(
-        lanes, changed, policy.expected, candidate=candidate, baseline=baseline, today=today
+        pairs, by_pair, policy.expected, candidate=candidate, baseline=baseline, today=today
     )
-    found += _rotten(outcomes, policy)
-    compared = tuple(_compared(lane, found) for lane in lanes)
-    verdict, because = _verdict(lanes, found, policy)
+    found += _obsolete_expectations(outcomes, policy)
+    verdict, because = _verdict(pairs, found, policy)
     return Judgement(
         verdict=verdict,
         because=because,
         findings=tuple(found),
         expectations=tuple(outcomes),
-        pin_effects=tuple(_pin_effects(lanes)),
-        compared=compared,
+        pin_effects=tuple(_pin_effects(pairs)),
+        compared=tuple(_summary(pair, found) for pair in pairs),
     )
 
 
-# --- findings ---------------------------------------------------------------------------------------------------
+# --- findings -----------------------------------------------------------------------------------------------------
 
 
-def effect(category: Category, policy: Qualify) -> Effect:
-    """What a finding of a category does to the verdict, if it isn't expected."""
-    if category in policy.block:
-        return "blocks"
-    return "warns" if category in policy.warn else "noted"
+def _with_causes(findings: Sequence[Finding]) -> list[Finding]:
+    """Keep ``follows`` only where it names the root cause, and that is a finding with at least the same effect.
 
-
-def _finding(lane: Lane, change: Change, policy: Qualify, active: Iterable[Expected]) -> Finding:
-    expected = next((one for one in active if expectations.meets(one, change)), None)
-    return Finding(
-        lane=lane.id,
-        name=change.name,
-        category=change.category,
-        effect="expected" if expected else effect(change.category, policy),
-        before=describe(change.before, whole=True) if change.before else None,
-        after=describe(change.after, whole=True) if change.after else None,
-        change=change.what,
-        confirmed=change.confirmed,
-        follows=change.follows,
-        reason=expected.reason if expected else None,
-        link=expected.link if expected else None,
-    )
-
-
-def _with_roots(found: Sequence[Finding]) -> list[Finding]:
-    """Say that one finding follows from another only where that one is a finding too, and weighs as much.
-
-    What follows from an expected change is expected.
+    Consequences of an expected change are expected.
     """
-    by_name = {(one.lane, one.name): one for one in found}
-    return [_rooted(one, _root(one, by_name)) for one in found]
+    by_name = {(finding.pair, finding.name): finding for finding in findings}
+    return [_with_cause(finding, _root(finding, by_name)) for finding in findings]
 
 
-def _root(one: Finding, by_name: Mapping[tuple[str, str], Finding]) -> Finding | None:
-    """The finding that a chain of blocked ones ends at; None for one that follows from none, or goes round."""
-    met = [one]
-    while met[-1].follows is not None:
-        root = by_name.get((one.lane, met[-1].follows))
-        if root is None or root in met:
+def _root(finding: Finding, by_name: Mapping[tuple[str, str], Finding]) -> Finding | None:
+    """Return the finding at the end of a chain of blocked ones; None without a chain, or in a cycle."""
+    chain = [finding]
+    while chain[-1].follows is not None:
+        cause = by_name.get((finding.pair, chain[-1].follows))
+        if cause is None or cause in chain:
             break
-        met.append(root)
-    return met[-1] if len(met) > 1 and met[-1].follows is None else None
+        chain.append(cause)
+    return chain[-1] if len(chain) > 1 and chain[-1].follows is None else None
 
 
-def _rooted(one: Finding, root: Finding | None) -> Finding:
+def _with_cause(finding: Finding, root: Finding | None) -> Finding:
     if root is None:
-        return one.model_copy(update={"follows": None})
+        return finding.model_copy(update={"follows": None})
     if root.effect == "expected":
-        said = {"effect": root.effect, "reason": root.reason, "link": root.link}
-        return one.model_copy(update={"follows": root.name, **said})
-    weighs = _WEIGHT.index(root.effect) <= _WEIGHT.index(one.effect)
-    return one.model_copy(update={"follows": root.name if weighs else None})
+        expected = {"effect": root.effect, "reason": root.reason, "link": root.link}
+        return finding.model_copy(update={"follows": root.name, **expected})
+    as_strong = _STRENGTH.index(root.effect) <= _STRENGTH.index(finding.effect)
+    return finding.model_copy(update={"follows": root.name if as_strong else None})
 
 
-def _missing(lane: Lane, policy: Qualify) -> Finding:
-    what = f"matrix.toml says that {lane.build} has wheels for Python {lane.python}, and the candidate has none"
+def _missing_wheel(pair: CellPair, policy: Qualify) -> Finding:
     return Finding(
-        lane=lane.id,
-        name=WHOLE,
+        pair=pair.id,
+        name=INSTALL_AND_IMPORT,
         category="missing wheel",
         effect=effect("missing wheel", policy),
-        change=what,
+        change=f"matrix.toml lists Python {pair.python} for {pair.build}, but the candidate has no wheel for it",
         confirmed=True,
     )
 
 
-def _rotten(outcomes: Iterable[Expectation], policy: Qualify) -> list[Finding]:
-    """Expectations that have to be looked at again, as findings."""
+def _obsolete_expectations(outcomes: Iterable[Expectation], policy: Qualify) -> list[Finding]:
+    """Return findings about expectations that did not happen or have expired."""
     categories: dict[str, Category] = {"did not happen": "expected change missing", "expired": "expectation expired"}
     return [
         Finding(
-            lane=lane,
-            name=one.observation,
-            category=categories[one.status],
-            effect=effect(categories[one.status], policy),
-            change=expectations.text(one),
+            pair=pair,
+            name=outcome.observation,
+            category=categories[outcome.status],
+            effect=effect(categories[outcome.status], policy),
+            change=expectations.describe(outcome),
             confirmed=True,
-            reason=one.reason,
-            link=one.link,
+            reason=outcome.reason,
+            link=outcome.link,
         )
-        for one in outcomes
-        if one.status in categories
-        for lane in (one.lanes if one.status == "did not happen" else ("matrix.toml",))
+        for outcome in outcomes
+        if outcome.status in categories
+        for pair in (outcome.pairs if outcome.status == "did not happen" else ("matrix.toml",))
     ]
 
 
-# --- pins -------------------------------------------------------------------------------------------------------
+# --- pins ---------------------------------------------------------------------------------------------------------
 
 
-def _attributed(lanes: Sequence[Lane], found: Sequence[Finding]) -> list[Finding]:
-    """Each finding with the pins under which it shows, where others were tried in the same build and Python."""
-    by_id = {lane.id: lane for lane in lanes}
-    tried: dict[tuple[str, str], list[Lane]] = {}
-    for lane in lanes:
-        if comparing.is_compared(lane):
-            tried.setdefault((lane.build, lane.python), []).append(lane)
-    shows: dict[tuple[str, str, str, str], set[str]] = {}
-    for one in found:
-        lane = by_id[one.lane]
-        shows.setdefault((lane.build, lane.python, one.name, one.change), set()).add(one.lane)
-    attributed = []
-    for one in found:
-        lane = by_id[one.lane]
-        others = tried.get((lane.build, lane.python), [])
-        with_it = shows[lane.build, lane.python, one.name, one.change]
-        attributed.append(one.model_copy(update={"attribution": attribution(others, with_it)}))
-    return attributed
+def _attributed(pairs: Sequence[CellPair], findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with the pins under which they appear, where others were tried on that build and Python."""
+    by_id = {pair.id: pair for pair in pairs}
+    compared: dict[tuple[str, str], list[CellPair]] = {}
+    for pair in pairs:
+        if comparing.is_compared(pair):
+            compared.setdefault((pair.build, pair.python), []).append(pair)
+
+    def change(finding: Finding) -> tuple[str, str, str, str]:
+        pair = by_id[finding.pair]
+        return pair.build, pair.python, finding.name, finding.change
+
+    showing: dict[tuple[str, str, str, str], set[str]] = {}
+    for finding in findings:
+        showing.setdefault(change(finding), set()).add(finding.pair)
+    return [
+        finding.model_copy(
+            update={"attribution": attribution(compared.get(change(finding)[:2], []), showing[change(finding)])}
+        )
+        for finding in findings
+    ]
 
 
-def attribution(tried: Sequence[Lane], with_it: set[str]) -> str | None:
-    """Return what a change is attributed to: torch, or torch with some pins; None where other pins say nothing."""
-    shown = [lane for lane in tried if lane.id in with_it]
-    if len(tried) < 2 or not shown:  # noqa: PLR2004 - the usual pins alone
+def attribution(compared: Sequence[CellPair], showing: set[str]) -> str | None:
+    """Return the cause of a change as far as pins tell: ``compared`` on one build and Python, ``showing`` it by id.
+
+    None if fewer than two sets of pins were compared, or none of them shows the change.
+    """
+    affected = [pair for pair in compared if pair.id in showing]
+    if len(compared) == 1 or not affected:
         return None
-    if len(shown) == len(tried):
-        return "torch, whatever the pins"
-    return f"torch together with a pin: only with {' or '.join(_pins(lane) for lane in shown)}"
+    if len(affected) == len(compared):
+        return "torch, with any of the pins"
+    pins = " or ".join(" ".join(pair.pins) or "the usual pins" for pair in affected)
+    return f"torch together with a pin: only with {pins}"
 
 
-def _pins(lane: Lane) -> str:
-    return " ".join(lane.pins) or "the usual pins"
-
-
-def _pin_effects(lanes: Sequence[Lane]) -> list[PinEffect]:
-    """What an alternative pin changes in the candidate and in the baseline alike."""
-    usual = {(lane.build, lane.python): lane for lane in lanes if not lane.pins}
+def _pin_effects(pairs: Sequence[CellPair]) -> list[PinEffect]:
+    """Return what each alternative pin changes in candidate and baseline alike."""
+    usual = {(pair.build, pair.python): pair for pair in pairs if not pair.pins}
     found = []
-    for lane in lanes:
-        base = usual.get((lane.build, lane.python))
-        if lane.pins and base is not None:
-            effects = [_steady_changes(side, other) for side, other in _both(base, lane)]
+    for pair in pairs:
+        base = usual.get((pair.build, pair.python))
+        if pair.pins and base is not None:
+            in_candidate = _stable_changes(base.candidate, pair.candidate)
+            in_baseline = _stable_changes(base.baseline, pair.baseline)
             found += [
-                PinEffect(lane=lane.id, name=name, change=describe_change(*pair))
-                for name, pair in effects[0].items()
-                if effects[1].get(name) == pair
+                PinEffect(pair=pair.id, name=name, change=describe_change(*change))
+                for name, change in in_candidate.items()
+                if in_baseline.get(name) == change
             ]
     return found
 
 
-def _both(base: Lane, lane: Lane) -> list[tuple[dict[str, Signature], dict[str, Signature]]]:
-    sides = [(base.candidate, lane.candidate), (base.baseline, lane.baseline)]
-    return [(comparing.steady(before), comparing.steady(after)) for before, after in sides]
+def _stable_changes(before: Sequence[Sample], after: Sequence[Sample]) -> dict[str, tuple[Signature, Signature]]:
+    old, new = comparing.stable_signatures(before), comparing.stable_signatures(after)
+    return {name: (old[name], new[name]) for name in old if name in new and old[name] != new[name]}
 
 
-def _steady_changes(
-    before: Mapping[str, Signature], after: Mapping[str, Signature]
-) -> dict[str, tuple[Signature, Signature]]:
-    return {name: (before[name], after[name]) for name in before if name in after and before[name] != after[name]}
+# --- the verdict --------------------------------------------------------------------------------------------------
 
 
-# --- the verdict ------------------------------------------------------------------------------------------------
-
-
-def _compared(lane: Lane, found: Iterable[Finding]) -> Compared:
-    names = {name for seen in lane.candidate for name in comparing.shown(seen.record)} - {WHOLE}
-    changed = {one.name for one in found if one.lane == lane.id} - {WHOLE, IMPORT_TIME}
-    times = comparing.import_times(lane)
-    is_compared = comparing.is_compared(lane)
-    return Compared(
-        lane=lane.id,
-        same=len(comparing.steady(lane.candidate).keys() - changed - {WHOLE}) if is_compared and names else 0,
+def _summary(pair: CellPair, findings: Iterable[Finding]) -> PairSummary:
+    changed = {finding.name for finding in findings if finding.pair == pair.id} - {INSTALL_AND_IMPORT, IMPORT_TIME}
+    unchanged = comparing.stable_signatures(pair.candidate).keys() - changed - {INSTALL_AND_IMPORT}
+    times = comparing.import_times(pair)
+    is_compared = comparing.is_compared(pair)
+    return PairSummary(
+        pair=pair.id,
+        same=len(unchanged) if is_compared else 0,
         changed=len(changed),
-        problem=None if is_compared else why_not_compared(lane),
+        problem=None if is_compared else why_not_compared(pair),
         slower=round(times[1] / max(times[0], 0.001), 2) if times else None,
-        packages=_packages(lane),
+        packages=_differing_packages(pair),
     )
 
 
-def why_not_compared(lane: Lane) -> str:
-    """Why a lane tells nothing."""
-    if lane.missing:
+def why_not_compared(pair: CellPair) -> str:
+    """Return why the cells of a pair could not be compared."""
+    if pair.missing:
         return "the candidate has no wheel"
-    for name, side in (("candidate", lane.candidate), ("baseline", lane.baseline)):
+    for name, side in (("candidate", pair.candidate), ("baseline", pair.baseline)):
         if (problem := comparing.problem(side)) is not None:
             return f"{name}: {problem}"
-    if comparing.same_wheel(lane):
+    if comparing.same_wheel(pair):
         return "candidate and baseline are the same wheel"
-    return f"the baseline fails itself: {comparing.whole(lane.baseline[0].record).message}"
+    return f"the baseline itself fails: {comparing.cell_signature(pair.baseline[0].record).message}"
 
 
-def _packages(lane: Lane) -> dict[str, tuple[str | None, str | None]]:
-    """The packages beside torch that are of different versions on the two sides."""
+def _differing_packages(pair: CellPair) -> dict[str, tuple[str | None, str | None]]:
+    """Return packages beside torch whose versions differ: those of the baseline and of the candidate."""
     before, after = (
-        next((one.record.packages for one in side if one.record.packages), {})
-        for side in (lane.baseline, lane.candidate)
+        next((sample.record.packages for sample in side if sample.record.packages), {})
+        for side in (pair.baseline, pair.candidate)
     )
     names = sorted({*before, *after}) if before and after else []
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
-def _verdict(lanes: Sequence[Lane], found: Sequence[Finding], policy: Qualify) -> tuple[Verdict, tuple[str, ...]]:
-    """The verdict and its grounds. What blocks does so however little was compared; nothing else outweighs that."""
-    wanted = [lane for lane in lanes if not lane.pins]
-    compared = [lane for lane in wanted if comparing.is_compared(lane)]
-    scope = f"{len(compared)} of {count(len(wanted), 'cell')} compared"
-    counts = {one: _counted(found, one) for one in ("blocks", "warns", "expected", "noted")}
-    told = [f"{name}: {text}" for name, text in counts.items() if text]
-    if any(one.effect == "blocks" for one in found):
-        return "blocked", (*told, scope)
-    if len(compared) < policy.enough.cells or len(compared) < policy.enough.share * len(wanted):
-        needed = f"the policy wants {count(policy.enough.cells, 'cell')} and {policy.enough.share:.0%} of all"
-        return "inconclusive", (f"{scope}, and {needed}", *told)
-    if any(one.effect == "warns" for one in found):
-        return "qualified with warnings", (*told, scope)
-    return "qualified", (*told, scope)
+def _verdict(
+    pairs: Sequence[CellPair], findings: Sequence[Finding], policy: Qualify
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict and its grounds. A blocking finding decides, however little was compared."""
+    wanted = [pair for pair in pairs if not pair.pins]
+    compared = sum(comparing.is_compared(pair) for pair in wanted)
+    scope = f"{compared} of {count(len(wanted), 'cell')} compared"
+    numbers = [(effect, _count_by_category(findings, effect)) for effect in _STRENGTH]
+    grounds = [f"{effect}: {numbers}" for effect, numbers in numbers if numbers]
+    effects = {finding.effect for finding in findings}
+    if "blocks" in effects:
+        return "blocked", (*grounds, scope)
+    if compared < policy.enough.cells or compared < policy.enough.share * len(wanted):
+        required = f"the policy requires {count(policy.enough.cells, 'cell')} and {policy.enough.share:.0%} of all"
+        return "inconclusive", (f"{scope}, but {required}", *grounds)
+    if "warns" in effects:
+        return "qualified with warnings", (*grounds, scope)
+    return "qualified", (*grounds, scope)
 
 
-def _counted(found: Iterable[Finding], wanted: str) -> str:
-    """How many different changes of each category have an effect; one in all cells and several names is one."""
-    distinct = dict.fromkeys(alike(one) for one in found if one.effect == wanted and one.follows is None)
-    numbers = Counter(category for _, category, _ in distinct)
+def _count_by_category(findings: Iterable[Finding], wanted: Effect) -> str:
+    """Return the number of changes by category; one change in several cells and under several names counts once."""
+    changes = dict.fromkeys(change_key(f) for f in findings if f.effect == wanted and f.follows is None)
+    numbers = Counter(category for _, category, _ in changes)
     return ", ".join(f"{number} {category}" for category, number in numbers.items())
 
 
-def alike(finding: Finding) -> tuple[Effect, Category, str]:
-    """What findings have in common that are one change; whether an observation returned or a test passed is alike."""
+def change_key(finding: Finding) -> tuple[Effect, Category, str]:
+    """Return a key that findings about the same change share; a test's "passed" equals an observation's "returned"."""
     return finding.effect, finding.category, re.sub(r"(^|→ )passed\b", r"\1returned", finding.change)
 
 
 def count(number: int, word: str) -> str:
-    """A number with its word: ``1 cell``, ``2 cells``."""
+    """Return a number with its word: ``1 cell``, ``2 cells``."""
     return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""A qualification for a terminal, as Markdown, and as one self-contained page."""
+"""Render a qualification for a terminal, as Markdown, or as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from scripts.views.qualify_page import Group, Page, page
 
 _STYLES: Final = {"✗": "bold red", "!": "yellow", "✓": "green", "·": "dim", "?": "yellow"}
 _ASCII: Final = {**ASCII, **str.maketrans({"→": "->", "•": "-", "…": "...", "─": "-"})}
-#: Digits of a hash that people compare by eye; the artefact has all.
+#: Digits of a hash that are shown; the file has all.
 _SHORT: Final = 12
 
 
-def terminal(one: Qualification, file: str | None, console: Console) -> None:
-    """Print the verdict first, then what it stands on."""
-    shown = page(one, file)
+def terminal(qualification: Qualification, file: str | None, console: Console) -> None:
+    """Print the verdict, then its grounds."""
+    shown = page(qualification, file)
     parts: list[RenderableType] = [_headline(shown), *(_group(group) for group in shown.groups)]
     if shown.rows:
         parts.append(_cells(shown))
     for heading, lines in (
-        ("Not compared", [f"{lane}: {why}" for lane, why in shown.not_compared]),
+        ("Not compared", [f"{pair}: {problem}" for pair, problem in shown.not_compared]),
         ("Notes", shown.notes),
     ):
         parts += [_listed(heading, lines)] if lines else []
@@ -39,13 +39,13 @@ def terminal(one: Qualification, file: str | None, console: Console) -> None:
         if number:
             console.print()
         console.print(part)
-    if shown.again:
+    if shown.repeat:
         console.print()
-        console.print(f"again: {shown.again}", soft_wrap=True)
+        console.print(f"repeat: {shown.repeat}", soft_wrap=True)
 
 
 def ascii_only(text: str) -> str:
-    """A text for terminals whose encoding has no more than ASCII."""
+    """Return a text for terminals whose encoding is limited to ASCII."""
     return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
@@ -94,14 +94,14 @@ def _identity(shown: Page) -> RenderableType:
     return grid
 
 
-def markdown(one: Qualification, file: str | None) -> str:
-    """GitHub's Markdown, for an issue or a job's summary."""
-    return templates.render("qualify/page.md", page=page(one, file))
+def markdown(qualification: Qualification, file: str | None) -> str:
+    """Return GitHub's Markdown, for an issue or a job's summary."""
+    return templates.render("qualify/page.md", page=page(qualification, file))
 
 
-def html(one: Qualification, file: str | None) -> str:
-    """One page that loads nothing; what was recorded is text in it and nothing else."""
+def html(qualification: Qualification, file: str | None) -> str:
+    """Return one HTML page that loads nothing; recorded text is escaped."""
     style = templates.source("page/base.css") + templates.source("qualify/page.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return templates.render("qualify/page.html", page=page(one, file), style=style, policy=policy)
+    return templates.render("qualify/page.html", page=page(qualification, file), style=style, policy=policy)

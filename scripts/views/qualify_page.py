@@ -1,20 +1,20 @@
-"""A qualification as people read it: what is alike said once, the worst first. Pure; every format shows this."""
+"""The content of a qualification's report, the same in every format: alike findings grouped, the worst first. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from scripts.config.policy import Effect, Verdict
 from scripts.matrix.cells import Cell
 from scripts.qualify.comparing import import_times
 from scripts.qualify.expectations import label
-from scripts.qualify.model import Compared, Finding, Lane, Qualification, Seen
-from scripts.qualify.verdict import alike, count
+from scripts.qualify.model import CellPair, Finding, PairSummary, Qualification, Sample
+from scripts.qualify.verdict import change_key, count
 from scripts.texts import visible
 
-#: The marks can be read without colour.
+#: Marks that distinguish effects and verdicts without colour.
 MARKS: Final[dict[Effect, str]] = {"blocks": "✗", "warns": "!", "expected": "✓", "noted": "·"}
 VERDICTS: Final[dict[Verdict, str]] = {
     "qualified": "✓",
@@ -23,17 +23,25 @@ VERDICTS: Final[dict[Verdict, str]] = {
     "inconclusive": "?",
 }
 
-#: Packages that come and go with torch's own builds; people needn't read each.
+#: Packages that belong to torch's CUDA builds; they are only counted.
 _CUDA: Final = ("nvidia-", "cuda-", "triton", "pytorch-triton")
+
+_CHANNELS: Final = {
+    "release": "",
+    "test": "release candidate, ",
+    "nightly": "nightly, ",
+    "index": "",
+    "wheels": "wheels in ",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Group:
-    """One change, however many observations and cells show it."""
+    """One change, with all observations and cells that show it."""
 
     mark: str
     effect: Effect
-    title: str  # what it is, and of what
+    title: str  # category and names
     change: str
     notes: tuple[str, ...]
     link: str | None
@@ -41,10 +49,10 @@ class Group:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """One cell, and how it came out."""
+    """The comparison of one pair of cells."""
 
     cell: str
-    candidate: str  # what was tested
+    candidate: str  # the tested build and the number of runs
     baseline: str
     same: str
     changed: str
@@ -53,7 +61,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WheelRow:
-    """One wheel that was tested."""
+    """A tested wheel."""
 
     side: str
     filename: str
@@ -64,7 +72,7 @@ class WheelRow:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Page:
-    """Everything that is shown."""
+    """The content of a report."""
 
     mark: str
     verdict: str
@@ -77,220 +85,223 @@ class Page:
     notes: tuple[str, ...]
     wheels: tuple[WheelRow, ...]
     identity: tuple[tuple[str, str], ...]
-    again: str | None
+    repeat: str | None  # the command that repeats the qualification
 
 
-def page(one: Qualification, file: str | None) -> Page:
-    """The page of a qualification; ``file`` is where its artefact is kept. No text in it hides anything."""
-    one = Qualification.model_validate(_made_visible(one.model_dump(by_alias=True, exclude_defaults=True)))
-    pairs = list(zip(one.lanes, one.compared, strict=True))
+def page(qualification: Qualification, file: str | None) -> Page:
+    """Return the report of a qualification, with control characters made visible; ``file`` holds the qualification."""
+    data = _made_visible(qualification.model_dump(by_alias=True, exclude_defaults=True))
+    qualification = Qualification.model_validate(data)
+    results = list(zip(qualification.pairs, qualification.compared, strict=True))
     return Page(
-        mark=VERDICTS[one.verdict],
-        verdict=one.verdict,
-        title=_title(one),
-        because=one.because,
-        replay=_replay(one),
-        groups=tuple(_groups(one)),
-        rows=tuple(_row(lane, how) for lane, how in pairs if how.problem is None),
-        not_compared=tuple(_not_compared(pairs)),
-        notes=tuple(_notes(one, pairs)),
-        wheels=tuple(_wheels(one)),
-        identity=tuple(_identity(one)),
-        again=f"nox -s qualify -- --replay {file}" if file else None,
+        mark=VERDICTS[qualification.verdict],
+        verdict=qualification.verdict,
+        title=_title(qualification),
+        because=qualification.because,
+        replay=_replay(qualification),
+        groups=tuple(_groups(qualification)),
+        rows=tuple(_row(pair, summary) for pair, summary in results if summary.problem is None),
+        not_compared=tuple((pair.id, summary.problem) for pair, summary in results if summary.problem is not None),
+        notes=tuple(_notes(qualification, results)),
+        wheels=tuple(_wheels(qualification)),
+        identity=tuple(_identity(qualification)),
+        repeat=f"nox -s qualify -- --replay {file}" if file else None,
     )
 
 
-def _title(one: Qualification) -> str:
-    """What is compared; two builds of one release by the builds too."""
-    versions = [one.candidate.version, one.baseline.version]
-    if versions[0] == versions[1]:
-        builds = [sorted({Cell.parse(name).build for name in names}) for names in _asked(one)]
-        versions = [f"{version} {'/'.join(found)}" for version, found in zip(versions, builds, strict=True)]
-    return f"torch {versions[0]} against {versions[1]}"
+def _title(qualification: Qualification) -> str:
+    """Return the compared versions; builds are added where the versions are equal."""
+    candidate, baseline = qualification.candidate.version, qualification.baseline.version
+    if candidate == baseline:
+        candidate += f" {_builds(pair.candidate_cell for pair in qualification.pairs)}"
+        baseline += f" {_builds(pair.baseline_cell for pair in qualification.pairs)}"
+    return f"torch {candidate} against {baseline}"
 
 
-def _asked(one: Qualification) -> list[list[str]]:
-    return [[lane.candidate_cell for lane in one.lanes], [lane.baseline_cell for lane in one.lanes]]
+def _builds(cell_ids: Iterable[str]) -> str:
+    return "/".join(sorted({Cell.parse(cell_id).build for cell_id in cell_ids}))
 
 
 def _made_visible(value: Any) -> Any:
-    """A value of JSON whose texts have no control characters that a terminal or a page would obey."""
+    """Return JSON data with the control characters of its texts made visible."""
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, dict):
-        return {_made_visible(key): _made_visible(one) for key, one in value.items()}
-    return [_made_visible(one) for one in value] if isinstance(value, list | tuple) else value
+        return {_made_visible(key): _made_visible(item) for key, item in value.items()}
+    return [_made_visible(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _replay(one: Qualification) -> tuple[str, ...]:
-    if one.replay is None:
+def _replay(qualification: Qualification) -> tuple[str, ...]:
+    earlier = qualification.replay
+    if earlier is None:
         return ()
-    before = one.replay
-    stands = "stands" if before.stands else f"does not stand: it was {before.verdict}"
-    return (f"Replay of {before.file} ({before.asked_on}): the verdict {stands}.", *before.differences)
+    result = "stands" if earlier.stands else f"does not stand: it was {earlier.verdict}"
+    return (f"Replay of {earlier.file} ({earlier.asked_on}): the verdict {result}.", *earlier.differences)
 
 
-# --- findings ---------------------------------------------------------------------------------------------------
+# --- findings -----------------------------------------------------------------------------------------------------
 
 
-def _groups(one: Qualification) -> Iterable[Group]:
-    """The findings, alike ones together, the worst effect first and in the order of the probes."""
+def _groups(qualification: Qualification) -> Iterator[Group]:
+    """Yield the findings grouped by change, the strongest effect first and then in the order of the tests."""
     groups: dict[tuple[Effect, str, str], list[Finding]] = {}
-    for finding in one.findings:
+    for finding in qualification.findings:
         if finding.follows is None:
-            groups.setdefault(alike(finding), []).append(finding)
+            groups.setdefault(change_key(finding), []).append(finding)
     for effect in MARKS:
-        yield from (_group(one, members) for (found, _, _), members in groups.items() if found == effect)
+        yield from (_group(qualification, members) for key, members in groups.items() if key[0] == effect)
 
 
-def _group(one: Qualification, members: Sequence[Finding]) -> Group:
+def _group(qualification: Qualification, members: Sequence[Finding]) -> Group:
     first = members[0]
-    total = [how.lane for how in one.compared if how.problem is None]
-    names = list(dict.fromkeys(label(finding.name) for finding in members))
-    lanes = list(dict.fromkeys(finding.lane for finding in members))
-    roots = {(finding.lane, finding.name) for finding in members}
-    followers = [label(f.name) for f in one.findings if (f.lane, f.follows) in roots]
-    notes = [_where(lanes, total) + _confirmed(members, one.policy.runs)]
-    notes += [f"so also: {', '.join(dict.fromkeys(followers))}"] if followers else []
-    notes += list(dict.fromkeys(finding.attribution for finding in members if finding.attribution))
-    notes += list(dict.fromkeys(finding.reason for finding in members if finding.reason))
+    names = dict.fromkeys(label(finding.name) for finding in members)
     return Group(
         mark=MARKS[first.effect],
         effect=first.effect,
         title=f"{first.category}: {', '.join(names)}",
         change=first.change,
-        notes=tuple(note for note in notes if note),
+        notes=tuple(_group_notes(qualification, members)),
         link=first.link,
     )
 
 
-def _where(lanes: Sequence[str], total: Sequence[str]) -> str:
-    if lanes == ["matrix.toml"]:
+def _group_notes(qualification: Qualification, members: Sequence[Finding]) -> Iterator[str]:
+    compared = [summary.pair for summary in qualification.compared if summary.problem is None]
+    where = _where(list(dict.fromkeys(finding.pair for finding in members)), compared)
+    if scope := where + _confirmation(members, qualification.policy.runs):
+        yield scope
+    causes = {(finding.pair, finding.name) for finding in members}
+    consequences = [label(f.name) for f in qualification.findings if (f.pair, f.follows) in causes]
+    if consequences:
+        yield f"consequently also: {', '.join(dict.fromkeys(consequences))}"
+    yield from dict.fromkeys(finding.attribution for finding in members if finding.attribution)
+    yield from dict.fromkeys(finding.reason for finding in members if finding.reason)
+
+
+def _where(pairs: Sequence[str], compared: Sequence[str]) -> str:
+    if pairs == ["matrix.toml"]:
         return ""
-    if len(total) > 1 and set(lanes) == set(total):
-        return f"in all {len(total)} cells" if len(total) > 2 else "in both cells"  # noqa: PLR2004
-    return f"in {', '.join(lanes)}"
+    if len(compared) > 1 and set(pairs) == set(compared):
+        return f"in all {len(compared)} cells" if len(compared) > 2 else "in both cells"  # noqa: PLR2004
+    return f"in {', '.join(pairs)}"
 
 
-def _confirmed(members: Sequence[Finding], runs: int) -> str:
-    """What is to be said of repeated runs; of what isn't about behaviour, nothing."""
+def _confirmation(members: Sequence[Finding], runs: int) -> str:
+    """Return how far repeated runs confirm a change; an empty text where that does not apply."""
     if members[0].category == "newly slow to import":
-        return "; timed in turn, the best of several" if members[0].confirmed else "; by the first imports alone"
-    about = [f for f in members if f.before is not None or f.after is not None]
-    about = [f for f in about if f.category not in {"flaky", "unavailable"}]
-    if not about:
+        return "; timed alternately, best of several" if members[0].confirmed else "; from first imports only"
+    behaviour = [finding for finding in members if finding.before is not None or finding.after is not None]
+    behaviour = [finding for finding in behaviour if finding.category not in {"flaky", "unavailable"}]
+    if not behaviour:
         return ""
-    if all(finding.confirmed for finding in about):
+    if all(finding.confirmed for finding in behaviour):
         return f"; the same in {runs} runs of each side"
-    return "; not confirmed by running it again"
+    return "; not confirmed by repeated runs"
 
 
-# --- cells ------------------------------------------------------------------------------------------------------
+# --- cells --------------------------------------------------------------------------------------------------------
 
 
-def _row(lane: Lane, how: Compared) -> Row:
-    times = import_times(lane)
+def _row(pair: CellPair, summary: PairSummary) -> Row:
+    times = import_times(pair)
     return Row(
-        cell=how.lane,
-        candidate=_tested(lane.candidate, lane.python),
-        baseline=_tested(lane.baseline, lane.python),
-        same=str(how.same),
-        changed=str(how.changed) if how.changed else "-",
+        cell=pair.id,
+        candidate=_tested(pair.candidate, pair.python),
+        baseline=_tested(pair.baseline, pair.python),
+        same=str(summary.same),
+        changed=str(summary.changed) if summary.changed else "-",
         import_time=f"{times[1]:.1f} s, was {times[0]:.1f}" if times else "not timed",
     )
 
 
-def _tested(side: Sequence[Seen], python: str) -> str:
-    """The build that was really tested, with a Python that isn't the lane's, and how often or from where."""
+def _tested(side: Sequence[Sample], python: str) -> str:
+    """Return the tested build, a Python other than the pair's, and the number of runs or the record's origin."""
     cell = side[0].record.cell
     origin = count(len(side), "run") if side[-1].origin == "run" else side[0].origin
     return f"{cell.build}{f' py{cell.python}' if cell.python != python else ''}, {origin}"
 
 
-def _not_compared(pairs: Iterable[tuple[Lane, Compared]]) -> Iterable[tuple[str, str]]:
-    for lane, how in pairs:
-        if how.problem is not None:
-            yield lane.id, how.problem
+def _notes(qualification: Qualification, results: Sequence[tuple[CellPair, PairSummary]]) -> Iterator[str]:
+    """Yield remarks, each once, with the pairs they apply to unless those are all that were compared."""
+    pairs_of: dict[str, list[str]] = {note: [] for note in qualification.candidate.notes}
+    for pair, summary in results:
+        for fallback in (sample.fallback for sample in (*pair.candidate, *pair.baseline) if sample.fallback):
+            pairs_of.setdefault(fallback, [])
+        for note in _pair_notes(pair, summary):
+            pairs_of.setdefault(note, []).append(pair.id)
+    for effect in qualification.pin_effects:
+        note = f"caused by the pin, not by torch: {label(effect.name)}: {effect.change}"
+        pairs_of.setdefault(note, []).append(effect.pair)
+    compared = {pair.id for pair, summary in results if summary.problem is None}
+    for note, pairs in pairs_of.items():
+        yield note if not pairs or set(pairs) == compared else f"{', '.join(dict.fromkeys(pairs))}: {note}"
 
 
-def _notes(one: Qualification, pairs: Sequence[tuple[Lane, Compared]]) -> Iterable[str]:
-    """What a reader should know besides, each once."""
-    found: dict[str, list[str]] = {}
-    for note in one.candidate.notes:
-        found.setdefault(note, [])
-    for lane, how in pairs:
-        for seen in (*lane.candidate, *lane.baseline):
-            if seen.fallback:
-                found.setdefault(seen.fallback, [])
-        if how.problem is None and (builds := _other_build(lane)):
-            found.setdefault(builds, []).append(lane.id)
-        if how.problem is None and how.packages:
-            found.setdefault(_packages(how), []).append(lane.id)
-        for text in filter(None, (lane.stands_in, lane.note)):
-            found.setdefault(text, []).append(lane.id)
-    for effect in one.pin_effects:
-        found.setdefault(f"the pin's doing, not torch's: {label(effect.name)}: {effect.change}", []).append(effect.lane)
-    lanes = {lane.id for lane, how in pairs if how.problem is None}
-    for text, where in found.items():
-        yield text if not where or set(where) == lanes else f"{', '.join(dict.fromkeys(where))}: {text}"
+def _pair_notes(pair: CellPair, summary: PairSummary) -> Iterator[str]:
+    if summary.problem is None and (builds := _differing_builds(pair)):
+        yield builds
+    if summary.problem is None and summary.packages:
+        yield _packages(summary)
+    yield from filter(None, (pair.stands_in, pair.note))
 
 
-def _other_build(lane: Lane) -> str | None:
-    """That different builds were tested, where the same one was asked for: the change can be of the build then."""
-    tested = [side[-1].record.cell.build for side in (lane.candidate, lane.baseline)]
-    asked = Cell.parse(lane.candidate_cell).build, Cell.parse(lane.baseline_cell).build
-    if tested[0] == tested[1] or asked[0].rpartition(".")[2] != asked[1]:
+def _differing_builds(pair: CellPair) -> str | None:
+    """Return a note where different builds were tested although the same one was requested."""
+    candidate, baseline = (side[-1].record.cell.build for side in (pair.candidate, pair.baseline))
+    requested = Cell.parse(pair.candidate_cell).build.rpartition(".")[2], Cell.parse(pair.baseline_cell).build
+    if candidate == baseline or requested[0] != requested[1]:
         return None
-    return f"{tested[0]} was tested against {tested[1]}, so that a change can be of the build too"
+    return f"{candidate} was tested against {baseline}, so the build may be the cause of a change"
 
 
-def _packages(how: Compared) -> str:
-    own = {name: pair for name, pair in how.packages.items() if not name.startswith(_CUDA)}
-    said = [f"{name} {before or 'none'} → {after or 'none'}" for name, (before, after) in own.items()]
-    rest = len(how.packages) - len(own)
-    said += [count(rest, "package") + " of CUDA"] if rest else []
-    return f"other packages that differ: {', '.join(said)}"
+def _packages(summary: PairSummary) -> str:
+    listed = {name: versions for name, versions in summary.packages.items() if not name.startswith(_CUDA)}
+    parts = [f"{name} {before or 'none'} → {after or 'none'}" for name, (before, after) in listed.items()]
+    rest = len(summary.packages) - len(listed)
+    parts += [f"{count(rest, 'CUDA package')}"] if rest else []
+    return f"other packages that differ: {', '.join(parts)}"
 
 
-# --- identity ---------------------------------------------------------------------------------------------------
+# --- identity -----------------------------------------------------------------------------------------------------
 
 
-def _wheels(one: Qualification) -> Iterable[WheelRow]:
-    """Every wheel that was tested, with the cells that it was tested in."""
-    for name in ("candidate", "baseline"):
-        found: dict[tuple[str, str, str], list[str]] = {}
-        for lane in one.lanes:
-            for seen in lane.candidate if name == "candidate" else lane.baseline:
-                record = seen.record
-                if record.wheel is not None:
-                    commit = (record.torch.git_version if record.torch else None) or "not told"
-                    key = (record.wheel.filename, record.wheel.sha256 or "not told", commit)
-                    found.setdefault(key, []).append(lane.id)
-        for (filename, sha256, commit), lanes in found.items():
-            cells = ", ".join(dict.fromkeys(lanes))
-            yield WheelRow(side=name, filename=filename, sha256=sha256, commit=commit, cells=cells)
+def _samples(qualification: Qualification, side: str) -> Iterator[tuple[CellPair, Sample]]:
+    for pair in qualification.pairs:
+        for sample in pair.candidate if side == "candidate" else pair.baseline:
+            yield pair, sample
 
 
-def _commits(one: Qualification, side: int) -> list[str]:
-    """The commits of what was tested; the wheels of one release can differ in theirs."""
-    runs = [seen for lane in one.lanes for seen in (lane.candidate, lane.baseline)[side]]
-    found = (seen.record.torch.git_version for seen in runs if seen.record.torch)
-    return list(dict.fromkeys(commit[:12] for commit in found if commit))
+def _wheels(qualification: Qualification) -> Iterator[WheelRow]:
+    """Yield every tested wheel with its cells."""
+    for side in ("candidate", "baseline"):
+        pairs_of: dict[tuple[str, str, str], dict[str, None]] = {}
+        for pair, sample in _samples(qualification, side):
+            record = sample.record
+            if record.wheel is not None:
+                commit = (record.torch.git_version if record.torch else None) or "unknown"
+                key = (record.wheel.filename, record.wheel.sha256 or "unknown", commit)
+                pairs_of.setdefault(key, {})[pair.id] = None
+        for (filename, sha256, commit), pairs in pairs_of.items():
+            yield WheelRow(side=side, filename=filename, sha256=sha256, commit=commit, cells=", ".join(pairs))
 
 
-def _identity(one: Qualification) -> Iterable[tuple[str, str]]:
-    where = {"release": "", "test": "release candidate, ", "nightly": "nightly, ", "index": "", "wheels": "wheels in "}
-    sides = (("candidate", one.candidate, 0), ("baseline", one.baseline, 1))
-    for name, tested, side in sides:
-        commits = ", ".join(_commits(one, side)) or "not told"
-        yield name, f"{tested.version}, {where[tested.channel]}{tested.where}; commit {commits}"
-    yield "asked on", f"{one.asked_on}, {one.platform}"
-    yield "machine", one.machine
-    yield "tools", ", ".join(f"{name} {version}" for name, version in one.tools.items())
-    yield "probes", one.probes[:16]
-    policy = one.policy
-    yield "blocks", ", ".join(policy.block) or "nothing"
-    yield "warns", ", ".join(policy.warn) or "nothing"
-    expected = [f"{label(e.observation)} ({e.status})" for e in one.expectations if e.status != "not due"]
-    if expected:
-        yield "expected", ", ".join(expected)
+def _commits(qualification: Qualification, side: str) -> str:
+    """Return the commits of the tested wheels, which can differ within a release."""
+    torches = (sample.record.torch for _, sample in _samples(qualification, side))
+    commits = dict.fromkeys(torch.git_version[:12] for torch in torches if torch and torch.git_version)
+    return ", ".join(commits) or "unknown"
+
+
+def _identity(qualification: Qualification) -> Iterator[tuple[str, str]]:
+    for side, torch in (("candidate", qualification.candidate), ("baseline", qualification.baseline)):
+        where = f"{_CHANNELS[torch.channel]}{torch.where}"
+        yield side, f"{torch.version}, {where}; commit {_commits(qualification, side)}"
+    yield "date", f"{qualification.asked_on}, {qualification.platform}"
+    yield "machine", qualification.machine
+    yield "tools", ", ".join(f"{name} {version}" for name, version in qualification.tools.items())
+    yield "suite", qualification.suite[:16]
+    yield "blocks", ", ".join(qualification.policy.block) or "nothing"
+    yield "warns", ", ".join(qualification.policy.warn) or "nothing"
+    due = [outcome for outcome in qualification.expectations if outcome.status != "not due"]
+    if due:
+        yield "expected", ", ".join(f"{label(outcome.observation)} ({outcome.status})" for outcome in due)

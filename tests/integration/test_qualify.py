@@ -1,4 +1,4 @@
-"""Qualifications of synthetic candidates, by the real command line, real uv and real probes."""
+"""Qualifications of synthetic candidates, with the real command line, uv and tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OLD, NEW = "2.14.1", "2.15.0"
 
 @pytest.fixture(scope="module")
 def packages() -> list[Wheel]:
-    """The real pytest, and as much as it needs of what Python 3.10 lacks."""
+    """Return the real pytest, and stubs of the backports that it needs on Python 3.10."""
     groups = (
         "class BaseExceptionGroup(BaseException):\n"
         "    __class_getitem__ = classmethod(lambda cls, item: cls)\n\n\n"
@@ -50,7 +50,7 @@ Make = Callable[..., Project]
 
 @pytest.fixture
 def make(tmp_path: Path, index: LocalIndex) -> Make:
-    """Makes a copy of the project, by default on one Python; ``qualify`` is TOML of its policy."""
+    """Return a function that copies the project, by default with one Python; ``qualify`` is TOML of its policy."""
 
     def project(*, pythons: tuple[str, ...] = ("3.11",), qualify: str = "", **options: Any) -> Project:
         text = matrix_text(index, ["2.13.0", OLD, NEW], pythons=pythons, extra=qualify, **options)
@@ -61,20 +61,20 @@ def make(tmp_path: Path, index: LocalIndex) -> Make:
     return project
 
 
-def artefact(project: Project) -> dict[str, Any]:
-    """The newest artefact."""
-    found: dict[str, Any] = json.loads(newest(project).read_bytes())
-    return found
+def qualification(project: Project) -> dict[str, Any]:
+    """Return the newest qualification."""
+    data: dict[str, Any] = json.loads(newest(project).read_bytes())
+    return data
 
 
 def newest(project: Project) -> Path:
-    """The file of the newest artefact."""
+    """Return the file of the newest qualification."""
     return max((project.root / ".matrix" / "qualify").glob("*.json"))
 
 
 def findings(project: Project) -> set[tuple[str, str, str]]:
-    """Name, category and effect of every finding."""
-    return {(one["name"], one["category"], one["effect"]) for one in artefact(project)["findings"]}
+    """Return name, category and effect of every finding."""
+    return {(finding["name"], finding["category"], finding["effect"]) for finding in qualification(project)["findings"]}
 
 
 def qualify(project: Project, *arguments: str, timeout: float = 120) -> Finished:
@@ -82,7 +82,7 @@ def qualify(project: Project, *arguments: str, timeout: float = 120) -> Finished
 
 
 def candidate(index: LocalIndex, **changes: Any) -> Wheel:
-    """A candidate on the cpu channel, that does what is said."""
+    """Add a candidate to the cpu channel, and return its wheel."""
     wheel = build_torch(NEW, **changes)
     index.add(wheel, channel="cpu")
     return wheel
@@ -92,38 +92,38 @@ def does(**observations: Any) -> Behaviour:
     return Behaviour(observations={name.replace("_", "-"): act for name, act in observations.items()})  # type: ignore[misc]
 
 
-# --- quiet ------------------------------------------------------------------------------------------------------
+# --- no changes ---------------------------------------------------------------------------------------------------
 
 
-def test_a_quiet_candidate_is_qualified_on_every_python_it_has(index: LocalIndex, make: Make) -> None:
+def test_an_unchanged_candidate_is_qualified_on_every_python_it_has(index: LocalIndex, make: Make) -> None:
     wheel = candidate(index)
     project = make(pythons=PYTHONS)
     done = qualify(project, NEW, "-j", "2")
     assert done.code == 0, done.output
     assert done.stdout.startswith(f"✓ QUALIFIED  torch {NEW} against {OLD}\n4 of 4 cells compared\n")
-    told = artefact(project)
-    assert [lane["python"] for lane in told["lanes"]] == list(PYTHONS)
-    assert told["findings"] == []
-    record = told["lanes"][0]["candidate"][0]["record"]
+    data = qualification(project)
+    assert [pair["python"] for pair in data["lanes"]] == list(PYTHONS)
+    assert data["findings"] == []
+    record = data["lanes"][0]["candidate"][0]["record"]
     assert record["wheel"]["sha256"] == wheel.sha256
     assert record["torch"]["git_version"]
-    assert set(told["locks"]) == {lane[side][0]["lock"] for lane in told["lanes"] for side in ("candidate", "baseline")}
-    assert all(wheel.sha256 in told["locks"][lane["candidate"][0]["lock"]] for lane in told["lanes"])
+    assert set(data["locks"]) == {pair[side][0]["lock"] for pair in data["lanes"] for side in ("candidate", "baseline")}
+    assert all(wheel.sha256 in data["locks"][pair["candidate"][0]["lock"]] for pair in data["lanes"])
     assert wheel.sha256[:12] in done.stdout
-    assert len(told["lanes"][0]["candidate"]) == 1  # nothing differs, so nothing is run again
+    assert len(data["lanes"][0]["candidate"]) == 1  # nothing differs, so nothing runs again
 
 
-def test_fresh_records_and_accepted_results_of_the_baseline_are_not_run_again(index: LocalIndex, make: Make) -> None:
+def test_fresh_records_and_accepted_results_replace_runs_of_the_baseline(index: LocalIndex, make: Make) -> None:
     candidate(index)
     project = make()
     assert project.scripts("run", f"{OLD}-cpu-py3.11").code == 0
     assert qualify(project, NEW).code == 0
-    assert artefact(project)["lanes"][0]["baseline"][0]["origin"] == "fresh record"
+    assert qualification(project)["lanes"][0]["baseline"][0]["origin"] == "fresh record"
     assert project.scripts("accept", f"{OLD}-cpu-py3.11").code == 0
     assert qualify(project, NEW).code == 0
-    assert artefact(project)["lanes"][0]["baseline"][0]["origin"] == "accepted"
+    assert qualification(project)["lanes"][0]["baseline"][0]["origin"] == "accepted"
     assert qualify(project, NEW, "--fresh").code == 0
-    assert artefact(project)["lanes"][0]["baseline"][0]["origin"] == "run"
+    assert qualification(project)["lanes"][0]["baseline"][0]["origin"] == "run"
 
 
 def test_accepted_results_of_another_wheel_are_not_current(index: LocalIndex, make: Make) -> None:
@@ -134,10 +134,10 @@ def test_accepted_results_of_another_wheel_are_not_current(index: LocalIndex, ma
     path = next((project.root / "results").rglob("*.json"))
     path.write_text(path.read_text("utf-8").replace(build_torch(OLD).sha256, "0" * 64), "utf-8")
     assert qualify(project, NEW).code == 0
-    assert artefact(project)["lanes"][0]["baseline"][0]["origin"] == "fresh record"
+    assert qualification(project)["lanes"][0]["baseline"][0]["origin"] == "fresh record"
 
 
-# --- what blocks ------------------------------------------------------------------------------------------------
+# --- blocking changes ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -157,12 +157,12 @@ def test_what_breaks_blocks(index: LocalIndex, make: Make, behaviour: Behaviour,
     assert done.code == 1, done.output
     assert done.stdout.startswith("✗ BLOCKED")
     assert finding in findings(project)
-    assert all(one["confirmed"] for one in artefact(project)["findings"])
-    assert [len(artefact(project)["lanes"][0][side]) for side in ("candidate", "baseline")] == [2, 2]
+    assert all(finding["confirmed"] for finding in qualification(project)["findings"])
+    assert [len(qualification(project)["lanes"][0][side]) for side in ("candidate", "baseline")] == [2, 2]
 
 
 @pytest.mark.parametrize("where", ["probe", "import"])
-def test_a_hang_is_told_apart_from_a_crash(index: LocalIndex, make: Make, where: str) -> None:
+def test_a_hang_is_distinguished_from_a_crash(index: LocalIndex, make: Make, where: str) -> None:
     candidate(index, behaviour=does(script=hangs()) if where == "probe" else Behaviour(on_import=hangs()))
     project = make(limits={"startup": 8, "probe": 3})
     done = qualify(project, NEW)
@@ -176,7 +176,7 @@ def test_a_hang_is_told_apart_from_a_crash(index: LocalIndex, make: Make, where:
     [(truncated(build_torch(NEW)), "broken wheel"), (build_torch(NEW, inside="2.14.0+cpu"), "wrong version")],
     ids=["broken", "wrong version inside"],
 )
-def test_a_wheel_that_is_no_good_blocks(index: LocalIndex, make: Make, wheel: Wheel, words: str) -> None:
+def test_a_bad_wheel_blocks(index: LocalIndex, make: Make, wheel: Wheel, words: str) -> None:
     index.add(wheel, channel="cpu")
     project = make()
     done = qualify(project, NEW)
@@ -185,7 +185,7 @@ def test_a_wheel_that_is_no_good_blocks(index: LocalIndex, make: Make, wheel: Wh
     assert words in done.stdout
 
 
-def test_a_candidate_that_can_not_be_installed_beside_the_pins_blocks(index: LocalIndex, make: Make) -> None:
+def test_a_candidate_that_conflicts_with_the_pins_blocks(index: LocalIndex, make: Make) -> None:
     index.add(build_package("other", "1"), build_package("other", "2"))
     candidate(index, requires=["other>=2"])
     pin = '[[pins]]\nrequire = "other<2"\nreason = "so"\n'
@@ -194,7 +194,7 @@ def test_a_candidate_that_can_not_be_installed_beside_the_pins_blocks(index: Loc
     assert findings(project) == {("install-and-import", "broken", "blocks")}
 
 
-# --- what warns -------------------------------------------------------------------------------------------------
+# --- warnings -----------------------------------------------------------------------------------------------------
 
 
 def test_a_warning_only_is_qualified_with_warnings(index: LocalIndex, make: Make) -> None:
@@ -208,8 +208,8 @@ def test_a_warning_only_is_qualified_with_warnings(index: LocalIndex, make: Make
 
 
 @pytest.mark.parametrize("side", ["candidate", "baseline"])
-def test_a_flaky_probe_is_no_regression(index: LocalIndex, make: Make, tmp_path: Path, side: str) -> None:
-    # The first process of a run counts it; the observation raises in every other one.
+def test_a_flaky_test_is_no_regression(index: LocalIndex, make: Make, tmp_path: Path, side: str) -> None:
+    # Each run's first process increments the counter; the observation raises in every other run.
     act = does(script=flaky(raises("ValueError", "now and then"), usual(), counter=tmp_path / "count"))
     if side == "baseline":
         index.remove(build_torch(OLD), channel="cpu")
@@ -225,16 +225,16 @@ def test_a_flaky_probe_is_no_regression(index: LocalIndex, make: Make, tmp_path:
     assert f"in the {side}" in done.stdout
 
 
-def test_a_slow_import_is_confirmed_and_told(index: LocalIndex, make: Make) -> None:
+def test_a_slow_import_is_confirmed_and_reported(index: LocalIndex, make: Make) -> None:
     candidate(index, behaviour=Behaviour(on_import=sleeps(3)))
     project = make()
     assert qualify(project, NEW).code == 0
     assert findings(project) == {("import-time", "newly slow to import", "warns")}
-    assert artefact(project)["findings"][0]["confirmed"]
+    assert qualification(project)["findings"][0]["confirmed"]
     assert not list((project.root / ".matrix" / "envs").iterdir())
 
 
-def test_one_python_missing_is_said_and_the_others_are_compared(index: LocalIndex, make: Make) -> None:
+def test_a_missing_python_is_reported_and_the_others_are_compared(index: LocalIndex, make: Make) -> None:
     for python in ("310", "311", "312"):
         candidate(index, tag=f"cp{python}-cp{python}-linux_x86_64")
     project = make(pythons=PYTHONS)
@@ -252,15 +252,15 @@ def test_a_new_python_is_compared_with_the_nearest_of_the_baseline(index: LocalI
     project = make(pythons=("3.11", "3.12"))
     done = qualify(project, NEW)
     assert done.code == 0, done.output
-    assert [lane["baseline_cell"] for lane in artefact(project)["lanes"]] == [f"{OLD}-cpu-py3.11"] * 2
-    assert "2.14.1 lacks this, so the nearest: Python 3.12 → 3.11" in " ".join(done.stdout.split())
+    assert [pair["baseline_cell"] for pair in qualification(project)["lanes"]] == [f"{OLD}-cpu-py3.11"] * 2
+    assert "2.14.1 lacks this cell; using the nearest: Python 3.12 → 3.11" in " ".join(done.stdout.split())
 
 
-# --- expected changes -------------------------------------------------------------------------------------------
+# --- expected changes ---------------------------------------------------------------------------------------------
 
 
 def expected(**changes: Any) -> str:
-    said = {
+    defaults = {
         "observation": "script",
         "releases": ">=2.15",
         "from": "^returned",
@@ -268,7 +268,7 @@ def expected(**changes: Any) -> str:
         "reason": "compiling is gone",
         "link": "https://example.org/1",
     }
-    lines = [f"{key} = {json.dumps(value)}" for key, value in {**said, **changes}.items() if key != "expires"]
+    lines = [f"{key} = {json.dumps(value)}" for key, value in {**defaults, **changes}.items() if key != "expires"]
     expires = changes.get("expires", dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30))
     also = ['[[qualify.expected]]\nobservation = "test_scriptable"\nreleases = ">=2.15"\nto = "ValueError"']
     also += ['reason = "as script"\nlink = "https://example.org/1"\nexpires = 2999-01-01\n']
@@ -287,10 +287,10 @@ def test_an_expected_change_is_qualified(index: LocalIndex, make: Make) -> None:
     assert {effect for _, _, effect in findings(project)} == {"expected"}
     assert "compiling is gone" in done.stdout
     assert "https://example.org/1" in done.stdout
-    assert {one["status"] for one in artefact(project)["expectations"]} == {"happened"}
+    assert {outcome["status"] for outcome in qualification(project)["expectations"]} == {"happened"}
 
 
-def test_an_expired_expectation_excuses_nothing(index: LocalIndex, make: Make) -> None:
+def test_an_expired_expectation_allows_nothing(index: LocalIndex, make: Make) -> None:
     candidate(index, behaviour=does(**BREAKS))
     project = make(qualify=expected(expires=dt.date(2026, 1, 1)))
     assert qualify(project, NEW).code == 1
@@ -307,7 +307,7 @@ def test_an_expectation_that_did_not_happen_is_a_warning(index: LocalIndex, make
     assert "did not happen" in done.stdout
 
 
-# --- nothing to say ---------------------------------------------------------------------------------------------
+# --- inconclusive or refused --------------------------------------------------------------------------------------
 
 
 def test_a_candidate_for_another_platform_is_inconclusive(index: LocalIndex, make: Make) -> None:
@@ -318,7 +318,7 @@ def test_a_candidate_for_another_platform_is_inconclusive(index: LocalIndex, mak
     assert done.stdout.startswith("? INCONCLUSIVE")
 
 
-def test_indexes_out_of_reach_are_inconclusive(index: LocalIndex, make: Make) -> None:
+def test_unreachable_indexes_are_inconclusive(index: LocalIndex, make: Make) -> None:
     candidate(index)
     project = make(builds={"cpu": None})
     with index.down():
@@ -331,7 +331,7 @@ def test_indexes_out_of_reach_are_inconclusive(index: LocalIndex, make: Make) ->
 def test_the_same_wheel_on_both_sides_is_inconclusive(index: LocalIndex, make: Make) -> None:
     index.add(build_torch(OLD, label=None))
     project = make(builds={"cu126": "default", "cpu": "default"})
-    index.fail("/whl/*", Fault.drop())  # both builds fall back to the same wheel
+    index.fail("/whl/*", Fault.drop())  # so that both builds fall back
     done = qualify(project, OLD, "--baseline", OLD, "--build", "cpu", "--baseline-build", "cu126")
     assert done.code == 4, done.output
     assert "candidate and baseline are the same wheel" in done.stdout
@@ -341,8 +341,8 @@ def test_the_same_wheel_on_both_sides_is_inconclusive(index: LocalIndex, make: M
     ("arguments", "words"),
     [
         (["2.99.0"], "CANDIDATE: the index has no '2.99.0'"),
-        (["nonsense"], "'nonsense' is no version of torch"),
-        ([], "name the version to qualify, or give its wheels by --wheel"),
+        (["nonsense"], "not a torch version: 'nonsense'"),
+        ([], "name the version to qualify, or pass its wheels with --wheel"),
         ([NEW, "--baseline", "2.99.0"], "--baseline: the index has no '2.99.0'"),
         ([NEW, "--baseline", NEW], "candidate and baseline are both 2.15.0-cpu-py3.11"),
         ([NEW, "--baseline-build", "cu1"], "--baseline-build: unknown build 'cu1'"),
@@ -352,8 +352,8 @@ def test_the_same_wheel_on_both_sides_is_inconclusive(index: LocalIndex, make: M
         ([NEW, "--torch", "<2"], "--torch: 2.15.0 is not in '<2'"),
         ([NEW, "--with", "torch<2"], "torch is what is tested"),
         ([NEW, "--with", "???"], "not a PEP 508 requirement"),
-        ([NEW, "--index", "nowhere"], "--index: 'nowhere' is no URL"),
-        ([NEW, "--wheel", "nowhere.whl"], "--wheel: nowhere.whl is not there"),
+        ([NEW, "--index", "nowhere"], "--index: not a URL: 'nowhere'"),
+        ([NEW, "--wheel", "nowhere.whl"], "--wheel: no such file or directory: nowhere.whl"),
         (["--replay", "nowhere.json"], "nowhere.json: cannot be read"),
         ([NEW, "--replay", "nowhere.json"], "nowhere.json: cannot be read"),
         ([NEW, "--pre", "--nightly"], "not allowed with argument"),
@@ -370,27 +370,27 @@ def test_bad_usage_names_the_option_and_the_remedy(
     assert done.stdout == ""
 
 
-# --- where candidates come from ---------------------------------------------------------------------------------
+# --- where candidates come from -----------------------------------------------------------------------------------
 
 
 def test_a_release_candidate_named_like_the_final_version(index: LocalIndex, make: Make) -> None:
     final = candidate(index)
-    other = build_torch(NEW, git_version="c" * 40, behaviour=does(trace=raises("ValueError", "rc")))
-    index.add(other, channel="test/cpu")
+    pre = build_torch(NEW, git_version="c" * 40, behaviour=does(trace=raises("ValueError", "rc")))
+    index.add(pre, channel="test/cpu")
     project = make()
     done = qualify(project, NEW, "--pre")
     assert done.code == 1, done.output
-    tested = artefact(project)["lanes"][0]["candidate"][0]["record"]
-    assert (tested["wheel"]["sha256"], tested["torch"]["git_version"]) == (other.sha256, "c" * 40)
-    assert other.sha256 != final.sha256
-    assert other.sha256[:12] in done.stdout
+    tested = qualification(project)["lanes"][0]["candidate"][0]["record"]
+    assert (tested["wheel"]["sha256"], tested["torch"]["git_version"]) == (pre.sha256, "c" * 40)
+    assert pre.sha256 != final.sha256
+    assert pre.sha256[:12] in done.stdout
     assert "cccccccccccc" in done.stdout
-    # The same name without --pre is the other wheel, and is not taken for what was just seen.
+    # Without --pre, the same version is the other wheel; the release candidate's record is not used for it.
     assert qualify(project, NEW).code == 0
-    assert artefact(project)["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == final.sha256
+    assert qualification(project)["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == final.sha256
 
 
-def test_a_release_candidate_that_was_replaced_is_run_anew(index: LocalIndex, make: Make) -> None:
+def test_a_replaced_release_candidate_runs_again(index: LocalIndex, make: Make) -> None:
     first = build_torch(NEW, behaviour=does(trace=raises("ValueError", "rc")))
     index.add(first, channel="test/cpu")
     project = make()
@@ -406,9 +406,9 @@ def test_a_nightly_without_hashes_by_its_date(index: LocalIndex, make: Make) -> 
     project = make()
     done = qualify(project, "2026-11-10", "--nightly", "--baseline", OLD)
     assert done.code == 0, done.output
-    told = artefact(project)
-    assert told["candidate"]["version"] == "2.16.0.dev20261110"
-    assert told["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == nightlies[-1].sha256
+    data = qualification(project)
+    assert data["candidate"]["version"] == "2.16.0.dev20261110"
+    assert data["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == nightlies[-1].sha256
     assert ("trace", "warning added", "warns") in findings(project)
 
 
@@ -418,25 +418,27 @@ def test_an_index_of_several_builds(index: LocalIndex, make: Make) -> None:
     project = make()
     done = qualify(project, NEW, "--index", index.url("mirror"), "--build", "cpu")
     assert done.code == 0, done.output
-    assert artefact(project)["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == cpu.sha256
+    assert qualification(project)["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == cpu.sha256
     done = qualify(project, NEW, "--index", index.url("mirror"), "--baseline-build", "cpu")
     assert done.code == 1, done.output
-    builds = {lane["build"]: lane["candidate"][0]["record"] for lane in artefact(project)["lanes"]}
+    builds = {pair["build"]: pair["candidate"][0]["record"] for pair in qualification(project)["lanes"]}
     assert {build: record["cell"]["build"] for build, record in builds.items()} == {"cpu": "cpu", "cu126": "cu126"}
-    assert {one["lane"] for one in artefact(project)["findings"]} == {"cu126-py3.11"}
+    assert {finding["lane"] for finding in qualification(project)["findings"]} == {"cu126-py3.11"}
 
 
-def test_a_local_wheel_is_tested_and_no_other_of_its_name(index: LocalIndex, make: Make, tmp_path: Path) -> None:
+def test_a_local_wheel_is_tested_instead_of_another_of_the_same_name(
+    index: LocalIndex, make: Make, tmp_path: Path
+) -> None:
     candidate(index)
     wheel = build_torch(NEW, behaviour=does(trace=raises("ValueError", "local")))
     file = wheel.write(tmp_path / "my wheels")
     project = make()
     done = qualify(project, "--wheel", str(file))
     assert done.code == 1, done.output
-    told = artefact(project)
-    assert told["candidate"]["wheels"] == {str(file): wheel.sha256}
-    assert told["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == wheel.sha256
-    assert wheel.sha256 in told["locks"][told["lanes"][0]["candidate"][0]["lock"]]
+    data = qualification(project)
+    assert data["candidate"]["wheels"] == {str(file): wheel.sha256}
+    assert data["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == wheel.sha256
+    assert wheel.sha256 in data["locks"][data["lanes"][0]["candidate"][0]["lock"]]
     assert ("trace", "broken", "blocks") in findings(project)
 
 
@@ -447,8 +449,8 @@ def test_a_folder_of_wheels_for_several_pythons_and_builds(index: LocalIndex, ma
     project = make(pythons=("3.11", "3.12"), builds={"cpu": None, "cu126": None})
     done = qualify(project, NEW, "--wheel", str(tmp_path / "dist"))
     assert done.code == 0, done.output
-    lanes = {(lane["build"], lane["python"]): lane for lane in artefact(project)["lanes"]}
-    assert [key for key, lane in lanes.items() if not lane.get("missing")] == [
+    pairs = qualification(project)["lanes"]
+    assert [(pair["build"], pair["python"]) for pair in pairs if not pair.get("missing")] == [
         ("cpu", "3.11"),
         ("cpu", "3.12"),
         ("cu126", "3.12"),
@@ -460,12 +462,12 @@ def test_a_folder_of_wheels_for_several_pythons_and_builds(index: LocalIndex, ma
     ("names", "words"),
     [
         (["torch-2.15.0-py3-none-any.whl", "torch-2.16.0-py3-none-any.whl"], "wheels of several versions"),
-        (["torchvision-1.0-py3-none-any.whl"], "no torch-*.whl in the folder"),
-        (["torch-nonsense.whl"], "is not named like a wheel"),
-        ([], "no torch-*.whl in the folder"),
+        (["torchvision-1.0-py3-none-any.whl"], "no torch-*.whl in the directory"),
+        (["torch-nonsense.whl"], "not a valid wheel name"),
+        ([], "no torch-*.whl in the directory"),
     ],
 )
-def test_a_folder_that_can_not_be_used(make: Make, tmp_path: Path, names: list[str], words: str) -> None:
+def test_a_folder_that_cannot_be_used(make: Make, tmp_path: Path, names: list[str], words: str) -> None:
     folder = tmp_path / "dist"
     folder.mkdir()
     for name in names:
@@ -475,7 +477,7 @@ def test_a_folder_that_can_not_be_used(make: Make, tmp_path: Path, names: list[s
     assert words in done.stderr
 
 
-# --- pins -------------------------------------------------------------------------------------------------------
+# --- pins ---------------------------------------------------------------------------------------------------------
 
 
 def test_alternative_pins_are_tried_on_both_sides(index: LocalIndex, make: Make) -> None:
@@ -484,15 +486,15 @@ def test_alternative_pins_are_tried_on_both_sides(index: LocalIndex, make: Make)
     project = make(qualify='[qualify]\nwith = ["other<2"]\n')
     done = qualify(project, NEW, "--with", "other>=2")
     assert done.code == 1, done.output
-    told = artefact(project)
-    assert [lane.get("pins", []) for lane in told["lanes"]] == [[], ["other<2"], ["other>=2"]]
-    used = [lane["candidate"][0]["record"]["packages"].get("other") for lane in told["lanes"]]
+    data = qualification(project)
+    assert [pair.get("pins", []) for pair in data["lanes"]] == [[], ["other<2"], ["other>=2"]]
+    used = [pair["candidate"][0]["record"]["packages"].get("other") for pair in data["lanes"]]
     assert used == [None, "1", "2"]
-    assert {one["attribution"] for one in told["findings"]} == {"torch, whatever the pins"}
-    assert "torch, whatever the pins" in done.stdout
+    assert {finding["attribution"] for finding in data["findings"]} == {"torch, with any of the pins"}
+    assert "torch, with any of the pins" in done.stdout
 
 
-# --- artefact, formats and replay -------------------------------------------------------------------------------
+# --- file, formats and replay -------------------------------------------------------------------------------------
 
 
 def test_a_replay_uses_the_same_locks_and_the_verdict_stands(index: LocalIndex, make: Make) -> None:
@@ -501,24 +503,24 @@ def test_a_replay_uses_the_same_locks_and_the_verdict_stands(index: LocalIndex, 
     candidate(index, behaviour=does(trace=raises("ValueError", "no")))
     project = make(qualify=pins)
     assert qualify(project, NEW).code == 1
-    first = artefact(project)
-    file = newest(project).rename(project.root / "kept.json")
+    first = qualification(project)
+    file = newest(project).rename(project.root / "saved.json")
     index.add(build_package("other", "2"))
     done = qualify(project, "--replay", str(file))
     assert done.code == 1, done.output
     assert "the verdict stands" in done.stdout
-    again = artefact(project)
+    again = qualification(project)
     assert again["locks"] == first["locks"]
     assert again["replay"] == {
-        "file": "kept.json",
+        "file": "saved.json",
         "asked_on": first["asked_on"],
         "verdict": "blocked",
         "stands": True,
     }
-    assert {seen["record"]["packages"]["other"] for seen in again["lanes"][0]["candidate"]} == {"1"}
+    assert {sample["record"]["packages"]["other"] for sample in again["lanes"][0]["candidate"]} == {"1"}
 
 
-def test_a_replay_says_when_the_verdict_does_not_stand(index: LocalIndex, make: Make, tmp_path: Path) -> None:
+def test_a_replay_reports_that_the_verdict_does_not_stand(index: LocalIndex, make: Make, tmp_path: Path) -> None:
     counter = tmp_path / "count"
     act = flaky(*[raises("ValueError", "at first")] * 2, *[usual()] * 20, counter=counter)
     candidate(index, behaviour=does(script=act))
@@ -530,22 +532,22 @@ def test_a_replay_says_when_the_verdict_does_not_stand(index: LocalIndex, make: 
     done = qualify(project, "--replay", str(file))
     assert done.code == 1, done.output
     assert "the verdict does not stand: it was blocked" in " ".join(done.stdout.split())
-    assert artefact(project)["verdict"] == "qualified"
+    assert qualification(project)["verdict"] == "qualified"
 
 
-def test_a_replay_of_local_wheels_refuses_others_in_their_place(index: LocalIndex, make: Make, tmp_path: Path) -> None:
+def test_a_replay_of_local_wheels_refuses_changed_ones(index: LocalIndex, make: Make, tmp_path: Path) -> None:
     file = build_torch(NEW).write(tmp_path / "dist")
     project = make()
     assert qualify(project, "--wheel", str(file)).code == 0
-    kept = newest(project)
-    assert qualify(project, "--replay", str(kept)).code == 0
+    saved = newest(project)
+    assert qualify(project, "--replay", str(saved)).code == 0
     build_torch(NEW, git_version="d" * 40).write(tmp_path / "dist")
-    done = qualify(project, "--replay", str(kept))
+    done = qualify(project, "--replay", str(saved))
     assert done.code == 2, done.output
-    assert "is another file than it was" in done.stderr
+    assert "has changed since" in done.stderr
 
 
-def test_the_formats_say_the_same_and_show_runs_nothing(index: LocalIndex, make: Make) -> None:
+def test_the_formats_agree_and_show_runs_nothing(index: LocalIndex, make: Make) -> None:
     candidate(index, behaviour=does(trace=raises("ValueError", "<b>|`no`</b>")))
     project = make()
     assert qualify(project, NEW, "--format", "html", "--output", "page.html").code == 1
@@ -558,12 +560,12 @@ def test_the_formats_say_the_same_and_show_runs_nothing(index: LocalIndex, make:
     markdown = qualify(project, "--show", str(file), "--format", "markdown")
     assert markdown.code == 1
     assert markdown.stdout.startswith(f"## ✗ Blocked: torch {NEW} against {OLD}\n")
-    told = json.loads(qualify(project, "--show", str(file), "--format", "json").stdout)
-    assert told == json.loads(file.read_bytes())
+    shown = json.loads(qualify(project, "--show", str(file), "--format", "json").stdout)
+    assert shown == json.loads(file.read_bytes())
     assert index.requests == []
 
 
-def test_the_session_of_nox_fails_where_the_candidate_is_blocked(index: LocalIndex, make: Make) -> None:
+def test_the_nox_session_fails_if_the_candidate_is_blocked(index: LocalIndex, make: Make) -> None:
     candidate(index, behaviour=does(trace=raises("ValueError", "no")))
     project = make()
     done = project.nox("-s", "qualify", "--", NEW, timeout=120)

@@ -1,31 +1,31 @@
-"""Lanes of a qualification with records that are made up."""
+"""Pairs of cells with made-up records, for tests of qualifications."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.qualify.model import Lane, Origin, Seen
+from scripts.qualify.model import CellPair, Origin, Sample
 from scripts.results.records import CellKey, Observation, Reason, Record, Stage, Status, Test, Torch, Warned, Wheel
 
 PLATFORM = "linux-x86_64"
 SHA = {"2.14.1": "b" * 64, "2.15.0": "c" * 64}
 
-RETURNED = Observation(outcome="returned", test="test_trace.py::test_trace")
+RETURNED = Observation(outcome="returned")
 
 
 def raised(message: str, **changes: Any) -> Observation:
-    """An observation that raised a RuntimeError."""
+    """Return an observation that raised a RuntimeError."""
     return Observation(outcome="raised", exception="builtins.RuntimeError", message=message, **changes)
 
 
 def blocked(by: str) -> Observation:
-    """An observation that another one kept from being made."""
+    """Return an observation that was blocked by another one."""
     return Observation(outcome="blocked", blocked_by=by)
 
 
 def warned(text: str, category: str = "builtins.DeprecationWarning") -> Observation:
-    """An observation that returned with a warning."""
+    """Return an observation that returned with a warning."""
     return Observation(outcome="returned", warnings=(Warned(category=category, message=text),))
 
 
@@ -39,7 +39,7 @@ def record(
     packages: Mapping[str, str] | None = None,
     sha256: str | None = None,
 ) -> Record:
-    """A record of a cell that was had; it returned from ``trace`` if nothing else is said."""
+    """Return a record of a cell that ran, by default with ``trace`` returning."""
     return Record(
         cell=CellKey(torch=torch, build=build, python=python, platform=PLATFORM),
         status="recorded",
@@ -47,22 +47,32 @@ def record(
         torch=Torch(version=torch, git_version=f"{torch:0<40}"),
         packages=dict(packages or {}),
         tests=dict(tests or {}),
-        observations=dict({"trace": Observation(outcome="returned")} if observations is None else observations),
+        observations=dict({"trace": RETURNED} if observations is None else observations),
     )
 
 
-def failed(kind: str, message: str = "so it is", *, status: Status = "error", stage: Stage = "import") -> Record:
-    """A record of a cell without observations."""
+def failed(kind: str, message: str = "details", *, status: Status = "error", stage: Stage = "import") -> Record:
+    """Return a record of a cell without observations."""
     key = CellKey(torch="2.15.0", build="cpu", python="3.11", platform=PLATFORM)
     return Record(cell=key, status=status, reason=Reason(stage=stage, kind=kind, message=message))
 
 
-def seen(record: Record, *, origin: Origin = "run", seconds: float | None = None, machine: str = "one") -> Seen:
-    """A run that gave a record."""
-    return Seen(record=record, origin=origin, import_seconds=seconds, machine=machine)
+def unavailable(kind: str = "no interpreter", stage: Stage = "interpreter") -> Record:
+    """Return a record of a cell that cannot run here."""
+    return failed(kind, status="unavailable", stage=stage)
 
 
-def lane(
+def new(observations: Mapping[str, Observation] | None = None, **changes: Any) -> Record:
+    """Return a record of the candidate."""
+    return record(observations, torch="2.15.0", **changes)
+
+
+def sample(record: Record, *, origin: Origin = "run", seconds: float | None = None, machine: str = "one") -> Sample:
+    """Return a sample with a record."""
+    return Sample(record=record, origin=origin, import_seconds=seconds, machine=machine)
+
+
+def pair(
     before: Record | list[Record] | None,
     after: Record | list[Record] | None,
     *,
@@ -70,14 +80,15 @@ def lane(
     pins: tuple[str, ...] = (),
     runs: int = 2,
     missing: bool = False,
-) -> Lane:
-    """A lane in which each side showed these records, or so often the same one."""
+) -> CellPair:
+    """Return a pair whose sides have these records; a single record is that of all ``runs``."""
 
-    def side(said: Record | list[Record] | None) -> tuple[Seen, ...]:
-        many = said if isinstance(said, list) else [said] * runs if said else []
-        return tuple(seen(one) for one in many)
+    def side(records: Record | list[Record] | None) -> tuple[Sample, ...]:
+        if records is None:
+            return ()
+        return tuple(map(sample, records if isinstance(records, list) else [records] * runs))
 
-    return Lane(
+    return CellPair(
         build="cpu",
         python=python,
         pins=pins,
@@ -87,8 +98,3 @@ def lane(
         candidate=side(after),
         baseline=side(before),
     )
-
-
-def new(observations: Mapping[str, Observation] | None = None, **changes: Any) -> Record:
-    """A record of the candidate."""
-    return record(observations, torch="2.15.0", **changes)
