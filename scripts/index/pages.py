@@ -31,8 +31,8 @@ from scripts.sources.wheelfiles import WheelFile, is_wheel
 _log = logging.getLogger(__name__)
 
 #: What a page of an index never has, and login pages of captive portals do.
-_FOREIGN: Final = re.compile(r"<(?:form|input|script|iframe|meta[^>]+refresh)\b", re.IGNORECASE)
-_TITLE: Final = re.compile(r"<title[^>]*>\s*([^<]{1,80})", re.IGNORECASE)
+_FOREIGN: Final = re.compile(r"<(?:form|input|script|iframe|meta[^<>]+refresh)\b", re.IGNORECASE)
+_TITLE: Final = re.compile(r"<title[^<>]*>\s*([^<]{1,80})", re.IGNORECASE)
 
 
 def default_index() -> str:

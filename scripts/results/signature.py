@@ -119,7 +119,7 @@ _NO_END: Final = ("..", "e.g.", "i.e.", "cf.", "vs.", "etc.")
 
 def _first_sentence(line: str) -> str:
     for match in _END.finditer(line, _SHORTEST):
-        if not line[: match.start() + 1].endswith(_NO_END):
+        if not line.endswith(_NO_END, 0, match.start() + 1):
             return line[: match.end()]
     return line
 

@@ -54,7 +54,7 @@ _LONGEST: Final = 600
 #: Lines that a build's failure is told by.
 _LAST_LINES: Final = 3
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
-_ADVICE: Final = re.compile(r"\n\s*hint:")
+_ADVICE: Final = re.compile(r"\n[ \t]*hint:")
 
 _CONNECTION: Final = r"failed to fetch|error sending request|could not connect|dns error|connection|timed? ?out|tcp"
 
@@ -62,12 +62,12 @@ _CONNECTION: Final = r"failed to fetch|error sending request|could not connect|d
 _RESOLVING = (
     (r"no space left on device|disk full", "disk full"),
     (
-        r"torch\S* has no wheels? with a matching|no wheels? are available for|only found wheels? for `torch`",
+        r"torch\S{0,99} has no wheels? with a matching|no wheels? are available for|only found wheels? for `torch`",
         "no wheel",
     ),
     (r"does not satisfy Python|requires-python|requires Python", "no wheel"),
     # Also where uv found no page of torch, or an odd one: `scripts.run.resolution` asks for it for the true reason.
-    (r"there (?:is|are) no versions? of torch\b|no torch\S* matching|\btorch was not found in", "no such release"),
+    (r"there (?:is|are) no versions? of torch\b|no torch\S{0,99} matching|\btorch was not found in", "no such release"),
     (r"there (?:is|are) no versions? of|was not found in", "no such requirement"),
     (r"has no wheels? with a matching|no usable wheels", "no wheel"),
     (r"No solution found", "conflict among pins"),
@@ -121,7 +121,7 @@ def without_wheel(output: str) -> set[str]:
 def missing_project(output: str) -> str | None:
     """Return the name of the project that uv found no version of."""
     text = " ".join(output.split())
-    found = re.search(r"there (?:is|are) no versions? of ([\w.-]*\w)|([\w.-]+) was not found in", text)
+    found = re.search(r"there (?:is|are) no versions? of ([\w.-]*\w)|(?<![\w.-])([\w.-]+) was not found in", text)
     return found[1] or found[2] if found else None
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import re
+import time
 
 import pytest
 
+from scripts.index import pages
 from scripts.running import environments, failures
 
 PAGE = "http://127.0.0.1:1/whl/cpu/torch/"
@@ -128,3 +131,27 @@ def test_the_time_of_the_download_is_as_uv_tells_it(said: str, seconds: float) -
 )
 def test_the_project_that_uv_found_no_version_of(output: str, project: str | None) -> None:
     assert failures.missing_project(output) == project
+
+
+@pytest.mark.parametrize(
+    "unit", ["\n", " \n", "torch", "no torch", "a", "a.", "\x1b[", "\nhint", "error: ", "there is no version of a"]
+)
+def test_untrusted_output_is_classified_in_linear_time(unit: str) -> None:
+    output = unit * (200_000 // len(unit))  # as much as is kept of a program's output
+    before = time.thread_time()
+    failures.of_resolving(output)
+    failures.of_installing(output)
+    failures.of_building(output)
+    failures.without_wheel(output)
+    failures.missing_project(output)
+    assert time.thread_time() - before < 1
+
+
+@pytest.mark.parametrize("unit", ["<meta ", "<title", "<title>", "<title> ", "<", " "])
+def test_pages_that_are_none_are_recognised_in_linear_time(unit: str) -> None:
+    body = unit * (1_000_000 // len(unit))
+    before = time.thread_time()
+    for pattern in (pages._FOREIGN, pages._TITLE):
+        assert isinstance(pattern, re.Pattern)
+        pattern.search(body)
+    assert time.thread_time() - before < 1
