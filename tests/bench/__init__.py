@@ -1,1 +1,1 @@
-"""The benchmark: the project beside plain noxfiles and pip, on the same cells."""
+"""The benchmark: this project and plain noxfiles, on the same cells."""

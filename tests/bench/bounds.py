@@ -1,4 +1,4 @@
-"""What bounds everybody: how fast the same wheels come over the network, and how long importing torch takes."""
+"""Measure what bounds every subject: the download rate of the same wheels, and the time to import torch."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from scripts.running.locks import Lock, LockedWheel
 from tests.bench.result import Download, Import
 
 
-def unique(locks: Iterable[Lock]) -> list[LockedWheel]:
-    """The wheels of some locks, each once, the largest first."""
+def unique_wheels(locks: Iterable[Lock]) -> list[LockedWheel]:
+    """Return the wheels of some locks, each once, the largest first."""
     wheels = {wheel.url: wheel for lock in locks for wheel in lock.wheels}
     return sorted(wheels.values(), key=lambda wheel: (-(wheel.size or 0), wheel.url))
 
 
-def first(wheels: Sequence[LockedWheel], limit: int) -> list[LockedWheel]:
-    """The first wheels, until they come to ``limit`` bytes; a local folder says nothing of the network."""
+def up_to(wheels: Sequence[LockedWheel], limit: int) -> list[LockedWheel]:
+    """Return the first wheels, until their sum reaches ``limit`` bytes; local files do not measure the network."""
     remote = [wheel for wheel in wheels if wheel.url.startswith(("http://", "https://"))]
     sums = itertools.accumulate(wheel.size or 0 for wheel in remote)
     return [wheel for wheel, total in zip(remote, sums, strict=True) if total - (wheel.size or 0) < limit]
 
 
 def download(wheels: Sequence[LockedWheel], streams: int) -> Download:
-    """Download and throw away.
+    """Download wheels without saving them, and return the rate.
 
     Raises:
-        MatrixError: a download broke off.
+        MatrixError: a download failed.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     with ThreadPoolExecutor(streams) as pool:
         received = sum(pool.map(_received, wheels))
-    return Download(streams=streams, bytes=received, seconds=round(time.monotonic() - began, 3))
+    return Download(streams=streams, bytes=received, seconds=round(time.monotonic() - start, 3))
 
 
 def _received(wheel: LockedWheel) -> int:
@@ -51,11 +51,11 @@ def _received(wheel: LockedWheel) -> int:
 
 
 def imports(cell: Cell, lock: Lock, hold: Hold, cache: Path, folder: Path) -> Import:
-    """How long ``import torch`` takes in a new environment of the project's, and once its bytecode is there.
+    """Return the time of ``import torch`` in a new environment of the project, and again with bytecode.
 
     Raises:
-        CellError: the environment can't be made.
-        MatrixError: torch can't be imported.
+        CellError: the environment cannot be created.
+        MatrixError: torch cannot be imported.
     """
     log, environment = folder / "import.log", folder / "environment"
     interpreter = interpreters.find(cell.python)
@@ -64,10 +64,10 @@ def imports(cell: Cell, lock: Lock, hold: Hold, cache: Path, folder: Path) -> Im
     try:
         environments.create(environment, interpreter, cache=cache, log=log)
         environments.install(environment, lock, cache=cache, log=log, timeout=1800, hold=hold)
-        cold, again = (_import(environments.python_of(environment), log) for _ in range(2))
+        first, again = (_import(environments.python_of(environment), log) for _ in range(2))
     finally:
         shutil.rmtree(environment, ignore_errors=True)
-    return Import(cell=cell.id, first=cold, again=again)
+    return Import(cell=cell.id, first=first, again=again)
 
 
 def _import(python: Path, log: Path) -> float:
@@ -79,5 +79,5 @@ def _import(python: Path, log: Path) -> float:
 
 
 def load() -> float:
-    """What else runs: processes that want a core, on average over the last minute; 0 where nobody counts."""
+    """Return the load average of the last minute; 0 where the system has none."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0

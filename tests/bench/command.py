@@ -1,8 +1,9 @@
-"""Measure the project against the plain noxfiles that one would write for the same cells, on this machine.
+"""Compare the project with plain noxfiles for the same cells, on this machine.
 
-Cold (nothing cached), warm (wheels cached, no environments) and with nothing to do; then what bounds it, and the
-tool's own cost with tiny synthetic wheels. Real wheels are downloaded several times over: tens of gigabytes, and 20 to
-60 GB of disk, as there is room. Let nothing else run meanwhile. Every result is kept in .matrix/bench.
+Measures cold runs (nothing cached), warm runs (wheels cached, no environments) and runs with nothing to do; then the
+network and imports, which bound every subject, and the project's own cost with tiny synthetic wheels. Real wheels are
+downloaded several times: tens of gigabytes, and 20 to 60 GB of disk. Run nothing else meanwhile. Results are saved in
+.matrix/bench.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from scripts.matrix.cells import DEFAULT_BUILD, Cell
 from scripts.matrix.config import Matrix
 from tests.bench import result, views
 from tests.bench import run as bench_run
-from tests.bench.result import Bench
+from tests.bench.result import BenchResult
 from tests.bench.run import Plan
 from tests.bench.subjects import PLAIN
 
 _FOLDER: Final = paths.STATE / "bench"
 
-#: The four releases of the first comparison, over the whole range; and the one that suffices for a quick look.
+#: Releases over the whole range, and one for a quick run.
 _RELEASES: Final = ("1.9.1", "1.13.1", "2.5.1", "2.15.0")
 _QUICK: Final = ("1.9.1",)
 _SCALES: Final = (100, 1000)
@@ -35,7 +36,7 @@ _QUICK_SCALES: Final = (10, 20)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to measure, and how to show it."""
+    """Add the options of what to measure and how to show it."""
     parser.add_argument("releases", nargs="*", metavar="RELEASE", help=f"default: {' '.join(_RELEASES)}")
     parser.add_argument("--quick", action="store_true", help="one release and few synthetic cells: two minutes")
     parser.add_argument(
@@ -48,29 +49,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scale", action="append", type=_count, metavar="N", help="synthetic cells; 0 for none (default: 100 and 1000)"
     )
-    parser.add_argument("--only-scale", action="store_true", help="only the tool's own cost, without real wheels")
+    parser.add_argument("--only-scale", action="store_true", help="only the project's own cost, without real wheels")
     parser.add_argument("--format", choices=["terminal", "markdown", "json"], default="terminal")
-    parser.add_argument("--show", type=Path, metavar="FILE", help="show a result of .matrix/bench, measure nothing")
-    parser.add_argument("--keep", action="store_true", help="leave noxfiles, logs and caches there")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="show a saved result without measuring")
+    parser.add_argument("--keep", action="store_true", help="keep noxfiles, logs and caches")
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Measure, keep the result, show it."""
+    """Measure, save the result and show it."""
     if options.show:
-        bench = result.FORMAT.read(options.show)
+        measured = result.FORMAT.read(options.show)
     else:
         matrix = config.load()
         screen = make_console(stderr=True)
-        with process.interruptible():  # nothing is left behind, whatever ends it
-            wanted = plan(matrix, options)
-            bench = bench_run.run(matrix, wanted, _FOLDER, lambda text: screen.print(text, soft_wrap=True))
-        screen.print(f"kept as {result.write(bench, _FOLDER).relative_to(paths.ROOT)}", soft_wrap=True)
-    show(bench, options.format)
+        with process.interruptible():  # so that the scratch folder is removed
+            measured = bench_run.run(
+                matrix, plan(matrix, options), _FOLDER, lambda text: screen.print(text, soft_wrap=True)
+            )
+        screen.print(f"saved: {result.write(measured, _FOLDER).relative_to(paths.ROOT)}", soft_wrap=True)
+    show(measured, options.format)
     return Exit.OK
 
 
 def plan(matrix: Matrix, options: argparse.Namespace) -> Plan:
-    """What the options ask for. Raises `UsageError` for a release that no Python runs."""
+    """Return what to measure. Raises `UsageError` for a release without a Python."""
     releases = options.releases or (_QUICK if options.quick else _RELEASES)
     scales = options.scale or (_QUICK_SCALES if options.quick else _SCALES)
     return Plan(
@@ -78,34 +80,34 @@ def plan(matrix: Matrix, options: argparse.Namespace) -> Plan:
         subjects=tuple(options.against or (plain.name for plain in PLAIN)),
         scales=tuple(count for count in scales if count),
         downloaded=300_000_000 if options.quick else 8_000_000_000,
-        command=shlex.join(["python", "-m", "tests.bench", *_said(options)]),
+        command=shlex.join(["python", "-m", "tests.bench", *_measuring_options(options)]),
         keep=options.keep,
     )
 
 
 def cell_of(matrix: Matrix, release: str) -> Cell:
-    """The cell of a release on the default index, which serves everybody, and the Python of the default selection."""
+    """Return the cell of a release on the default index, on the Python of the default selection."""
     if release not in matrix.releases:
-        raise UsageError(f"{release!r} is no release of matrix.toml; `nox -s plan` lists them")
+        raise UsageError(f"not a release of matrix.toml: {release!r}; `nox -s plan` lists them")
     python = cells.python_for(matrix.selections["matrix"].pythons, release)
     if python is None:
         raise UsageError(f"{release}: the selection 'matrix' has no Python for it")
     return Cell(torch=release, build=DEFAULT_BUILD, python=python)
 
 
-def show(bench: Bench, style: str) -> None:
+def show(measured: BenchResult, style: str) -> None:
     """Print a result to stdout."""
     match style:
         case "json":
-            sys.stdout.write(result.FORMAT.dump(bench))
+            sys.stdout.write(result.FORMAT.dump(measured))
         case "markdown":
-            sys.stdout.write(views.markdown(bench))
+            sys.stdout.write(views.markdown(measured))
         case _:
-            make_console().print(views.terminal(bench))
+            make_console().print(views.terminal(measured))
 
 
-def _said(options: argparse.Namespace) -> list[str]:
-    """The options that decide what is measured, as they can be given again."""
+def _measuring_options(options: argparse.Namespace) -> list[str]:
+    """Return the options that decide what is measured, as arguments."""
     words = [*options.releases, *(["--quick"] if options.quick else [])]
     words += [word for name in options.against or () for word in ("--against", name)]
     words += [word for count in options.scale or () for word in ("--scale", str(count))]
@@ -114,5 +116,5 @@ def _said(options: argparse.Namespace) -> list[str]:
 
 def _count(text: str) -> int:
     if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of cells")
+        raise argparse.ArgumentTypeError(f"not a number of cells: {text!r}")
     return int(text)

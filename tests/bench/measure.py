@@ -1,4 +1,4 @@
-"""Measuring one command from outside: time, processor time of all its children, bytes received, peak of the disk."""
+"""Measure one command from outside: wall-clock and CPU time of all its children, bytes received, peak disk usage."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ import psutil
 from scripts import machine, process
 from tests.bench.result import Usage
 
-#: Walking the folder may take this part of one core, so that watching costs next to nothing.
+#: Share of one core that walking the folder may take, and seconds between two walks at least.
 _SHARE: Final = 0.04
 _SHORTEST: Final = 0.25
 
-#: Linux drops what it keeps of files in memory when told so here.
+#: Writing to this file makes Linux drop its page cache.
 _DROP: Final = Path("/proc/sys/vm/drop_caches")
-#: Seconds after which free memory has gone back to the host.
+#: Seconds until a virtual machine has returned its free memory to the host.
 _SETTLED: Final = 5.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A command that was run, and what it took."""
+    """A finished command and its usage."""
 
     usage: Usage
     finished: process.Finished
@@ -38,7 +38,7 @@ class Measured:
 def measure(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], folder: Path, log: Path, timeout: float
 ) -> Measured:
-    """Run a command to its end. ``folder`` is where all that it keeps must lie, caches and temporary files too."""
+    """Run a command and measure it; ``folder`` must contain all its files, including caches and temporary ones."""
     received = _received()
     with PeakDisk(folder) as disk:
         finished = process.run(command, log=log, env=env, timeout=timeout, cwd=cwd)
@@ -51,18 +51,18 @@ def measure(
     return Measured(usage=usage, finished=finished)
 
 
-def forget_files(folder: Path) -> None:
-    """Take the files of a folder out of memory, or all files where that is allowed, as on a machine just started.
+def drop_page_cache(folder: Path) -> None:
+    """Drop the page cache, or only a folder's files from it where that is not permitted.
 
-    What one subject leaves there would slow down the next, or speed it up: a virtual machine gets memory from its host
-    as it first uses it, which can take a second for a GB, and gives it back when it is free.
+    Each subject then starts alike. A virtual machine gets memory from its host on first use, which can take a second
+    per GB, and returns it when it is free.
     """
     if not hasattr(os, "posix_fadvise"):
         return
     os.sync()
     try:
         _DROP.write_text("1", encoding="ascii")
-    except OSError:  # only root may, and not in every container
+    except OSError:  # needs root, and is read-only in some containers
         for entry in _files(folder):
             with contextlib.suppress(OSError), open(entry.path, "rb") as file:  # noqa: PTH123 - there are 60,000
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -70,7 +70,7 @@ def forget_files(folder: Path) -> None:
 
 
 class PeakDisk:
-    """Watches how much a folder holds, in a thread, while the ``with`` block lasts."""
+    """Measures the peak disk usage of a folder, in a thread, during the ``with`` block."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.peak = folder, 0
@@ -88,27 +88,27 @@ class PeakDisk:
         self._thread.join()
 
     def _watch(self) -> None:
-        """Look again and again, and once more at the end."""
+        """Measure until stopped, and a last time after that."""
         while True:
             last = self._stop.is_set()
-            began = time.thread_time()
-            self.peak = max(self.peak, held(self.folder))
+            start = time.thread_time()
+            self.peak = max(self.peak, disk_usage(self.folder))
             if last:
                 return
-            self._stop.wait(max(_SHORTEST, (time.thread_time() - began) / _SHARE))
+            self._stop.wait(max(_SHORTEST, (time.thread_time() - start) / _SHARE))
 
 
-def held(folder: Path) -> int:
-    """Bytes of disk that a folder holds; a file with several names counts once, what goes away meanwhile doesn't."""
-    seen: set[tuple[int, int]] = set()
+def disk_usage(folder: Path) -> int:
+    """Return the bytes of disk a folder takes; hard links count once, and files that vanish meanwhile do not count."""
+    counted: set[tuple[int, int]] = set()
     total = 0
     for entry in _files(folder):
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             continue
-        if (status.st_dev, status.st_ino) not in seen or not status.st_ino:
-            seen.add((status.st_dev, status.st_ino))
+        if (status.st_dev, status.st_ino) not in counted or not status.st_ino:
+            counted.add((status.st_dev, status.st_ino))
             total += machine.on_disk(status)
     return total
 
@@ -128,7 +128,7 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _received() -> int:
-    """Bytes that came over the network so far, without this machine's traffic with itself."""
+    """Return the bytes received over the network so far, without loopback traffic."""
     counters = psutil.net_io_counters(pernic=True, nowrap=True)
     local = {name for name, addresses in psutil.net_if_addrs().items() if _loopback(addresses)}
     return sum(counter.bytes_recv for name, counter in counters.items() if name not in local)

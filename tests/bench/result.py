@@ -1,4 +1,4 @@
-"""What a bench measured: its model and its file. Pure but for the two functions that read and write the file."""
+"""The result of a benchmark: its model and file format."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ SCHEMA: Final = 1
 Phase = Literal["cold", "warm", "nothing to do"]
 PHASES: Final[tuple[Phase, ...]] = ("cold", "warm", "nothing to do")
 
-#: The subject that all others are compared with.
+#: The subject that the others are compared with.
 PROJECT: Final = "project"
 
 
 class Usage(StrictModel):
-    """What one command took. Sizes in bytes, times in seconds."""
+    """Resources used by one command; sizes in bytes, times in seconds."""
 
     seconds: float
-    cpu: float = Field(description="Processor time of the command and all its children.")
-    moved: int = Field(description="Received over the network by the whole machine, this machine's own traffic apart.")
-    disk: int = Field(description="The most that its folder held at a time; hard links count once.")
+    cpu: float = Field(description="CPU time of the command and all its children.")
+    moved: int = Field(description="Received over the network by the whole machine, without loopback traffic.")
+    disk: int = Field(description="Peak disk usage of its folder; hard links count once.")
 
 
 class Figure(StrictModel):
-    """One subject in one phase."""
+    """The measurement of one subject in one phase."""
 
     subject: str
     phase: Phase
     usage: Usage
-    tests: int = Field(description="Probes that ran, over all cells; none have to where nothing is to do.")
-    load: float = Field(description="The machine's load before the start: what else ran then.")
+    tests: int = Field(description="Tests with a verdict, over all cells.")
+    load: float = Field(description="Load average of the machine before the start.")
 
 
 class Download(StrictModel):
-    """The cells' own wheels, downloaded and thrown away."""
+    """A download of the cells' wheels."""
 
     streams: int
     bytes: int
@@ -51,7 +51,7 @@ class Download(StrictModel):
 
 
 class Import(StrictModel):
-    """``python -c "import torch"`` in a fresh environment and again: without and with bytecode."""
+    """Seconds of ``import torch`` in a new environment, and again with bytecode."""
 
     cell: str
     first: float
@@ -59,61 +59,65 @@ class Import(StrictModel):
 
 
 class Scale(StrictModel):
-    """The tool's own cost: so many cells of tiny synthetic wheels, and then nothing to do for them."""
+    """The project's own cost: a number of cells with tiny synthetic wheels, then again with nothing to do."""
 
     cells: int
     seconds: float
     cpu: float
-    idle: float = Field(description="Seconds of a run in which every cell is current.")
+    idle: float = Field(description="Seconds of a run in which every cell has a current record.")
 
     @property
     def cpu_each(self) -> float:
-        """Processor seconds of one cell, the engine's and those of uv, Python and pytest."""
+        """CPU seconds of one cell: those of the engine, uv, Python and pytest."""
         return self.cpu / self.cells
 
 
-class Bench(StrictModel):
-    """One run of the bench on one machine."""
+class BenchResult(StrictModel):
+    """One run of the benchmark on one machine."""
 
     schema_: Literal[1] = Field(SCHEMA, alias="schema")
     date: str
     command: str
     machine: str
     cells: tuple[str, ...]
-    wheels: int = Field(description="Bytes of all wheels that the cells need, each once.")
+    wheels: int = Field(description="Bytes of all wheels of the cells, each once.")
     figures: tuple[Figure, ...] = ()
     downloads: tuple[Download, ...] = ()
     imports: tuple[Import, ...] = ()
     scales: tuple[Scale, ...] = ()
 
     def figure(self, subject: str, phase: Phase) -> Figure | None:
-        """The figure of a subject in a phase, if it was measured."""
+        """Return the figure of a subject in a phase, if it was measured."""
         return next((f for f in self.figures if (f.subject, f.phase) == (subject, phase)), None)
 
     @property
     def subjects(self) -> list[str]:
-        """The subjects in the order in which they were measured."""
+        """The subjects, in the order of their measurement."""
         return list(dict.fromkeys(figure.subject for figure in self.figures))
 
     def ratio(self, subject: str, phase: Phase) -> float | None:
-        """How many times as long as the project a subject takes."""
-        one, own = self.figure(subject, phase), self.figure(PROJECT, phase)
-        return one.usage.seconds / own.usage.seconds if one and own and own.usage.seconds else None
+        """Return a subject's time divided by the project's; None if one of them was not measured."""
+        figure, project = self.figure(subject, phase), self.figure(PROJECT, phase)
+        if figure is None or project is None or not project.usage.seconds:
+            return None
+        return figure.usage.seconds / project.usage.seconds
 
     @property
     def growth(self) -> float | None:
-        """A cell's own cost among the most cells, compared with among the fewest: 1 is linear."""
+        """CPU time of a cell in the largest run divided by that in the smallest: 1 means linear growth."""
         by_size = sorted(self.scales, key=lambda scale: scale.cells)
         if len(by_size) < 2 or not by_size[0].cpu:
             return None
         return by_size[-1].cpu_each / by_size[0].cpu_each
 
 
-FORMAT: Final = Format(name="benchmark result", model=Bench, schema=SCHEMA, remedy="run `nox -s bench`", defaults="all")
+FORMAT: Final = Format(
+    name="benchmark result", model=BenchResult, schema=SCHEMA, remedy="run `nox -s bench`", defaults="all"
+)
 
 
-def write(bench: Bench, folder: Path) -> Path:
+def write(result: BenchResult, folder: Path) -> Path:
     """Write a result to a folder, under its date; return the file."""
-    path = folder / f"{bench.date.replace(':', '')}.json"
-    FORMAT.write(path, bench)
+    path = folder / f"{result.date.replace(':', '')}.json"
+    FORMAT.write(path, result)
     return path

@@ -1,4 +1,4 @@
-"""One bench: every subject in every phase, what bounds them, and the tool's own cost."""
+"""Run the benchmark: every subject in every phase, what bounds them, and the project's own cost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,69 +19,78 @@ from scripts.running import environments
 from scripts.running.footprint import human
 from scripts.running.holding import Hold
 from tests.bench import bounds
-from tests.bench import scale as bench_scale
-from tests.bench.measure import forget_files, measure
-from tests.bench.result import PHASES, Bench, Figure, Phase, Scale
+from tests.bench import scale as scaling
+from tests.bench.measure import drop_page_cache, measure
+from tests.bench.result import PHASES, BenchResult, Figure, Phase, Scale
 from tests.bench.subjects import PLAIN, PlainSubject, ProjectSubject, Subject
 
-#: Seconds for one subject in one phase.
+#: Limit in seconds for one subject in one phase.
 _LIMIT = 3600.0
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to measure."""
+    """The cells and subjects to measure.
+
+    Attributes:
+        cells: cells with real wheels.
+        subjects: names of the plain noxfiles to compare with.
+        scales: numbers of synthetic cells.
+        downloaded: bytes to measure the network with, at least.
+        command: the command line, for the result.
+        keep: whether to keep the scratch folder.
+    """
 
     cells: tuple[Cell, ...]
-    subjects: tuple[str, ...]  # the plain ones to compare with
-    scales: tuple[int, ...]  # numbers of synthetic cells
-    downloaded: int  # bytes to measure the network with, at least
+    subjects: tuple[str, ...]
+    scales: tuple[int, ...]
+    downloaded: int
     command: str
-    keep: bool = False  # leave the folder there
+    keep: bool = False
 
 
-def run(matrix: Matrix, plan: Plan, folder: Path, tell: Tell) -> Bench:
-    """Measure everything of a plan, in a folder below ``folder`` that goes away again.
+def run(matrix: Matrix, plan: Plan, folder: Path, notify: Notify) -> BenchResult:
+    """Measure everything of a plan, in a scratch folder below ``folder``.
 
     Raises:
-        MatrixError: a subject failed, or didn't do its job.
+        MatrixError: a subject failed, or ran too few tests.
     """
-    bench = Bench(
+    result = BenchResult(
         date=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         command=plan.command,
         machine=_machine(),
         cells=tuple(cell.id for cell in plan.cells),
         wheels=0,
     )
-    with _scratch(folder, keep=plan.keep, tell=tell) as scratch:
+    with _scratch(folder, keep=plan.keep, notify=notify) as scratch:
         if plan.cells:
-            bench = _real(bench, matrix, plan, scratch, tell)
-        return bench.model_copy(update={"scales": tuple(_scales(plan, scratch, tell))})
+            result = _measure_real(result, matrix, plan, scratch, notify)
+        return result.model_copy(update={"scales": tuple(_scales(plan, scratch, notify))})
 
 
-def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -> Bench:
-    """What takes real wheels. The project goes first, since its locks say what the others install."""
+def _measure_real(result: BenchResult, matrix: Matrix, plan: Plan, scratch: Path, notify: Notify) -> BenchResult:
+    """Measure everything with real wheels. The project is first, as its locks name the wheels to download."""
     project = ProjectSubject(scratch / "project", plan.cells)
-    figures = list(_figures(project, tell))
+    figures = list(_figures(project, notify))
     locks = project.locks()
-    wheels = bounds.unique(locks)
+    wheels = bounds.unique_wheels(locks)
     imports = []
     for cell, lock in zip(plan.cells, locks, strict=True):
         imports.append(bounds.imports(cell, lock, Hold(patterns=matrix.held_files), project.state / "cache", scratch))
-        tell(f"import torch, {cell.id}: {imports[-1].first:.1f} s, again {imports[-1].again:.1f} s")
-    done: list[Subject] = [project]
+        notify(f"import torch, {cell.id}: {imports[-1].first:.1f} s, again {imports[-1].again:.1f} s")
+    measured: list[Subject] = [project]
     for plain in (plain for plain in PLAIN if plain.name in plan.subjects):
-        _make_room(scratch, done, max(figure.usage.disk for figure in figures), tell)
+        _make_room(scratch, measured, max(figure.usage.disk for figure in figures), notify)
         subject = PlainSubject(plain, scratch / plain.name.replace(" ", ""), plan.cells, matrix)
-        figures += _figures(subject, tell)
-        done.append(subject)
+        figures += _figures(subject, notify)
+        measured.append(subject)
     downloads = []
     for streams in (1, 4):
-        downloads.append(bounds.download(bounds.first(wheels, plan.downloaded), streams))
-        tell(f"download with {streams} streams: {human(downloads[-1].rate)}/s")
-    return bench.model_copy(
+        downloads.append(bounds.download(bounds.up_to(wheels, plan.downloaded), streams))
+        notify(f"download with {streams} streams: {human(downloads[-1].rate)}/s")
+    return result.model_copy(
         update={
             "wheels": sum(wheel.size or 0 for wheel in wheels),
             "figures": tuple(figures),
@@ -91,23 +100,25 @@ def _real(bench: Bench, matrix: Matrix, plan: Plan, scratch: Path, tell: Tell) -
     )
 
 
-def _make_room(scratch: Path, done: list[Subject], taken: int, tell: Tell) -> None:
-    """Remove the folders of subjects that were measured, if the next may take twice what one of them took.
+def _make_room(scratch: Path, measured: list[Subject], peak: int, notify: Notify) -> None:
+    """Remove folders of measured subjects until twice the peak usage of one of them is free.
 
-    Only then: some file systems make new files slowly just after many were removed, which would count against the next.
+    Not earlier: some file systems create files slowly after many were removed, which would slow the next subject down.
     """
-    while done and machine.free_bytes(scratch) < 2 * taken:
-        subject = done.pop()
+    while measured and machine.free_bytes(scratch) < 2 * peak:
+        subject = measured.pop()
         environments.remove(subject.folder)
-        tell(f"the folder of {subject.name} was removed for room: the next may be slower for it")
+        notify(f"removed the folder of {subject.name} to free disk space; the next subject may be slower")
 
 
-def _figures(subject: Subject, tell: Tell) -> Iterator[Figure]:
-    forget_files(subject.folder.parent)
+def _figures(subject: Subject, notify: Notify) -> Iterator[Figure]:
+    drop_page_cache(subject.folder.parent)
     for phase in PHASES:
         subject.prepare(phase)
         figure = _figure(subject, phase)
-        tell(f"{subject.name}, {phase}: {figure.usage.seconds:.1f} s, {figure.usage.cpu:.1f} s CPU, load {figure.load}")
+        notify(
+            f"{subject.name}, {phase}: {figure.usage.seconds:.1f} s, {figure.usage.cpu:.1f} s CPU, load {figure.load}"
+        )
         yield figure
 
 
@@ -123,15 +134,15 @@ def _figure(subject: Subject, phase: Phase) -> Figure:
     )
     tests = subject.tests()
     if not measured.finished.ok or tests < len(subject.cells):
-        said = measured.finished.output.strip().splitlines()[-8:]
-        raise MatrixError("\n".join([f"{subject.name}, {phase}: failed, {tests} probes ran", *said]))
+        output = measured.finished.output.strip().splitlines()[-8:]
+        raise MatrixError("\n".join([f"{subject.name}, {phase}: failed, {tests} tests ran", *output]))
     return Figure(subject=subject.name, phase=phase, usage=measured.usage, tests=tests, load=load)
 
 
-def _scales(plan: Plan, scratch: Path, tell: Tell) -> Iterator[Scale]:
+def _scales(plan: Plan, scratch: Path, notify: Notify) -> Iterator[Scale]:
     for count in plan.scales:
-        scale = bench_scale.scale(count, scratch / f"scale-{count}")
-        tell(f"{count} synthetic cells: {scale.seconds:.1f} s, {scale.cpu_each:.2f} s CPU a cell")
+        scale = scaling.scale(count, scratch / f"scale-{count}")
+        notify(f"{count} synthetic cells: {scale.seconds:.1f} s, {scale.cpu_each:.2f} s CPU a cell")
         environments.remove(scratch / f"scale-{count}")
         yield scale
 
@@ -143,19 +154,14 @@ def _machine() -> str:
 
 
 @contextmanager
-def _scratch(folder: Path, *, keep: bool, tell: Tell) -> Iterator[Path]:
-    """A folder for the time of a bench, on the disk where the project itself keeps its environments."""
+def _scratch(folder: Path, *, keep: bool, notify: Notify) -> Iterator[Path]:
+    """Provide a folder on the disk where the project has its environments; remove it at the end unless ``keep``."""
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="work-", dir=folder))
     try:
         yield scratch
     finally:
         if keep:
-            tell(f"all that was run lies in {scratch}")
+            notify(f"kept: {scratch}")
         else:
             shutil.rmtree(scratch, ignore_errors=True)
-
-
-def checked(subjects: Sequence[str]) -> tuple[str, ...]:
-    """The names of plain subjects, in the order in which they are measured."""
-    return tuple(plain.name for plain in PLAIN if plain.name in subjects)

@@ -1,7 +1,7 @@
-"""What is compared: this project, and the plain noxfiles that a maintainer would write for the same cells.
+"""Subjects of the benchmark: this project, and plain noxfiles as a maintainer would write them for the same cells.
 
-Each subject lives in a folder of its own with all its caches, and is run with the real nox. The plain ones do the
-same job: for each release an environment with that torch, the same pins and pytest, and the same probes in it.
+Each subject has its own folder with all its caches, and runs with the real nox. The plain ones do the same job: an
+environment for each release, with that torch, the same pins and pytest, and the same tests.
 """
 
 from __future__ import annotations
@@ -22,16 +22,23 @@ from scripts.results.records import FreshRecord, Store
 from scripts.running import environments, interpreters, locks, probes
 from tests.bench.result import PROJECT, Phase
 
-#: The project's disk: as much as the four releases of the comparison take, so that a warm run finds them all.
+#: The project's disk budget: enough for the four compared releases, so that a warm run finds all of them cached.
 DISK: Final = "20GB"
 
-#: What the project needs of its own folder to run.
-_OWN: Final = ("noxfile.py", "pyproject.toml", "matrix.toml", "scripts", "tests/cells")
+#: Files and folders of this project that it needs to run.
+_PROJECT_FILES: Final = ("noxfile.py", "pyproject.toml", "matrix.toml", "scripts", "tests/cells")
 
-#: Variables that would make a subject behave otherwise than on a maintainer's machine.
-_OUT: Final = ("PYTHONDONTWRITEBYTECODE", "NOXSESSION", "NOXPYTHON", "CI", "MATRIX_EVENTS", "UV_CACHE_DIR")
+#: Variables that would change a subject's behaviour from that on a maintainer's machine.
+_REMOVED_VARIABLES: Final = (
+    "PYTHONDONTWRITEBYTECODE",
+    "NOXSESSION",
+    "NOXPYTHON",
+    "CI",
+    "MATRIX_EVENTS",
+    "UV_CACHE_DIR",
+)
 
-_NOXFILE: Final = '''"""Written by `nox -s bench`: what one writes to test some releases of torch, and no more."""
+_NOXFILE: Final = '''"""Written by `nox -s bench`: the minimum for testing some releases of torch."""
 
 import nox
 
@@ -43,7 +50,7 @@ CELLS = {cells}
 def tests(session, torch):
     _, requirements = CELLS[torch]
     session.install("torch==" + torch, *requirements)
-    # Some probes fail under some releases: that is what they are for.
+    # Some tests fail under some releases, as expected.
     events = {{"MATRIX_EVENTS": {events!r} + "/" + torch + ".jsonl"}}
     session.run("pytest", "tests/cells", env=events, success_codes=[0, 1])
 '''
@@ -51,7 +58,7 @@ def tests(session, torch):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plain:
-    """A plain noxfile: who makes and fills the environments, and how many cells run at once."""
+    """A plain noxfile: the backend of its environments, and the number of sessions at once."""
 
     name: str
     backend: str
@@ -66,31 +73,31 @@ PLAIN: Final = (
 
 
 class Subject:
-    """One subject in its folder."""
+    """A subject in its folder."""
 
     def __init__(self, name: str, folder: Path, cells: Sequence[Cell]) -> None:
         self.name, self.folder, self.cells = name, folder, cells
 
     @property
     def root(self) -> Path:
-        """Where its noxfile lies."""
+        """The folder of its noxfile."""
         return self.folder / "project"
 
     def command(self, phase: Phase) -> list[str]:
-        """The command of a phase."""
+        """Return the command of a phase."""
         raise NotImplementedError
 
     def prepare(self, phase: Phase) -> None:
-        """Bring about what a phase begins with."""
+        """Set up the initial state of a phase."""
         raise NotImplementedError
 
     def tests(self) -> int:
-        """How many probes came to a verdict in the last run, over all cells."""
+        """Return the number of tests with a verdict in the last run, over all cells."""
         raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
-        """The user's environment, with every cache and all temporary files in the subject's folder."""
-        env = {name: value for name, value in interpreters.environment().items() if name not in _OUT}
+        """Return the user's environment variables, with caches and temporary files in the subject's folder."""
+        env = {name: value for name, value in interpreters.environment().items() if name not in _REMOVED_VARIABLES}
         temporary = self.folder / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         return {
@@ -99,7 +106,7 @@ class Subject:
             "PIP_CACHE_DIR": str(self.folder / "cache" / "pip"),
             "UV_CACHE_DIR": str(self.folder / "cache" / "uv"),
             "TMPDIR": str(temporary),
-            "NOX_SCRIPT_MODE": "none",  # nox is here already; to install it again is nobody's subject
+            "NOX_SCRIPT_MODE": "none",  # use the installed nox
         }
 
 
@@ -114,25 +121,25 @@ class PlainSubject(Subject):
         (self.root / "noxfile.py").write_text(noxfile(plain, cells, matrix, self.events), encoding="utf-8")
 
     def command(self, phase: Phase) -> list[str]:
-        """Nox; where there is nothing to do, it is told to take the environments as they are."""
+        """Return nox's command; where there is nothing to do, it reuses the environments without installing."""
         parallel = [f"-j{self.plain.jobs}"] if self.plain.jobs > 1 else []
         again = ["-R"] if phase == "nothing to do" else []
         return [sys.executable, "-m", "nox", *parallel, *again, "-s", "tests"]
 
     def prepare(self, phase: Phase) -> None:
-        """A warm run begins without environments."""
+        """Clear the events of the last run, and the environments for a warm run."""
         shutil.rmtree(self.events, ignore_errors=True)
         self.events.mkdir(parents=True)
         if phase == "warm":
             environments.remove(self.root / ".nox")
 
     def tests(self) -> int:
-        """From the files of events that the probes wrote."""
+        """Return the number of finished tests in the events that the recorder wrote."""
         return sum(probes.read_events(path).verdicts for path in self.events.glob("*.jsonl"))
 
 
 def noxfile(plain: Plain, cells: Sequence[Cell], matrix: Matrix, events: Path) -> str:
-    """The text of a plain noxfile."""
+    """Return the text of a plain noxfile."""
     needs = {cell.torch: [cell.python, locks.requirements(matrix, cell)] for cell in cells}
     parallel = ", allow_parallel=True" if plain.jobs > 1 else ""
     return _NOXFILE.format(
@@ -145,31 +152,31 @@ class ProjectSubject(Subject):
 
     def __init__(self, folder: Path, cells: Sequence[Cell]) -> None:
         super().__init__(PROJECT, folder, cells)
-        for name in _OWN:
+        for name in _PROJECT_FILES:
             _copy(paths.ROOT / name, self.root / name)
 
     @property
     def state(self) -> Path:
-        """Where the copy keeps what it makes."""
+        """The copy's folder of caches, records and logs."""
         return self.root / paths.STATE.name
 
     def command(self, phase: Phase) -> list[str]:
-        """The same in every phase."""
+        """Return nox's command, the same in every phase."""
         del phase
         cells = (cell.id for cell in self.cells)
         return [sys.executable, "-m", "nox", "-s", "matrix", "--", *cells, "--disk", DISK]
 
     def prepare(self, phase: Phase) -> None:
-        """A warm run begins without records; environments don't outlive a run."""
+        """Remove the records for a warm run; environments are removed after every run."""
         if phase == "warm":
             shutil.rmtree(self.state / "records")
 
     def tests(self) -> int:
-        """From the fresh records."""
+        """Return the number of tests in the fresh records."""
         return sum(len(record.tests) for record in Store(self.state / "records").read(FreshRecord))
 
     def locks(self) -> list[locks.Lock]:
-        """The locks that the run made: what the cells consist of, for whoever installs it."""
+        """Return the locks of the last run, in the order of the cells."""
         source = checks.Source(build="default", index=None)
         found = (self.state / "locks" / cell.id / "pylock.toml" for cell in self.cells)
         return [locks.load(path, source) for path in found if path.exists()]

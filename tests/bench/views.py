@@ -1,4 +1,4 @@
-"""The result of a bench as tables: on a terminal, or as Markdown. Pure."""
+"""Render the result of a benchmark as tables, for a terminal or as Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.running.footprint import human
-from tests.bench.result import PHASES, PROJECT, Bench, Figure
+from tests.bench.result import PHASES, PROJECT, BenchResult, Figure
 from tests.bench.subjects import DISK
 
 Rows = Sequence[tuple[str, ...]]
 
 
-def sections(bench: Bench) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
-    """Title, header and rows of each table that has something to say."""
-    if bench.figures:
+def sections(result: BenchResult) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+    """Yield title, header and rows of each table that is not empty."""
+    if result.figures:
         yield (
-            f"{len(bench.cells)} cells, {human(bench.wheels)} of wheels",
+            f"{len(result.cells)} cells, {human(result.wheels)} of wheels",
             ("", "phase", "time", "vs project", "CPU", "moved", "peak disk"),
-            [_figure(bench, figure) for phase in PHASES for figure in _of(bench, phase)],
+            [_figure(result, figure) for phase in PHASES for figure in _of(result, phase)],
         )
-    if bench.downloads or bench.imports:
-        yield "What bounds it", ("", "rate", "all wheels"), list(_downloads(bench))
+    if result.downloads or result.imports:
+        yield "Bounds", ("", "rate", "all wheels"), list(_downloads(result))
         yield (
             'python -c "import torch"',
             ("cell", "no bytecode", "again"),
-            [(one.cell, f"{one.first:.1f} s", f"{one.again:.1f} s") for one in bench.imports],
+            [(timing.cell, f"{timing.first:.1f} s", f"{timing.again:.1f} s") for timing in result.imports],
         )
-    if bench.scales:
+    if result.scales:
         yield (
             "Own cost, with synthetic wheels",
             ("cells", "time", "CPU a cell", "nothing to do"),
-            [(f"{s.cells:,}", f"{s.seconds:.1f} s", f"{s.cpu_each:.2f} s", f"{s.idle:.1f} s") for s in bench.scales],
+            [(f"{s.cells:,}", f"{s.seconds:.1f} s", f"{s.cpu_each:.2f} s", f"{s.idle:.1f} s") for s in result.scales],
         )
 
 
-def _of(bench: Bench, phase: str) -> list[Figure]:
-    return [figure for figure in bench.figures if figure.phase == phase]
+def _of(result: BenchResult, phase: str) -> list[Figure]:
+    return [figure for figure in result.figures if figure.phase == phase]
 
 
-def _figure(bench: Bench, figure: Figure) -> tuple[str, ...]:
-    ratio = bench.ratio(figure.subject, figure.phase)
+def _figure(result: BenchResult, figure: Figure) -> tuple[str, ...]:
+    ratio = result.ratio(figure.subject, figure.phase)
     usage = figure.usage
     return (
         figure.subject,
@@ -56,50 +56,50 @@ def _figure(bench: Bench, figure: Figure) -> tuple[str, ...]:
     )
 
 
-def _downloads(bench: Bench) -> Iterator[tuple[str, ...]]:
-    for one in bench.downloads:
-        rate = one.rate
+def _downloads(result: BenchResult) -> Iterator[tuple[str, ...]]:
+    for download in result.downloads:
+        rate = download.rate
         yield (
-            f"download, {one.streams} stream{'s' if one.streams > 1 else ''}",
+            f"download, {download.streams} stream{'s' if download.streams > 1 else ''}",
             f"{human(rate)}/s",
-            f"{bench.wheels / rate:.0f} s" if rate else "",
+            f"{result.wheels / rate:.0f} s" if rate else "",
         )
 
 
-def footnotes(bench: Bench) -> list[str]:
-    """What one has to know to believe the figures."""
-    notes = [f"{bench.date}, {bench.machine}", f"Command: {bench.command}"]
-    if bench.cells:
-        notes.insert(0, f"Cells: {', '.join(bench.cells)}")
-        notes.append(f"The project keeps within {DISK} of disk; the plain noxfiles have no limit")
-    loads = [figure.load for figure in bench.figures]
+def footnotes(result: BenchResult) -> list[str]:
+    """Return the conditions of the measurement."""
+    notes = [f"{result.date}, {result.machine}", f"Command: {result.command}"]
+    if result.cells:
+        notes.insert(0, f"Cells: {', '.join(result.cells)}")
+        notes.append(f"Disk budget of the project: {DISK}; the plain noxfiles have none")
+    loads = [figure.load for figure in result.figures]
     if loads:
-        notes.append(f"Load of the machine before each run: {min(loads):.1f} to {max(loads):.1f}")
-    if bench.growth is not None:
-        notes.append(f"CPU of a cell among the most cells, compared with the fewest: {bench.growth:.2f} times")
+        notes.append(f"Load average before each run: {min(loads):.1f} to {max(loads):.1f}")
+    if result.growth is not None:
+        notes.append(f"CPU time of a cell in the largest run divided by that in the smallest: {result.growth:.2f}")
     return notes
 
 
-def terminal(bench: Bench) -> RenderableType:
-    """The tables for a terminal, at most 80 columns wide."""
+def terminal(result: BenchResult) -> RenderableType:
+    """Return the tables for a terminal, at most 80 columns wide."""
     parts: list[RenderableType] = []
-    for title, header, rows in sections(bench):
+    for title, header, rows in sections(result):
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for number, name in enumerate(header):
             table.add_column(name, justify="left" if _is_text(number, name) else "right", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         parts += [table, Text()]
-    return Group(*parts, *(Text(note) for note in footnotes(bench)))
+    return Group(*parts, *(Text(note) for note in footnotes(result)))
 
 
-def markdown(bench: Bench) -> str:
-    """The tables as Markdown."""
+def markdown(result: BenchResult) -> str:
+    """Return the tables as Markdown."""
     lines: list[str] = []
-    for title, header, rows in sections(bench):
+    for title, header, rows in sections(result):
         marks = (":--" if _is_text(number, name) else "--:" for number, name in enumerate(header))
         lines += [f"**{title}**", "", _line(header), _line(tuple(marks)), *(_line(row) for row in rows), ""]
-    return "\n".join([*lines, *(f"- {note}" for note in footnotes(bench))]) + "\n"
+    return "\n".join([*lines, *(f"- {note}" for note in footnotes(result))]) + "\n"
 
 
 def _is_text(number: int, name: str) -> bool:

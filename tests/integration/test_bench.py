@@ -1,4 +1,4 @@
-"""The bench end to end: real nox, real pip and real uv on synthetic wheels. What it measures is nobody's assertion."""
+"""The benchmark end to end, with the real nox, pip and uv on synthetic wheels; no test asserts its timings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts.errors import MatrixError
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
 from tests.bench import run
-from tests.bench import scale as bench_scale
+from tests.bench import scale as scaling
 from tests.bench.result import PHASES
 from tests.bench.run import Plan
 from tests.support.behaviour import Behaviour, raises
@@ -24,7 +24,7 @@ CELL = Cell(torch="2.5.1", build="default", python=PYTHON)
 
 @pytest.fixture
 def only(index: LocalIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalIndex:
-    """The local index in place of any other, for pip and for uv."""
+    """Make the local index the only one, for pip and for uv."""
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
@@ -41,31 +41,31 @@ def plan(*subjects: str) -> Plan:
 
 def test_every_subject_does_the_same_job(only: LocalIndex, tmp_path: Path) -> None:
     only.add(build_torch("2.5.1", label=None, cuda="12.4", size=1 << 20))
-    said: list[str] = []
-    bench = run.run(config.load(), plan("pip", "uv -j2"), tmp_path, said.append)
-    assert bench.subjects == ["project", "pip", "uv -j2"]
-    assert {(f.subject, f.phase) for f in bench.figures} == {(s, p) for s in bench.subjects for p in PHASES}
-    assert len({figure.tests for figure in bench.figures}) == 1, "the same probes"
-    assert all(figure.usage.disk > 1 << 20 for figure in bench.figures)
-    # pip asks again for what the index lets nobody keep.
+    messages: list[str] = []
+    result = run.run(config.load(), plan("pip", "uv -j2"), tmp_path, messages.append)
+    assert result.subjects == ["project", "pip", "uv -j2"]
+    assert {(f.subject, f.phase) for f in result.figures} == {(s, p) for s in result.subjects for p in PHASES}
+    assert len({figure.tests for figure in result.figures}) == 1, "the same tests"
+    assert all(figure.usage.disk > 1 << 20 for figure in result.figures)
+    # pip downloads again what the index does not allow to be cached.
     assert len(only.downloads("*/torch-2.5.1*.whl")) >= 3, "each subject has its own cache"
-    assert bench.wheels > 1 << 20
-    assert [(d.streams, d.bytes >= 1000) for d in bench.downloads] == [(1, True), (4, True)]
-    assert [one.cell for one in bench.imports] == [CELL.id]
-    assert any(line.startswith("pip, cold: ") for line in said)
-    assert list(tmp_path.iterdir()) == [], "nothing is left"
+    assert result.wheels > 1 << 20
+    assert [(d.streams, d.bytes >= 1000) for d in result.downloads] == [(1, True), (4, True)]
+    assert [timing.cell for timing in result.imports] == [CELL.id]
+    assert any(message.startswith("pip, cold: ") for message in messages)
+    assert list(tmp_path.iterdir()) == [], "the scratch folder is removed"
 
 
 def test_a_subject_that_fails_ends_the_bench(only: LocalIndex, tmp_path: Path) -> None:
     broken = Behaviour(on_import=raises("ImportError", "broken on purpose"))
     only.add(build_torch("2.5.1", label=None, behaviour=broken))
-    with pytest.raises(MatrixError, match="project, cold: failed, 0 probes ran"):
+    with pytest.raises(MatrixError, match="project, cold: failed, 0 tests ran"):
         run.run(config.load(), plan(), tmp_path, lambda _: None)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_own_cost_is_measured_on_cells_that_were_recorded(tmp_path: Path) -> None:
-    scale = bench_scale.scale(2, tmp_path)
+def test_the_project_s_own_cost_is_measured_on_recorded_cells(tmp_path: Path) -> None:
+    scale = scaling.scale(2, tmp_path)
     assert scale.cells == 2
     assert scale.cpu > 0
     assert scale.idle > 0

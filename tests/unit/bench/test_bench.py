@@ -1,4 +1,4 @@
-"""The bench: its figures and tables, what it measures with, and the plain noxfiles that it compares with."""
+"""The benchmark: its figures and tables, how it measures, and the plain noxfiles it compares with."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from scripts.matrix import config
 from scripts.matrix.cells import Cell
 from scripts.running.locks import LockedWheel
 from tests.bench import command, measure, result, views
-from tests.bench import subjects as bench_subjects
-from tests.bench.bounds import first
-from tests.bench.result import Bench, Download, Figure, Import, Phase, Scale, Usage
-from tests.bench.subjects import PLAIN, noxfile
+from tests.bench.bounds import up_to
+from tests.bench.result import BenchResult, Download, Figure, Import, Phase, Scale, Usage
+from tests.bench.subjects import PLAIN, Plain, noxfile
 
 CELLS = (Cell(torch="1.9.1", build="default", python="3.9"), Cell(torch="2.5.1", build="default", python="3.11"))
 
@@ -32,18 +31,18 @@ def figure(subject: str, phase: Phase, seconds: float) -> Figure:
     return Figure(subject=subject, phase=phase, usage=usage, tests=20, load=0.5)
 
 
-def bench() -> Bench:
+def bench_result() -> BenchResult:
     subjects: list[tuple[str, Phase, float]] = [
         *(("project", "cold", 50.0), ("project", "warm", 8.0), ("project", "nothing to do", 0.5)),
         *(("pip", "cold", 250.0), ("pip", "warm", 200.0), ("pip", "nothing to do", 20.0)),
     ]
-    return Bench(
+    return BenchResult(
         date="2026-11-24T21:42:00+00:00",
         command="python -m tests.bench",
         machine="Linux, 2 cores",
         cells=tuple(cell.id for cell in CELLS),
         wheels=8_000_000_000,
-        figures=tuple(figure(*one) for one in subjects),
+        figures=tuple(figure(*measurement) for measurement in subjects),
         downloads=(
             Download(streams=1, bytes=10**9, seconds=10.0),
             Download(streams=4, bytes=10**9, seconds=5.0),
@@ -53,24 +52,24 @@ def bench() -> Bench:
     )
 
 
-def test_ratios_are_against_the_project() -> None:
-    assert (bench().ratio("pip", "cold"), bench().ratio("pip", "warm")) == (5.0, 25.0)
-    assert bench().ratio("uv", "cold") is None
+def test_ratios_are_relative_to_the_project() -> None:
+    assert (bench_result().ratio("pip", "cold"), bench_result().ratio("pip", "warm")) == (5.0, 25.0)
+    assert bench_result().ratio("uv", "cold") is None
 
 
-def test_growth_is_the_cost_of_a_cell_among_many() -> None:
-    assert bench().growth == pytest.approx(1.1)
-    assert bench().model_copy(update={"scales": bench().scales[:1]}).growth is None
+def test_growth_compares_a_cell_s_cost_in_the_largest_and_smallest_runs() -> None:
+    assert bench_result().growth == pytest.approx(1.1)
+    assert bench_result().model_copy(update={"scales": bench_result().scales[:1]}).growth is None
 
 
-def test_a_result_outlives_its_file(tmp_path: Path) -> None:
-    path = result.write(bench(), tmp_path)
+def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    path = result.write(bench_result(), tmp_path)
     assert path.name == "2026-11-24T214200+0000.json"
-    assert result.FORMAT.read(path) == bench()
+    assert result.FORMAT.read(path) == bench_result()
 
 
 @pytest.mark.parametrize("text", ["{}", "nonsense", '{"schema": 2}'])
-def test_what_is_no_result_is_refused_by_name(tmp_path: Path, text: str) -> None:
+def test_an_invalid_result_is_refused_by_its_file_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
     with pytest.raises(SchemaError, match=r"bad\.json: invalid benchmark result"):
@@ -80,7 +79,7 @@ def test_what_is_no_result_is_refused_by_name(tmp_path: Path, text: str) -> None
 
 
 def test_markdown() -> None:
-    lines = views.markdown(bench()).splitlines()
+    lines = views.markdown(bench_result()).splitlines()
     assert "| project | cold | 50.0 s |  | 100.0 s | 3.0GB | 4.0GB |" in lines
     assert "| pip | cold | 250.0 s | 5.0 x | 500.0 s | 3.0GB | 4.0GB |" in lines
     assert "| download, 4 streams | 200.0MB/s | 40 s |" in lines
@@ -91,7 +90,7 @@ def test_markdown() -> None:
 def test_the_terminal_needs_80_columns_and_no_colour() -> None:
     console = Console(width=80, color_system=None, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     with console.file:
-        console.print(views.terminal(bench()))
+        console.print(views.terminal(bench_result()))
     text = console.export_text()
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "250.0 s" in text
@@ -101,29 +100,29 @@ def test_the_terminal_needs_80_columns_and_no_colour() -> None:
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 
-def test_a_file_with_two_names_counts_once(tmp_path: Path) -> None:
-    one = tmp_path / "deep" / "one"
-    one.parent.mkdir()
-    one.write_bytes(os.urandom(1 << 20))
-    before = measure.held(tmp_path)
+def test_a_hard_link_counts_once(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "file"
+    file.parent.mkdir()
+    file.write_bytes(os.urandom(1 << 20))
+    before = measure.disk_usage(tmp_path)
     assert before >= 1 << 20
-    os.link(one, tmp_path / "two")
-    assert measure.held(tmp_path) == before
+    os.link(file, tmp_path / "link")
+    assert measure.disk_usage(tmp_path) == before
 
 
-def test_the_peak_stays_when_the_files_have_gone(tmp_path: Path) -> None:
+def test_the_peak_remains_after_files_are_removed(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(os.urandom(1 << 20))
-    held = measure.held(tmp_path)
+    usage = measure.disk_usage(tmp_path)
     with measure.PeakDisk(tmp_path) as disk:
-        while not disk.peak:  # its first look
+        while not disk.peak:  # until the first measurement
             pass
         file.unlink()
-    assert disk.peak == held
+    assert disk.peak == usage
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows tells no processor time of children")
-def test_work_of_children_of_children_counts(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count the CPU time of children")
+def test_cpu_time_of_grandchildren_counts(tmp_path: Path) -> None:
     work = "import time\nwhile time.process_time() < 0.3: pass"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
     measured = measure.measure(
@@ -138,20 +137,20 @@ def test_work_of_children_of_children_counts(tmp_path: Path) -> None:
     assert measured.usage.cpu >= 0.3
 
 
-def test_what_is_downloaded_ends_at_the_limit() -> None:
+def test_downloads_end_at_the_limit() -> None:
     files = {"https://x/a": 25, "https://x/b": 7, "file:///here/c": 50}
     wheels = [LockedWheel(name="x", version="1", url=url, sha256="1", size=size) for url, size in files.items()]
-    assert [wheel.size for wheel in first(wheels, 100)] == [25, 7]
-    assert [wheel.size for wheel in first(wheels, 25)] == [25]
-    assert [wheel.size for wheel in first(wheels, 26)] == [25, 7]
+    assert [wheel.size for wheel in up_to(wheels, 100)] == [25, 7]
+    assert [wheel.size for wheel in up_to(wheels, 25)] == [25]
+    assert [wheel.size for wheel in up_to(wheels, 26)] == [25, 7]
 
 
 # --- the plain noxfiles -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("plain", PLAIN, ids=lambda plain: plain.name)
-def test_a_plain_noxfile_installs_what_a_cell_holds(plain: bench_subjects.Plain, tmp_path: Path) -> None:
-    """The same torch, pins and pytest, on the same Python, and the same probes."""
+def test_a_plain_noxfile_installs_the_packages_of_a_cell(plain: Plain, tmp_path: Path) -> None:
+    """It installs the same torch, pins and pytest on the same Python, and runs the same tests."""
     path = tmp_path / "noxfile.py"
     path.write_text(noxfile(plain, CELLS, config.load(), tmp_path))
     assert _cells_in(path) == {
@@ -178,7 +177,7 @@ def parsed(*arguments: str) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def test_what_is_measured_by_default() -> None:
+def test_the_default_plan() -> None:
     plan = command.plan(config.load(), parsed())
     assert [cell.id for cell in plan.cells] == [
         *("1.9.1-default-py3.9", "1.13.1-default-py3.11", "2.5.1-default-py3.11", "2.15.0-default-py3.11")
@@ -186,7 +185,7 @@ def test_what_is_measured_by_default() -> None:
     assert (plan.subjects, plan.scales) == (("pip", "uv", "uv -j2"), (100, 1000))
 
 
-def test_options_narrow_what_is_measured_and_are_told() -> None:
+def test_options_narrow_the_plan_and_are_in_its_command() -> None:
     plan = command.plan(config.load(), parsed("2.5.1", "--against", "uv -j2", "--scale", "0"))
     assert ([cell.torch for cell in plan.cells], plan.subjects, plan.scales) == (["2.5.1"], ("uv -j2",), ())
     assert plan.command == "python -m tests.bench 2.5.1 --against 'uv -j2' --scale 0"
@@ -194,13 +193,13 @@ def test_options_narrow_what_is_measured_and_are_told() -> None:
 
 
 def test_an_unknown_release_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"'9\.9' is no release of matrix\.toml"):
+    with pytest.raises(UsageError, match=r"not a release of matrix\.toml: '9\.9'"):
         command.plan(config.load(), parsed("9.9"))
 
 
 def test_a_result_can_be_shown_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = result.write(bench(), tmp_path)
+    path = result.write(bench_result(), tmp_path)
     assert command.run(parsed("--show", str(path), "--format", "json")) == 0
-    assert Bench.model_validate_json(capsys.readouterr().out) == bench()
+    assert BenchResult.model_validate_json(capsys.readouterr().out) == bench_result()
     assert command.run(parsed("--show", str(path), "--format", "markdown")) == 0
-    assert capsys.readouterr().out == views.markdown(bench())
+    assert capsys.readouterr().out == views.markdown(bench_result())
