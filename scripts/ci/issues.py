@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from scripts import printable
-from scripts.history.report import ChangeView, Report
+from scripts.history.report import ChangePoint, Report
 from scripts.results.drift import Drift
 from scripts.results.records import Part
 
@@ -110,7 +110,7 @@ def _different(group: Sequence[Drift]) -> str:
     return f"**{name}**: {first.kind}, in {cells}\n\n{change}"
 
 
-def change_points(changes: Iterable[ChangeView]) -> list[str]:
+def change_points(changes: Iterable[ChangePoint]) -> list[str]:
     """Change points as code, since they hold messages of strangers; nothing where there are none."""
     found = dict.fromkeys(change.sentence for change in changes)
     return ["### Change points", *_cut([printable.fenced(text) for text in found])] if found else []

@@ -101,7 +101,7 @@ def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
     with Web() as web:
         explainer = Explainer(web, matrix.builds)
         return report_files.report(
-            matrix, chosen, compared, lambda change: evidence_views.view(explainer.evidence_for(change, chosen))
+            matrix, chosen, compared, lambda *change: evidence_views.view(explainer.evidence_of(*change))
         )
 
 

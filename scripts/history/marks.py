@@ -7,7 +7,6 @@ warnings that the legend lists under that letter. ``·`` blocked by another obse
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from typing import Final
 
 from scripts.results.records import Part
@@ -98,9 +97,3 @@ def letters(number: int) -> str:
         number, digit = divmod(number - 1, 26)
         text = chr(ord("A") + digit) + text
     return text
-
-
-def all_marks(signatures: Iterable[Signature]) -> tuple[dict[Signature, str], tuple[Entry, ...]]:
-    """The mark of every signature, and the legend."""
-    marks = Marks()
-    return {signature: marks.mark(signature) for signature in signatures}, marks.legend()

@@ -1,12 +1,13 @@
-"""The report: one model of what happens where, since when and what changed, which every view renders. Pure.
+"""The report's model: what every view renders. Pure.
 
-Texts are kept once: cells name their signatures, tracebacks and packages by id.
+Each text is stored once: cells, timelines and change points refer to signatures, tracebacks and packages by id.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -15,9 +16,12 @@ from scripts.results.records import Frame, Part, Reason, Timings, Torch, Wheel
 from scripts.results.signature import Signature
 from scripts.texts import visible
 
+#: The release notes of a torch version, which follows.
+RELEASE_NOTES: Final = "https://github.com/pytorch/pytorch/releases/tag/v"
 
-class Shown(Part):
-    """A signature as the report shows it."""
+
+class ReportedSignature(Part):
+    """A signature with its mark and a short description."""
 
     mark: str
     text: str
@@ -30,29 +34,29 @@ class Shown(Part):
 
     @property
     def signature(self) -> Signature:
-        """What is shown, as the signature it was."""
+        """The signature itself."""
         return Signature(**self.model_dump(exclude={"mark", "text"}))
 
 
 def label(name: str) -> str:
-    """The name of an observation or a test, fit to be shown."""
+    """Return the name of an observation, or of a test without its file, escaped for display."""
     return visible(name.rpartition("::")[2])
 
 
 class Name(Part):
-    """An observation, or a test whose verdict tells more than its observations."""
+    """An observation, or a test whose verdict adds something to its observations."""
 
     name: str
     kind: Literal["observation", "test"]
 
     @property
     def label(self) -> str:
-        """The name without a test's file, fit to be shown."""
+        """The name without a test's file, escaped for display."""
         return label(self.name)
 
 
-class CellView(Part):
-    """A cell: what was tested, and the ids of what was seen."""
+class ReportedCell(Part):
+    """A cell: what was tested, and by name the ids of its signatures (``seen``) and tracebacks."""
 
     id: str
     torch: str
@@ -75,19 +79,24 @@ class CellView(Part):
     bytes: int | None = None
     timings: Timings | None = None
 
+    @property
+    def recorded(self) -> bool:
+        """True if the suite ran in this cell: only then can its behaviour be compared."""
+        return self.status == "recorded"
 
-class Stretch(Part):
-    """Releases in a row that behave alike; ``signatures`` has more than one id where axes disagree."""
+
+class Interval(Part):
+    """Neighbouring releases with the same signatures; more than one where builds or Pythons disagree."""
 
     releases: tuple[str, ...]
     signatures: tuple[str, ...]
 
 
 class Range(Part):
-    """Where a behaviour is met: introduced in ``since``, gone in ``until``, each None where that isn't known.
+    """Releases with one signature: introduced in ``since``, gone in ``until``, each None where unknown.
 
-    ``after`` is the last release known to behave otherwise: with it, ``since`` may be a range. So is ``until``
-    with ``last``, the last release known to behave so.
+    ``after`` is the last release before it that has other signatures; the signature may have come in any release
+    after that, up to ``since``. Likewise ``last`` is the last release that is known to have it before ``until``.
     """
 
     signature: str
@@ -98,18 +107,18 @@ class Range(Part):
     until: str | None
 
 
-class TimelineView(Part):
-    """One observation on one platform over the releases."""
+class Timeline(Part):
+    """One observation on one platform over the releases; gaps are releases without a signature, with the reason."""
 
     name: str
     platform: str
-    intervals: tuple[Stretch, ...]
+    intervals: tuple[Interval, ...]
     ranges: tuple[Range, ...]
     gaps: dict[str, str] = {}
 
 
-class HunkView(Part):
-    """Changed lines that hold what an observation said."""
+class Hunk(Part):
+    """A hunk of a diff; ``line`` and ``text`` are its line that explains most."""
 
     file: str
     line: int
@@ -117,17 +126,17 @@ class HunkView(Part):
     diff: str
 
 
-class EvidenceView(Part):
-    """What changed in torch's own files at a change point, and in them what the observation's texts come from."""
+class Evidence(Part):
+    """What changed in torch's own files at a change point, as far as it explains the change."""
 
     summary: str
-    hunks: tuple[HunkView, ...] = ()
+    hunks: tuple[Hunk, ...] = ()
     files: tuple[str, ...] = ()
     compare: str | None = None
 
 
-class ChangeView(Part):
-    """A change point."""
+class ChangePoint(Part):
+    """Two neighbouring releases with different signatures."""
 
     name: str
     platform: str
@@ -135,21 +144,34 @@ class ChangeView(Part):
     after: str
     kind: str
     aspects: tuple[str, ...]
-    old: str
+    old: str  # id of a signature, as is `new`
     new: str
-    on: tuple[str, ...]
-    suspects: tuple[str, ...]
+    on: tuple[str, ...]  # the axes that show the change; for a confounded one, those of the later release
+    suspects: tuple[str, ...]  # releases that may be the first with the new signature; the last of them is `after`
     blamed: Literal["torch", "confounded"]
-    confounded: tuple[str, ...] = ()
-    settle: tuple[str, ...] = ()
+    confounded: tuple[str, ...] = ()  # axes that change as well: "build", "Python"
+    settle: tuple[str, ...] = ()  # ids of cells any of which would show what caused a confounded change
     notes: str
     commits: str | None = None
     sentence: str
-    evidence: EvidenceView | None = None
+    evidence: Evidence | None = None
 
 
-class DisagreementView(Part):
-    """A release that behaves differently on different axes."""
+def not_recorded(suspects: Sequence[str]) -> str:
+    """Name the releases without a record between the two of a change point; return an empty text for none."""
+    return f" ({', '.join(suspects[:-1])} not recorded)" if suspects[:-1] else ""
+
+
+def confounding(confounded: Sequence[str], settle: Sequence[str]) -> str:
+    """Name the other axes that changed, and the cells that would show which is the cause."""
+    if not confounded:
+        return ""
+    remedy = f"{' or '.join(settle)} would settle it" if settle else "no wheel exists that would settle it"
+    return f"; the {' and the '.join(confounded)} changed as well: {remedy}"
+
+
+class Disagreement(Part):
+    """A release with different signatures on different axes; ``sides`` has the axes by id of the signature."""
 
     name: str
     platform: str
@@ -176,29 +198,29 @@ class Report(Part):
     releases: tuple[str, ...]
     platforms: tuple[str, ...]
     names: tuple[Name, ...]
-    signatures: dict[str, Shown]
+    signatures: dict[str, ReportedSignature]
     legend: tuple[marks.Entry, ...]
-    cells: tuple[CellView, ...]
-    timelines: tuple[TimelineView, ...]
-    changes: tuple[ChangeView, ...]
-    disagreements: tuple[DisagreementView, ...]
+    cells: tuple[ReportedCell, ...]
+    timelines: tuple[Timeline, ...]
+    changes: tuple[ChangePoint, ...]
+    disagreements: tuple[Disagreement, ...]
     drift: tuple[DriftView, ...] = ()
     new: tuple[str, ...] = ()
     tracebacks: dict[str, tuple[Frame, ...]] = {}
     packages: dict[str, dict[str, str]] = {}
 
     @property
-    def recorded(self) -> tuple[CellView, ...]:
-        """The cells whose probes ran."""
-        return tuple(cell for cell in self.cells if cell.status == "recorded")
+    def recorded(self) -> tuple[ReportedCell, ...]:
+        """The cells whose suite ran."""
+        return tuple(cell for cell in self.cells if cell.recorded)
 
     @property
-    def lost(self) -> tuple[CellView, ...]:
-        """The cells that were unavailable, or failed before their probes could tell anything."""
-        return tuple(cell for cell in self.cells if cell.status != "recorded")
+    def unrecorded(self) -> tuple[ReportedCell, ...]:
+        """The cells that were unavailable, or failed before any test could run."""
+        return tuple(cell for cell in self.cells if not cell.recorded)
 
 
 def to_json(report: Report) -> str:
-    """The whole report as JSON text without keys that say nothing; `schemas/report.schema.json` describes it."""
+    """Return the report as JSON without default values; `schemas/report.schema.json` describes it."""
     data: dict[str, Any] = report.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return json.dumps({"schema": report.schema_, **data}, indent=2, ensure_ascii=False) + "\n"

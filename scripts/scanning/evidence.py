@@ -13,6 +13,7 @@ import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
+from scripts.history.report import Hunk
 from scripts.results.records import Raised, Torch
 from scripts.scanning.scan import Text
 from scripts.scanning.source_search import function_lines, literal_lines, name_lines
@@ -76,16 +77,11 @@ class Needles:
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Hunk:
-    """One piece of a diff. ``line`` and ``text`` are the line that explains most, on the side ``side``."""
+class RankedHunk(Hunk):
+    """A hunk with the reason why it explains something; its line is one of the side ``side``."""
 
-    file: str
     why: Why
     side: Literal["before", "after"]
-    line: int
-    text: str
-    diff: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,7 +93,7 @@ class Evidence:
     compare: str | None  # GitHub's page of the commits between
     looked_at: tuple[str, ...]
     differing: tuple[str, ...]  # of these files, those that differ
-    hunks: tuple[Hunk, ...]  # the most telling first
+    hunks: tuple[RankedHunk, ...]  # the most telling first
     elsewhere: tuple[str, ...]  # other changed files of torch/jit and torch/nn, where the hunks leave doubt
     note: str | None = None  # what else must be known, such as that another wheel stood in
 
@@ -116,11 +112,11 @@ class Evidence:
         return f"none of {', '.join(self.looked_at)} differs: the cause lies elsewhere, in compiled code{other}"
 
     @property
-    def shown(self) -> tuple[Hunk, ...]:
+    def shown(self) -> tuple[RankedHunk, ...]:
         """The hunks that people want to see: those that tell as much as the first."""
         return tuple(hunk for hunk in self.hunks if hunk.why == self.hunks[0].why)
 
-    def _where(self, first: Hunk) -> str:
+    def _where(self, first: RankedHunk) -> str:
         """The lines of a file where the same stands as in its first hunk."""
         same = (first.file, first.side, first.text)
         lines = [str(hunk.line) for hunk in self.hunks if (hunk.file, hunk.side, hunk.text) == same]
@@ -164,7 +160,7 @@ def _nearby(before: Mapping[str, Member], after: Mapping[str, Member], *, withou
     return tuple(name for name in nearby if before.get(name) != after.get(name))
 
 
-def hunks_of(file: str, before: bytes, after: bytes, *, seen_before: Needles, seen_after: Needles) -> list[Hunk]:
+def hunks_of(file: str, before: bytes, after: bytes, *, seen_before: Needles, seen_after: Needles) -> list[RankedHunk]:
     """The hunks of a file's diff that hold what was seen; pure.
 
     A change can take away what raised before as well as bring what raises after, so both sides are looked at,
@@ -179,7 +175,7 @@ def hunks_of(file: str, before: bytes, after: bytes, *, seen_before: Needles, se
             why, side, line = min(matches, key=lambda match: _RANK[match[0]])
             text = (new if side.name == "after" else old)[line - 1].strip()
             diff = _unified(old, new, group, side.name, line)
-            found.append(Hunk(file=file, why=why, side=side.name, line=line, text=text, diff=diff))
+            found.append(RankedHunk(file=file, why=why, side=side.name, line=line, text=text, diff=diff))
     return found
 
 

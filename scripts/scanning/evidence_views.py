@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final
 
-from scripts.history.report import EvidenceView, HunkView
+from scripts.history.report import Evidence as Shown
 from scripts.scanning.evidence import Evidence
 from scripts.scanning.explaining import Unexplained
 
@@ -38,19 +37,15 @@ def diffs(*found: Answer) -> list[str]:
     return [f"--- a/{file}\n+++ b/{file}\n{''.join(texts)}".rstrip("\n") for file, texts in by_file.items()]
 
 
-def view(found: Evidence | Unexplained) -> EvidenceView:
+def view(found: Evidence | Unexplained) -> Shown:
     """The evidence as a report has it: what tells most, or why nothing does."""
     match found:
         case Unexplained():
-            return EvidenceView(summary=f"none: {found.why}")
+            return Shown(summary=f"none: {found.why}")
         case Evidence():
-            hunks = (
-                HunkView(file=hunk.file, line=hunk.line, text=hunk.text, diff=hunk.diff)
-                for hunk in found.shown[:_MOST_HUNKS]
-            )
             summary = "; ".join(filter(None, [found.summary, found.note]))
             files = found.elsewhere or found.differing
-            return EvidenceView(summary=summary, hunks=tuple(hunks), files=files, compare=found.compare)
+            return Shown(summary=summary, hunks=found.shown[:_MOST_HUNKS], files=files, compare=found.compare)
 
 
 def as_json(found: Answer) -> dict[str, Any] | None:
@@ -63,4 +58,4 @@ def as_json(found: Answer) -> dict[str, Any] | None:
         case Evidence():
             plain = {"summary": found.summary, "note": found.note, "compare": found.compare}
             files = {"looked_at": found.looked_at, "differing": found.differing, "elsewhere": found.elsewhere}
-            return {**plain, **files, "hunks": [dataclasses.asdict(hunk) for hunk in found.hunks]}
+            return {**plain, **files, "hunks": [hunk.model_dump() for hunk in found.hunks]}

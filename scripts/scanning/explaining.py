@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from scripts.bisecting import judging
-from scripts.history.timeline import Axes, ChangePoint
 from scripts.index import pages
 from scripts.index.errors import WebError
 from scripts.index.http import Web
@@ -14,7 +13,6 @@ from scripts.matrix import cells
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build
 from scripts.results.records import Observation, Raised, Record
-from scripts.results.signature import Signature, signature_of
 from scripts.scanning import evidence
 from scripts.scanning.evidence import Evidence, Needles
 from scripts.sources import wheelfiles
@@ -56,15 +54,6 @@ class Explainer:
             return Unexplained(why=str(error))
         return self._compared[key]
 
-    def evidence_for(self, change: ChangePoint, records: Iterable[Record]) -> Evidence | Unexplained:
-        """The evidence for a change point of a timeline that was made from these records. Never raises."""
-        known = [record for record in records if record.usable and record.cell.platform == change.platform]
-        old = _showing(known, change, change.before, change.old)
-        new = _showing(known, change, change.after, change.new)
-        if old is None or new is None:
-            return Unexplained(why=f"{change.before if old is None else change.after} has no record that shows it")
-        return self.evidence_of(old, new, change.name)
-
     def _compare(self, old: Record, new: Record, before: Needles, after: Needles) -> Evidence:
         """From what is kept, or else from the index."""
         try:
@@ -105,18 +94,6 @@ class Explainer:
         if isinstance(page, WebError):
             raise page
         return page
-
-
-def _showing(records: Iterable[Record], change: ChangePoint, release: str, seen: Signature) -> Record | None:
-    """The record of a release that shows one side of a change, on the axes of the change if there is one."""
-    found = [
-        record
-        for record in records
-        if record.cell.torch == release
-        and (what := judging.seen(record, change.name)) is not None
-        and signature_of(what) == seen
-    ]
-    return min(found, key=lambda record: (Axes.of(record) not in change.on, record.cell.id), default=None)
 
 
 class _Remembering(Reader):

@@ -7,13 +7,21 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from scripts.history.marks import UNKNOWN
-from scripts.history.report import CellView, ChangeView, EvidenceView, Name, Report, label
-from scripts.history.reporting import confounding, not_recorded
+from scripts.history.report import (
+    ChangePoint,
+    Evidence,
+    Name,
+    Report,
+    ReportedCell,
+    confounding,
+    label,
+    not_recorded,
+)
 from scripts.matrix import cells
 from scripts.results.signature import describe_change
 
 
-def mark(report: Report, cell: CellView, name: str) -> str:
+def mark(report: Report, cell: ReportedCell, name: str) -> str:
     """What a cell shows of an observation, as a mark."""
     return report.signatures[cell.seen[name]].mark if name in cell.seen else UNKNOWN
 
@@ -23,7 +31,7 @@ class Told:
     """Change points of several names which tell the same."""
 
     names: tuple[str, ...]
-    change: ChangeView
+    change: ChangePoint
     text: str
 
     @property
@@ -32,7 +40,7 @@ class Told:
         return f"{', '.join(self.names)}: {self.change.kind}: {self.text}"
 
     @property
-    def evidence(self) -> EvidenceView | None:
+    def evidence(self) -> Evidence | None:
         """The evidence for the change, where it was looked for."""
         return self.change.evidence
 
@@ -59,7 +67,7 @@ class Step:
 def steps(report: Report) -> list[Step]:
     """The change points by the two releases they lie between, in order; those that tell the same are one."""
     tested = _tested(report)
-    found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str, str], list[ChangeView]]] = {}
+    found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str, str], list[ChangePoint]]] = {}
     ordered = sorted(report.changes, key=lambda c: (cells.version(c.after), cells.version(c.before)))
     for change in ordered:
         group = found.setdefault((change.before, change.after, change.suspects), {})
@@ -74,12 +82,12 @@ def steps(report: Report) -> list[Step]:
     ]
 
 
-def _told(report: Report, changes: Sequence[ChangeView], what: str, limits: str) -> list[Told]:
+def _told(report: Report, changes: Sequence[ChangePoint], what: str, limits: str) -> list[Told]:
     """Changes that read alike: once for all platforms on which the same names show them."""
-    by_platform: dict[str, list[ChangeView]] = {}
+    by_platform: dict[str, list[ChangePoint]] = {}
     for change in changes:
         by_platform.setdefault(change.platform, []).append(change)
-    alike: dict[tuple[str, ...], list[ChangeView]] = {}
+    alike: dict[tuple[str, ...], list[ChangePoint]] = {}
     for group in by_platform.values():
         alike.setdefault(tuple(label(one.name) for one in group), []).append(group[0])
     return [
@@ -88,7 +96,7 @@ def _told(report: Report, changes: Sequence[ChangeView], what: str, limits: str)
     ]
 
 
-def _on_platforms(report: Report, changes: Sequence[ChangeView]) -> str:
+def _on_platforms(report: Report, changes: Sequence[ChangePoint]) -> str:
     """The platforms that show a change, where there are several."""
     if len(report.platforms) == 1:
         return ""
@@ -108,14 +116,14 @@ def _tested(report: Report) -> _Tested:
     return found
 
 
-def _texts(report: Report, change: ChangeView, tested: _Tested) -> tuple[str, str]:
+def _texts(report: Report, change: ChangePoint, tested: _Tested) -> tuple[str, str]:
     """What changed, where if that isn't plain; and what else changed with it."""
     old, new = (report.signatures[one].signature for one in (change.old, change.new))
     what = f"{describe_change(old, new)}{_on_axes(change, tested)}"
     return what, confounding(change.confounded, change.settle)
 
 
-def _on_axes(change: ChangeView, tested: _Tested) -> str:
+def _on_axes(change: ChangePoint, tested: _Tested) -> str:
     """The axes that show a change: all that both releases were run on, or only some of them."""
     shared = tested[change.before, change.platform] & tested[change.after, change.platform]
     across = any((one, change.platform) in tested for one in change.suspects[:-1])
@@ -132,7 +140,7 @@ def _on_axes(change: ChangeView, tested: _Tested) -> str:
 class Row:
     """A line of the table: cells that behave alike, one after the other."""
 
-    cells: tuple[CellView, ...]
+    cells: tuple[ReportedCell, ...]
     marks: tuple[str, ...]
 
     @property
@@ -233,5 +241,5 @@ def compare(report: Report, before: str, after: str) -> list[Difference]:
     ]
 
 
-def _axes(cell: CellView, *, platform: bool) -> str:
+def _axes(cell: ReportedCell, *, platform: bool) -> str:
     return f"{cell.axes}, {cell.platform}" if platform else cell.axes

@@ -10,7 +10,7 @@ import re
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from scripts.history.report import CellView, Name, Report, Shown
+from scripts.history.report import Name, Report, ReportedCell, ReportedSignature
 
 #: What XML 1.0 can't hold, not even escaped.
 _FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -27,7 +27,7 @@ def render(report: Report) -> str:
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _suite(report: Report, cell: CellView) -> ET.Element:
+def _suite(report: Report, cell: ReportedCell) -> ET.Element:
     suite = ET.Element("testsuite", name=_clean(f"{cell.platform}/{cell.id}"))
     if cell.status == "recorded":
         suite.extend(_case(report, cell, name) for name in report.names if name.name in cell.seen)
@@ -39,7 +39,7 @@ def _suite(report: Report, cell: CellView) -> ET.Element:
     return suite
 
 
-def _case(report: Report, cell: CellView, name: Name) -> ET.Element:
+def _case(report: Report, cell: ReportedCell, name: Name) -> ET.Element:
     shown = report.signatures[cell.seen[name.name]]
     case = ET.Element("testcase", classname=_clean(cell.id), name=name.label)
     drifted = [one for one in report.drift if (one.cell, one.platform, one.name) == (cell.id, cell.platform, name.name)]
@@ -52,7 +52,7 @@ def _case(report: Report, cell: CellView, name: Name) -> ET.Element:
     return case
 
 
-def _lost(cell: CellView) -> ET.Element:
+def _lost(cell: ReportedCell) -> ET.Element:
     """The one case of a cell that has no observations."""
     case = ET.Element("testcase", classname=_clean(cell.id), name="cell")
     reason = f"{cell.reason.kind} ({cell.reason.stage}): {cell.reason.message}" if cell.reason else ""
@@ -64,7 +64,7 @@ def _outcome(case: ET.Element, tag: str, kind: str, message: str) -> None:
     ET.SubElement(case, tag, type=kind, message=_clean(message))
 
 
-def _everything(shown: Shown) -> str:
+def _everything(shown: ReportedSignature) -> str:
     """A signature in full."""
     warned = [f"{category}: {text}" for category, text in shown.warnings]
     return "\n".join(filter(None, [shown.text, shown.message, *warned]))

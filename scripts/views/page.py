@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
-from scripts.history.report import CellView, EvidenceView, Report, label
-from scripts.history.reporting import NOTES
+from scripts.history.report import RELEASE_NOTES, Evidence, Report, ReportedCell, label
 from scripts.views import grouping, standing
 from scripts.views.grouping import Band, Step
 
@@ -42,7 +41,7 @@ class _Numbers:
         self.packages = {key: number for number, key in enumerate(report.packages)}
         self.places, self.seen, self.traced, self.torches = _Table(), _Table(), _Table(), _Table()
 
-    def cell(self, cell: CellView) -> dict[str, Any]:
+    def cell(self, cell: ReportedCell) -> dict[str, Any]:
         """A cell, with the keys that `model.js` knows; what is usual is left out."""
         seen = tuple(self.signatures[cell.seen[name]] if name in cell.seen else NOTHING for name in self.names)
         said: dict[str, Any] = {
@@ -64,7 +63,7 @@ class _Numbers:
         return {**said, **_unusual(cell)}
 
 
-def _unusual(cell: CellView) -> dict[str, Any]:
+def _unusual(cell: ReportedCell) -> dict[str, Any]:
     """What only a cell without observations has, or one that was run here."""
     said: dict[str, Any] = {}
     if cell.status != "recorded":
@@ -84,7 +83,7 @@ def data(report: Report) -> dict[str, Any]:
     numbers = _Numbers(report)
     all_cells = [numbers.cell(cell) for cell in report.cells]
     return {
-        "notes": NOTES,
+        "notes": RELEASE_NOTES,
         "releases": report.releases,
         "platforms": report.platforms,
         "names": [{"name": name.name, "label": name.label, "kind": name.kind} for name in report.names],
@@ -143,7 +142,7 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
-def _evidence(evidence: EvidenceView | None) -> dict[str, Any] | None:
+def _evidence(evidence: Evidence | None) -> dict[str, Any] | None:
     return evidence.model_dump() if evidence else None
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from scripts import paths
 from scripts.errors import SchemaError
-from scripts.history import reporting
-from scripts.history.report import EvidenceView, Report
-from scripts.history.timeline import ChangePoint
+from scripts.history.build import Explain, build_report
+from scripts.history.report import Report
 from scripts.matrix import cells
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
@@ -75,10 +74,10 @@ def report(
     matrix: Matrix,
     records: Sequence[Record],
     compared: drift.Compared | None = None,
-    explain: Callable[[ChangePoint], EvidenceView | None] = lambda _: None,
+    explain: Explain | None = None,
 ) -> Report:
     """The report of some records, with what matrix.toml knows of releases, builds and probes."""
-    return reporting.report(
+    return build_report(
         records,
         known=matrix.releases,
         order=matrix.probes.order,

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 
 from scripts.history.marks import glyph
-from scripts.history.report import Report, Stretch, TimelineView, label
+from scripts.history.report import Interval, Report, Timeline, label
 from scripts.matrix import cells
 from scripts.results.signature import Signature, describe
 
@@ -71,7 +71,7 @@ def standings(report: Report, platform: str) -> list[Standing]:
     return sorted(said, key=lambda one: "✗!·-✓".index(one.mark))
 
 
-def _standing(report: Report, line: TimelineView) -> tuple[Signature, Since] | None:
+def _standing(report: Report, line: Timeline) -> tuple[Signature, Since] | None:
     """The last behaviour of a timeline, and since when it is so; nothing where axes disagree on it."""
     now = _without_warnings(report, line.intervals[-1])
     if len(now) != 1:
@@ -82,7 +82,7 @@ def _standing(report: Report, line: TimelineView) -> tuple[Signature, Since] | N
     return next(iter(now)), _since(report, line, before[-1].releases[-1], since) if before else Since(release=since)
 
 
-def _since(report: Report, line: TimelineView, after: str, since: str) -> Since:
+def _since(report: Report, line: Timeline, after: str, since: str) -> Since:
     low, high = cells.version(after), cells.version(since)
     step = (line.name, line.platform, after, since)
     confounded = [one.confounded for one in report.changes if (one.name, one.platform, one.before, one.after) == step]
@@ -94,5 +94,5 @@ def _since(report: Report, line: TimelineView, after: str, since: str) -> Since:
     )
 
 
-def _without_warnings(report: Report, stretch: Stretch) -> frozenset[Signature]:
+def _without_warnings(report: Report, stretch: Interval) -> frozenset[Signature]:
     return frozenset(dataclasses.replace(report.signatures[one].signature, warnings=()) for one in stretch.signatures)

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from scripts.history.marks import UNKNOWN
-from scripts.history.report import Report, Shown
+from scripts.history.report import Report, ReportedSignature
 from scripts.results.signature import first_line, short
 from scripts.texts import visible
 from scripts.views import grouping, standing, templates
@@ -177,7 +177,7 @@ def _range(releases: Sequence[str], room: float) -> str:
     return next((text for text in texts if width(text, _SIZE, bold=True) <= room), fitted(first, _SIZE, room))
 
 
-def _look(signatures: Sequence[Shown]) -> str:
+def _look(signatures: Sequence[ReportedSignature]) -> str:
     """What colours a box."""
     if len(signatures) != 1:
         return "mixed" if signatures else "unknown"
@@ -186,7 +186,7 @@ def _look(signatures: Sequence[Shown]) -> str:
     return "idle" if signatures[0].outcome in {"blocked", "skipped"} else "bad"
 
 
-def _words(shown: Shown) -> tuple[str, str]:
+def _words(shown: ReportedSignature) -> tuple[str, str]:
     """What a signature is, and what it says."""
     warned = ", ".join(dict.fromkeys(visible(short(category)) for category, _ in shown.warnings))
     if shown.exception:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.history.marks import ASCII
-from scripts.history.report import CellView, EvidenceView, Report, label
+from scripts.history.report import Evidence, Report, ReportedCell, label
 from scripts.running.footprint import human
 from scripts.texts import visible
 from scripts.views import grouping, standing
@@ -188,7 +188,7 @@ def changes(report: Report) -> RenderableType | None:
     return Group(*parts)
 
 
-def _evidence(evidence: EvidenceView) -> RenderableType:
+def _evidence(evidence: Evidence) -> RenderableType:
     """The evidence, below what changed: the line that explains most, and the hunk it stands in."""
     parts: list[RenderableType] = [Text(visible(f"evidence: {evidence.summary}"))]
     parts += [Text(visible(f"{hunk.file}\n{hunk.diff.rstrip()}"), style="dim") for hunk in evidence.hunks[:1]]
@@ -212,13 +212,13 @@ def disagreements(report: Report) -> RenderableType | None:
 
 def lost(report: Report) -> RenderableType | None:
     """The cells without observations, and why."""
-    if not report.lost:
+    if not report.unrecorded:
         return None
     parts: list[RenderableType] = [Text("Cells without a record of their behaviour", style="bold")]
-    return Group(*parts, *(_item(_why(cell)) for cell in report.lost))
+    return Group(*parts, *(_item(_why(cell)) for cell in report.unrecorded))
 
 
-def _why(cell: CellView) -> str:
+def _why(cell: ReportedCell) -> str:
     reason = f": {cell.reason.kind} ({cell.reason.stage}): {cell.reason.message}" if cell.reason else ""
     return f"{cell.asked or cell.id} {cell.status}{reason}"
 

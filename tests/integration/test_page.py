@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from scripts import paths
-from scripts.history import reporting
-from scripts.history.report import EvidenceView, HunkView, Report
+from scripts.history.build import build_report
+from scripts.history.report import Evidence, Hunk, Report
 from scripts.results.records import Frame, Record, Store
 from scripts.views import html
 from tests.support.browser import Watched
@@ -52,7 +52,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     watched: list[Watched] = []
 
     def show(report: Report | Sequence[Record]) -> Watched:
-        report = report if isinstance(report, Report) else reporting.report(report)
+        report = report if isinstance(report, Report) else build_report(report)
         file = tmp_path / "report.html"
         file.write_text(html.render(report), encoding="utf-8")
         watched.append(Watched(context.new_page(), file))
@@ -117,11 +117,9 @@ def test_findings_are_listed(show: Open) -> None:
 
 
 def test_evidence_is_folded_and_opens(show: Open) -> None:
-    report = reporting.report(small())
-    hunk = HunkView(file="torch/nn/utils/parametrize.py", line=350, text=SCRIPTING, diff="@@ -1 +1 @@\n-a\n+<b>new</b>")
-    evidence = EvidenceView(
-        summary="one file of torch changed", hunks=(hunk,), files=(hunk.file,), compare="javascript:1"
-    )
+    report = build_report(small())
+    hunk = Hunk(file="torch/nn/utils/parametrize.py", line=350, text=SCRIPTING, diff="@@ -1 +1 @@\n-a\n+<b>new</b>")
+    evidence = Evidence(summary="one file of torch changed", hunks=(hunk,), files=(hunk.file,), compare="javascript:1")
     changes = tuple(change.model_copy(update={"evidence": evidence}) for change in report.changes)
     page = show(report.model_copy(update={"changes": changes})).open()
     details = page.locator(".evidence").first
@@ -449,7 +447,7 @@ def test_the_headings_stay_in_sight(show: Open) -> None:
 
 @pytest.fixture(scope="module")
 def hostile() -> Report:
-    return reporting.report(hostile_records())
+    return build_report(hostile_records())
 
 
 def test_hostile_texts_are_texts_everywhere(show: Open, hostile: Report) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page
 
-from scripts.history import reporting
+from scripts.history.build import build_report
 from scripts.history.report import Report
 from scripts.matrix import config
 from scripts.views import report_files, svg, textwidth
@@ -30,21 +30,21 @@ def accepted() -> Report:
 def many() -> Report:
     """More bands than there is room for side by side, on two platforms."""
     histories = [*history("script", "AB.wABAB.wA"), *history("trace-while-caching", "AB.wABAB.wA", python="3.9")]
-    return reporting.report([*histories, record("2.0.0", {"script": raised("no")}, platform="macos-aarch64")])
+    return build_report([*histories, record("2.0.0", {"script": raised("no")}, platform="macos-aarch64")])
 
 
 def narrow() -> Report:
     """Eight bands of long names."""
     name = "torch.jit.frontend.UnsupportedNodeError"
     failures = [raised("Cannot insert WWWWWWWWWWWWWWWW mmmmmmm", exception=f"{name}{k}") for k in range(8)]
-    return reporting.report(
+    return build_report(
         [record(f"2.10{k}.10", {"a_long_name-of-an_observation": one}) for k, one in enumerate(failures)]
     )
 
 
 def hostile() -> Report:
     """Texts in many scripts, and long words."""
-    return reporting.report(hostile_records())
+    return build_report(hostile_records())
 
 
 #: Each text of the picture: what it says, its extent, and the extent that it must keep to. Lines stand closer than the

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scripts import bulk
-from scripts.history import reporting
+from scripts.history.build import build_report
 from scripts.results.records import Record, Store
 from scripts.views import html
 from tests.support.browser import chromium
@@ -56,7 +56,7 @@ def _render(folder: Path, number: int) -> Path:
     with bulk.uncollected():
         start = _now()
         records = _timed("read", lambda: store.read(Record))
-        report = _timed("report", lambda: reporting.report(records))
+        report = _timed("report", lambda: build_report(records))
         text = _timed("html", lambda: html.render(report))
         _say("all", start)
     page = folder / "report.html"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts import paths
-from scripts.history.timeline import timelines
+from scripts.history.build import build_report
 from scripts.index.http import Web
 from scripts.matrix.config import Build
 from scripts.results.records import CellKey, Observation, Record, Torch, Wheel
@@ -115,16 +115,13 @@ def test_evidence_of_two_records_in_either_order() -> None:
 
 def test_every_change_point_of_a_timeline_has_its_evidence() -> None:
     records = [AFTER, record("1.9.1", wheel=False).model_copy(update={"cell": _on("3.8")}), BEFORE]
-    changes = [change for timeline in timelines(records) for change in timeline.changes]
-    assert {change.name for change in changes} == {"trace", "traced-call"}
     with Index(WHEELS).web() as web:
-        explain = Explainer(web, BUILDS)
-        for change in changes:
-            found = explain.evidence_for(change, records)
-            assert isinstance(found, Evidence)
-            assert MESSAGE in found.summary
-        missing = explain.evidence_for(changes[0], [AFTER])
-    assert missing == Unexplained(why="1.9.1 has no record that shows it")
+        explainer = Explainer(web, BUILDS)
+        report = build_report(records, explain=lambda *change: evidence_views.view(explainer.evidence_of(*change)))
+    assert {change.name for change in report.changes} == {"trace", "traced-call"}
+    for change in report.changes:
+        assert change.evidence
+        assert MESSAGE in change.evidence.summary
 
 
 def _on(python: str) -> CellKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.history.marks import ASCII, all_marks, glyph, letters
+from scripts.history.marks import ASCII, Entry, Marks, glyph, letters
 from scripts.results.signature import Signature
 
 WARNINGS = st.lists(st.sampled_from([("a.W", "x"), ("b.W", "y")]), max_size=2, unique=True).map(tuple)
@@ -18,13 +18,18 @@ SIGNATURES = st.builds(
 )
 
 
+def marks_of(signatures: list[Signature]) -> tuple[dict[Signature, str], tuple[Entry, ...]]:
+    marks = Marks()
+    return {signature: marks.mark(signature) for signature in signatures}, marks.legend()
+
+
 def failure_of(signature: Signature) -> object:
     return None if signature.good else (signature.phase, signature.exception, signature.bases, signature.message)
 
 
 @given(st.lists(SIGNATURES, max_size=12))
 def test_equal_marks_mean_the_same_and_only_that(signatures: list[Signature]) -> None:
-    marks, _ = all_marks(signatures)
+    marks, _ = marks_of(signatures)
     for a in signatures:
         for b in signatures:
             if {a.outcome, b.outcome} & {"blocked", "skipped"}:
@@ -35,7 +40,7 @@ def test_equal_marks_mean_the_same_and_only_that(signatures: list[Signature]) ->
 
 @given(st.lists(SIGNATURES, max_size=12))
 def test_the_legend_explains_all_that_is_used_and_nothing_else(signatures: list[Signature]) -> None:
-    marks, legend = all_marks(signatures)
+    marks, legend = marks_of(signatures)
     explained = [entry.mark for entry in legend]
     assert len(set(explained)) == len(explained)
     assert all(entry.text for entry in legend)
@@ -45,14 +50,14 @@ def test_the_legend_explains_all_that_is_used_and_nothing_else(signatures: list[
 def test_a_failure_has_one_letter_whether_an_observation_raised_it_or_a_test_failed_by_it() -> None:
     raised = Signature(outcome="raised", exception="a.B", message="no")
     failed = Signature(outcome="failed", exception="a.B", message="no")
-    marks, _ = all_marks([raised, failed])
+    marks, _ = marks_of([raised, failed])
     assert set(marks.values()) == {"✗A"}
 
 
 def test_warnings_have_small_letters_of_their_own() -> None:
     warned = Signature(outcome="returned", warnings=(("a.W", "x"),))
     both = Signature(outcome="raised", message="no", warnings=(("a.W", "x"),))
-    marks, legend = all_marks([warned, both])
+    marks, legend = marks_of([warned, both])
     assert marks == {warned: "✓a", both: "✗Aa"}
     assert [entry.mark for entry in legend] == ["✓", "✗", "A", "a"]
 

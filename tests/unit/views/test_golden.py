@@ -15,7 +15,7 @@ import pytest
 
 from scripts import paths
 from scripts.core.console import make_console
-from scripts.history import reporting
+from scripts.history.build import build_report
 from scripts.history.report import Report, to_json
 from scripts.matrix import config
 from scripts.results import drift
@@ -31,7 +31,7 @@ FUTURE: Final = ("builtins.FutureWarning", "`torch.jit.script` is deprecated. Pl
 def real() -> Report:
     """The cells around the known changes, as they were accepted."""
     records = Store(HERE.parent / "data" / "results").read(Record)
-    return reporting.report(records, known=config.load().releases, order=ORDER)
+    return build_report(records, known=config.load().releases, order=ORDER)
 
 
 def synthetic() -> Report:
@@ -63,7 +63,7 @@ def synthetic() -> Report:
     ]
     known = ["1.9.0", "1.9.1", "1.10.0", "1.11.0", "1.12.0", "1.12.1", "1.13.0", "1.13.1", "2.0.0"]
     records = report_files.merged(accepted, now)
-    return reporting.report(records, known=known, compared=drift.compare(now, accepted))
+    return build_report(records, known=known, compared=drift.compare(now, accepted))
 
 
 def ends(report: Report) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from scripts import paths
 from scripts.core.console import make_console
-from scripts.history import reporting
+from scripts.history.build import build_report
 from scripts.history.report import Report
 from scripts.results import drift
 from scripts.results import records as model
@@ -31,7 +31,7 @@ CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\
 
 @pytest.fixture(scope="module")
 def hostile() -> Report:
-    return reporting.report(hostile_records())
+    return build_report(hostile_records())
 
 
 def accepted() -> list[Record]:
@@ -40,7 +40,7 @@ def accepted() -> list[Record]:
 
 def saying(text: str) -> Report:
     """A report in which a failure says a text."""
-    return reporting.report([record("2.0.0", {"script": returned()}), record("2.1.0", {"script": raised(text)})])
+    return build_report([record("2.0.0", {"script": returned()}), record("2.1.0", {"script": raised(text)})])
 
 
 # --- texts ------------------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ LETTERS: Final = st.text("AB.w", min_size=1, max_size=9)
 
 @given(LETTERS)
 def test_bands_are_cut_where_something_changes(letters: str) -> None:
-    report = reporting.report(history("script", letters))
+    report = build_report(history("script", letters))
     bands = grouping.bands(report, report.platforms[0])
     assert [release for band in bands for release in band.releases] == list(report.releases)
     groups = re.findall(r"((.)\2*)", letters)
@@ -71,7 +71,7 @@ def test_bands_are_cut_where_something_changes(letters: str) -> None:
 
 @given(LETTERS)
 def test_rows_of_only_changes_stand_for_all_cells(letters: str) -> None:
-    report = reporting.report(history("script", letters))
+    report = build_report(history("script", letters))
     rows = grouping.rows(report, only_changes=True)
     assert [cell for row in rows for cell in row.cells] == list(report.cells)
     assert len(rows) == len(re.findall(r"(.)\1*", letters))
@@ -79,7 +79,7 @@ def test_rows_of_only_changes_stand_for_all_cells(letters: str) -> None:
 
 
 def test_rows_say_what_they_stand_for() -> None:
-    report = reporting.report(
+    report = build_report(
         [
             record("2.0.0", {"a": returned()}),
             record("2.0.0", {"a": returned()}, build="cu118", python="3.9"),
@@ -93,7 +93,7 @@ def test_rows_say_what_they_stand_for() -> None:
 
 def test_changes_that_tell_the_same_are_told_once() -> None:
     before, after = {"a": seen("A"), "b": seen("A"), "c": seen(".")}, {"a": seen("."), "b": seen("."), "c": seen(".")}
-    (step,) = grouping.steps(reporting.report([record("2.0.0", before), record("2.1.0", after)]))
+    (step,) = grouping.steps(build_report([record("2.0.0", before), record("2.1.0", after)]))
     assert [one.sentence for one in step.told] == [
         "a, b: fixed: RuntimeError 'Failure A of the compiler.' when compiling → returned"
     ]
@@ -103,10 +103,10 @@ def test_a_change_says_which_builds_show_it() -> None:
     axes = [("cpu", "3.9"), ("cpu", "3.11"), ("cu118", "3.11")]
     old = [record("2.0.0", {"a": seen(".")}, build=build, python=python) for build, python in axes]
     new = [record("2.1.0", {"a": seen("A")}, build=build, python=python) for build, python in axes]
-    (step,) = grouping.steps(reporting.report([*old, *new]))
+    (step,) = grouping.steps(build_report([*old, *new]))
     assert step.told[0].text.endswith(", on all 3 builds and Pythons")
     new[0] = record("2.1.0", {"a": seen(".")}, build="cpu", python="3.9")
-    (step,) = grouping.steps(reporting.report([*old, *new]))
+    (step,) = grouping.steps(build_report([*old, *new]))
     assert step.told[0].text.endswith(", on cpu on Python 3.11, cu118 on Python 3.11 only")
 
 
@@ -121,21 +121,21 @@ def test_a_change_says_which_builds_show_it() -> None:
     ],
 )
 def test_how_things_stand_now(letters: str, said: str) -> None:
-    report = reporting.report(history("script", letters), known=[f"2.{n}.0" for n in range(4)])
+    report = build_report(history("script", letters), known=[f"2.{n}.0" for n in range(4)])
     (one,) = standing.standings(report, report.platforms[0])
     assert one.text == said
 
 
 def test_failures_come_first_in_how_things_stand_and_builds_that_disagree_are_left_out() -> None:
     shown = {"fine": returned(), "blocked": blocked("bad"), "bad": seen("A"), "torn": seen("A")}
-    report = reporting.report([record("2.0.0", shown), record("2.0.0", {**shown, "torn": returned()}, python="3.9")])
+    report = build_report([record("2.0.0", shown), record("2.0.0", {**shown, "torn": returned()}, python="3.9")])
     found = standing.standings(report, report.platforms[0])
     assert [(one.mark, one.names) for one in found] == [("✗", ("bad",)), ("·", ("blocked",)), ("✓", ("fine",))]
 
 
 def test_comparing_keeps_platforms_apart() -> None:
     there = {"2.0.0": seen("A"), "2.1.0": seen("B")}
-    report = reporting.report(
+    report = build_report(
         [
             *history("a", ".."),
             *(record(torch, {"a": one}, platform="plan9") for torch, one in there.items()),
@@ -160,7 +160,7 @@ def shown(report: Report, width: int, **options: bool) -> str:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_terminal_keeps_to_its_width_without_colour(width: int) -> None:
-    report = reporting.report(accepted(), order=("test_trace.py", "test_script.py"))
+    report = build_report(accepted(), order=("test_trace.py", "test_script.py"))
     text = shown(report, width)
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
@@ -168,7 +168,7 @@ def test_the_terminal_keeps_to_its_width_without_colour(width: int) -> None:
 
 
 def test_a_wide_terminal_has_the_names_in_the_table_and_a_narrow_one_numbers() -> None:
-    report = reporting.report(accepted(), order=("test_trace.py", "test_script.py"))
+    report = build_report(accepted(), order=("test_trace.py", "test_script.py"))
     assert "trace-while-caching" not in shown(report, 120).partition("1.9.1")[0]
     assert "caching" in shown(report, 120).partition("1.9.1")[0]
     assert " 4 trace-while-caching" in shown(report, 80).partition("1.9.1")[0]
@@ -177,7 +177,7 @@ def test_a_wide_terminal_has_the_names_in_the_table_and_a_narrow_one_numbers() -
 def test_a_terminal_without_unicode_gets_ascii() -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     screen = make_console(width=80, file=file)
-    terminal.show(reporting.report(history("script", ".AwA")), screen)
+    terminal.show(build_report(history("script", ".AwA")), screen)
     file.flush()
     assert isinstance(file.buffer, io.BytesIO)
     text = file.buffer.getvalue().decode("ascii")
@@ -234,7 +234,7 @@ def test_hostile_texts_add_no_row_column_or_line_to_markdown(hostile: Report) ->
 
 
 def test_markdown_links_each_step_and_hides_the_legend() -> None:
-    text = markdown.summary(reporting.report(history("script", ".A")))
+    text = markdown.summary(build_report(history("script", ".A")))
     assert "**[2.0.0 → 2.1.0](https://github.com/pytorch/pytorch/compare/" in text
     assert "<details><summary>Legend</summary>" in text
 
@@ -270,7 +270,7 @@ def test_junit_tells_drift_accepted_failures_and_what_was_lost() -> None:
     crashed = lost("2.4.0").model_copy(update={"status": "crashed"})
     now = [fresh(one) for one in (known, changed, new)]
     compared = drift.compare(now, [known, record("2.1.0", {"script": seen("A")})])
-    root = ET.fromstring(junit.render(reporting.report([*now, lost("2.3.0"), crashed], compared=compared)))
+    root = ET.fromstring(junit.render(build_report([*now, lost("2.3.0"), crashed], compared=compared)))
     found = {
         suite.get("name", "").partition("/")[2]: {
             case.get("name"): [part.tag for part in case if part.tag != "system-out"] for case in suite
@@ -305,8 +305,8 @@ def test_the_picture_is_well_formed_whatever_is_said(text: str) -> None:
 
 
 def test_the_picture_stays_within_its_frame(hostile: Report) -> None:
-    many = reporting.report([*history("script", "AB.wABAB.wA"), *history("trace", "AB.wABAB.wA", python="3.9")])
-    for report in (hostile, many, reporting.report(accepted(), order=("test_trace.py", "test_script.py"))):
+    many = build_report([*history("script", "AB.wABAB.wA"), *history("trace", "AB.wABAB.wA", python="3.9")])
+    for report in (hostile, many, build_report(accepted(), order=("test_trace.py", "test_script.py"))):
         root = ET.fromstring(svg.render(report))
         width, height = float(root.get("width", 0)), float(root.get("height", 0))
         for box in root.iter(f"{SVG}rect"):
@@ -320,7 +320,7 @@ def test_the_picture_stays_within_its_frame(hostile: Report) -> None:
 
 
 def test_the_picture_has_each_platform_and_says_what_it_shows() -> None:
-    report = reporting.report([*history("script", ".A"), record("2.0.0", {"script": seen("B")}, platform="plan9")])
+    report = build_report([*history("script", ".A"), record("2.0.0", {"script": seen("B")}, platform="plan9")])
     root = ET.fromstring(svg.render(report))
     texts = ["".join(one.itertext()) for one in root.iter(f"{SVG}text")]
     assert {"linux-x86_64", "plan9", "✗A RuntimeError", "✓ returned"} <= set(texts)
@@ -351,7 +351,7 @@ def test_the_island_of_data_cannot_be_left(text: str) -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    rendered = html.render(reporting.report(history("script", ".A")))
+    rendered = html.render(build_report(history("script", ".A")))
     assert "default-src 'none'" in stdlib_html.unescape(rendered)
     assert not re.search(r"<(?:link|img|iframe)\b|@import|url\(", rendered)
     for name in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttpRequest"):
@@ -359,18 +359,18 @@ def test_the_page_loads_nothing() -> None:
 
 
 def test_the_page_holds_each_text_once() -> None:
-    rendered = html.render(reporting.report(history("script", "A" * 30)))
+    rendered = html.render(build_report(history("script", "A" * 30)))
     assert rendered.count('"message":"Failure A of the compiler."') == 1
 
 
 def test_since_when_says_what_else_changed() -> None:
     records = [record("2.0.0", {"a": seen("A")}, python="3.9"), record("2.1.0", {"a": seen(".")}, python="3.11")]
-    (one,) = standing.standings(reporting.report(records), "linux-x86_64")
+    (one,) = standing.standings(build_report(records), "linux-x86_64")
     assert one.sentence == "a: returned, since 2.1.0, where the Python changed as well"
 
 
 def test_what_the_last_release_does_not_show_is_not_told_as_its() -> None:
-    report = reporting.report([record("2.0.0", {"a": seen("A"), "b": returned()}), record("2.1.0", {"b": returned()})])
+    report = build_report([record("2.0.0", {"a": seen("A"), "b": returned()}), record("2.1.0", {"b": returned()})])
     assert [one.names for one in standing.standings(report, "linux-x86_64")] == [("b",)]
 
 
@@ -380,7 +380,7 @@ def test_what_all_platforms_agree_on_is_told_once() -> None:
         there = [record("2.0.0", {"a": seen(".")}, platform="x"), record("2.1.0", {"a": seen(elsewhere)}, platform="x")]
         return [*here, *there]
 
-    (step,) = grouping.steps(reporting.report(both("A", "A")))
+    (step,) = grouping.steps(build_report(both("A", "A")))
     assert [one.text.partition(" (")[2] for one in step.told] == ["on all 2 platforms)"]
-    (step,) = grouping.steps(reporting.report(both("A", "B")))
+    (step,) = grouping.steps(build_report(both("A", "B")))
     assert [one.text.partition(" (")[2] for one in step.told] == ["on linux-x86_64)", "on x)"]

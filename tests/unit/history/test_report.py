@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import paths
-from scripts.history import reporting
-from scripts.history.report import Report, Stretch, to_json
+from scripts.history import timeline
+from scripts.history.build import build_report
+from scripts.history.report import Interval, Report, to_json
 from scripts.results import drift, records
 from scripts.results.records import Frame, Observation, Record
 from scripts.results.signature import signatures
@@ -23,14 +24,14 @@ LETTERS = st.text("AB.w", min_size=1, max_size=10)
 @given(LETTERS)
 def test_every_cell_shows_what_its_record_has(letters: str) -> None:
     all_records = history("script", letters)
-    report = reporting.report(all_records)
+    report = build_report(all_records)
     for one, cell in zip(all_records, report.cells, strict=True):
         assert {name: report.signatures[key].signature for name, key in cell.seen.items()} == signatures(one)
 
 
 @given(LETTERS)
 def test_ranges_are_where_each_behaviour_is_met(letters: str) -> None:
-    report = reporting.report(history("script", letters))
+    report = build_report(history("script", letters))
     (line,) = report.timelines
     releases = report.releases
     for place, release in enumerate(releases):
@@ -44,13 +45,13 @@ def test_ranges_are_where_each_behaviour_is_met(letters: str) -> None:
 
 
 def test_a_range_that_two_builds_disagree_in() -> None:
-    stretches = [
-        Stretch(releases=("1", "2"), signatures=("a",)),
-        Stretch(releases=("3",), signatures=("a", "b")),
-        Stretch(releases=("4",), signatures=("b",)),
-        Stretch(releases=("5",), signatures=("a",)),
+    intervals = [
+        Interval(releases=("1", "2"), signatures=("a",)),
+        Interval(releases=("3",), signatures=("a", "b")),
+        Interval(releases=("4",), signatures=("b",)),
+        Interval(releases=("5",), signatures=("a",)),
     ]
-    found = {(one.signature, one.first, one.last, one.until) for one in reporting.ranges(stretches)}
+    found = {(one.signature, one.first, one.last, one.until) for one in timeline.ranges(intervals)}
     assert found == {("a", "1", "3", "4"), ("a", "5", "5", None), ("b", "3", "4", "5")}
 
 
@@ -62,7 +63,7 @@ def test_the_report_reads_back_from_its_json() -> None:
 def test_texts_stand_in_the_report_once() -> None:
     frames = tuple(Frame(file="torch/x.py", line=n, function="f") for n in range(9))
     all_records = [record(f"2.{n}.0", {"script": raised("a message of its own", frames=frames)}) for n in range(9)]
-    text = to_json(reporting.report(all_records))
+    text = to_json(build_report(all_records))
     assert text.count('"torch/x.py"') == len(frames)
     assert text.count('"numpy"') == 1
     assert text.count('"message": "a message of its own"') == 1
@@ -78,13 +79,13 @@ def test_names_come_in_the_order_of_probes_and_tests_that_tell_nothing_more_are_
         },
         tests={"test_b.py::test_b": passed, "test_a.py::test_a": failed, "test_a.py::test_contract": passed},
     )
-    names = reporting.report([one], order=["test_b.py", "test_a.py"]).names
+    names = build_report([one], order=["test_b.py", "test_a.py"]).names
     assert [name.name for name in names] == ["b", "a", "test_a.py::test_a", "test_a.py::test_contract"]
     assert names[2].label == "test_a"
 
 
 def test_a_change_has_its_links() -> None:
-    (change,) = reporting.report(history("script", ".A")).changes
+    (change,) = build_report(history("script", ".A")).changes
     assert change.notes == "https://github.com/pytorch/pytorch/releases/tag/v2.1.0"
     assert change.commits
     assert change.commits.startswith("https://github.com/pytorch/pytorch/compare/")
@@ -92,7 +93,7 @@ def test_a_change_has_its_links() -> None:
 
 def test_a_change_without_commits_has_none() -> None:
     bare = [one.model_copy(update={"torch": None}) for one in history("script", ".A")]
-    assert reporting.report(bare).changes[0].commits is None
+    assert build_report(bare).changes[0].commits is None
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_a_change_without_commits_has_none() -> None:
     ],
 )
 def test_sentences(letters: str, sentence: str) -> None:
-    report = reporting.report(history("script", letters), known=["2.0.0", "2.1.0", "2.2.0"])
+    report = build_report(history("script", letters), known=["2.0.0", "2.1.0", "2.2.0"])
     assert report.changes[0].sentence == sentence
 
 
@@ -122,22 +123,22 @@ def test_a_confounded_change_says_so() -> None:
         record("1.12.1", {"script": seen("A")}, python="3.9"),
         record("1.13.1", {"script": seen("B")}, python="3.11", build="cu117"),
     ]
-    (change,) = reporting.report(all_records).changes
+    (change,) = build_report(all_records).changes
     assert change.blamed == "confounded"
     assert change.sentence.endswith(
         "; the build and the Python changed as well: 1.13.1-cpu-py3.9 or 1.12.1-cu117-py3.11 would settle it"
     )
-    (alone,) = reporting.report(all_records, exists=lambda _: False).changes
+    (alone,) = build_report(all_records, exists=lambda _: False).changes
     assert alone.sentence.endswith("no wheel exists that would settle it")
 
 
 def test_releases_outside_of_what_is_recorded_are_no_gaps() -> None:
-    report = reporting.report(history("script", "..A"), known=["1.9.0", "2.0.0", "2.0.1", "2.1.0", "2.2.0", "2.3.0"])
+    report = build_report(history("script", "..A"), known=["1.9.0", "2.0.0", "2.0.1", "2.1.0", "2.2.0", "2.3.0"])
     assert report.timelines[0].gaps == {"2.0.1": "not recorded"}
 
 
 def test_fresh_records_bring_what_belongs_to_their_run() -> None:
-    (cell,) = reporting.report([fresh(record("2.0.0", {"script": seen("A")}), asked="2.0.0-default-py3.11")]).cells
+    (cell,) = build_report([fresh(record("2.0.0", {"script": seen("A")}), asked="2.0.0-default-py3.11")]).cells
     assert (cell.origin, cell.asked, cell.log) == ("fresh", "2.0.0-default-py3.11", ".matrix/logs/2.0.0-cpu-py3.11.log")
     assert cell.timings
     assert cell.timings.total == 14.25
@@ -150,7 +151,7 @@ def synthetic() -> Report:
     compared = drift.compare([fresh(one) for one in now], old)
     elsewhere = record("2.4.0", {"trace": returned()}, platform="plan9")
     every: list[Record] = [*(fresh(one) for one in now), lost("2.5.0"), elsewhere]
-    return reporting.report(every, known=[f"2.{n}.0" for n in range(6)], compared=compared)
+    return build_report(every, known=[f"2.{n}.0" for n in range(6)], compared=compared)
 
 
 def test_the_report_holds_drift_and_disagreements() -> None:
@@ -162,7 +163,7 @@ def test_the_report_holds_drift_and_disagreements() -> None:
         "script: 2.4.0 differs: RuntimeError 'Failure A of the compiler.' when compiling (cpu on Python 3.9); "
         "RuntimeError 'Failure B of the compiler.' when compiling (cpu on Python 3.11)"
     )
-    assert [cell.id for cell in report.lost] == ["2.5.0-cpu-py3.11"]
+    assert [cell.id for cell in report.unrecorded] == ["2.5.0-cpu-py3.11"]
 
 
 def test_the_json_has_the_keys_of_its_schema() -> None:
