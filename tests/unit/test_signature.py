@@ -428,8 +428,8 @@ def test_a_warning_that_changes_shows_the_part_that_differs() -> None:
 
 def test_failures_of_a_legend_are_told_apart() -> None:
     shown = marks.Marks()
-    for signature in (raised(GRAPH_LEAVES), raised(SINCE_2_1)):
-        shown.mark(signature)
+    for failure in (raised(GRAPH_LEAVES), raised(SINCE_2_1)):
+        shown.mark(failure)
     texts = [entry.text for entry in shown.legend() if entry.mark in {"A", "B"}]
     assert texts[0] == f"RuntimeError '{GRAPH_LEAVES}'"
     assert texts[1].startswith("RuntimeError '…the deepcopy protocol at the moment. If you were attempting")
