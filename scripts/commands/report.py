@@ -57,6 +57,7 @@ _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
     "timings": ("terminal",),
     "only_changes": ("terminal", "markdown"),
     "compare": ("terminal", "markdown"),
+    "evidence": ("terminal", "html", "json"),
 }
 
 

@@ -82,7 +82,7 @@ def test_drift_is_told_until_it_is_accepted(index: LocalIndex, copy: Project) ->
         ("script", raises("ValueError", "no"), "broken: returned → ValueError 'no'"),
         ("script", crashes(), "broken: returned → crashed"),
         ("traced-call", hangs(), "broken: returned → timed-out"),
-        ("trace", warns("FutureWarning", "soon"), "warning added: returned → returned, with FutureWarning 'soon'"),
+        ("trace", warns("FutureWarning", "soon"), "warning added: no warning → FutureWarning 'soon'"),
         ("scripted-call", raises("torch.jit.Error", "never"), "different failure: torch.jit.Error 'Parametrization is"),
     ],
     ids=["broken", "crash", "hang", "warning", "failure"],

@@ -16,6 +16,10 @@ from scripts.errors import Exit
             for name in ("html", "svg", "json", "junit")
             for option in (["--timings"], ["--only-changes"], ["--compare", "2.0.0", "2.1.0"])
         ],
+        *[
+            (["--format", name, "--evidence"], f"--evidence: not available in --format {name}; use --format terminal")
+            for name in ("markdown", "svg", "junit")
+        ],
         (["--format", "markdown", "--timings"], "--timings: not available in --format markdown; use --format terminal"),
         (["--timings", "--only-changes"], "--timings: cannot be combined with --only-changes"),
         (["--timings", "--compare", "2.0.0", "2.1.0"], "--timings: cannot be combined with --compare"),
