@@ -1,4 +1,4 @@
-"""What the workflows do besides calling the project's ordinary commands: as code, with tests, not as shell in YAML.
+"""The steps of the workflows that are more than a call of a command: tested code instead of shell in YAML.
 
-`python -m scripts ci STEP` runs one; steps get their inputs by environment variables that start with ``CI_``.
+`python -m scripts ci STEP` runs a step. Its inputs are environment variables that start with ``CI_``.
 """

@@ -1,4 +1,4 @@
-"""The files by which a step talks to GitHub's runner: outputs and the job's summary. Elsewhere both go to stdout."""
+"""Write a step's outputs and the job's summary, to the files that GitHub's runner names; outside GitHub, to stdout."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 
 from scripts import printable
 
-#: GitHub shows no more than 1 MiB of a step's summary.
-_SUMMARY: Final = 1_000_000
+#: Bytes of a summary; GitHub drops a step's summary that is larger than 1 MiB.
+_MAX_SUMMARY: Final = 1_000_000
 
 
 def output(values: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> None:
-    """Set outputs of the step; booleans as ``true`` and ``false``."""
+    """Set outputs of the step; booleans become ``true`` and ``false``."""
     _append("GITHUB_OUTPUT", "".join(_line(name, value) for name, value in values.items()), environ)
 
 
@@ -23,13 +23,13 @@ def _line(name: str, value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if "\n" not in text and "\r" not in text:
         return f"{name}={text}\n"
-    end = uuid.uuid4().hex  # what nobody can guess can't be in the text
-    return f"{name}<<{end}\n{text}\n{end}\n"
+    delimiter = uuid.uuid4().hex  # unguessable, so that the text cannot contain it
+    return f"{name}<<{delimiter}\n{text}\n{delimiter}\n"
 
 
 def summary(text: str, environ: Mapping[str, str] = os.environ) -> None:
     """Add Markdown to the job's summary."""
-    _append("GITHUB_STEP_SUMMARY", printable.cut(text.rstrip("\n") + "\n\n", _SUMMARY), environ)
+    _append("GITHUB_STEP_SUMMARY", printable.cut(text.rstrip("\n") + "\n\n", _MAX_SUMMARY), environ)
 
 
 def _append(variable: str, text: str, environ: Mapping[str, str]) -> None:
@@ -42,6 +42,6 @@ def _append(variable: str, text: str, environ: Mapping[str, str]) -> None:
 
 
 def run_link(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The address of this run of the workflow, if it is one."""
+    """Return the URL of this workflow run, or None outside GitHub."""
     parts = [environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
     return "{}/{}/actions/runs/{}".format(*parts) if all(parts) else None

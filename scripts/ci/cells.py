@@ -1,4 +1,4 @@
-"""A job of the matrix: its cells, and what of their wheels is worth to be kept for the next run."""
+"""The steps of a matrix job: resolve its cells, name the cache of their wheels, and run them."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from scripts.running.footprint import human
 from scripts.running.locks import Lock
 from scripts.running.workshop import Workshop
 
-#: GitHub keeps 10 GB of caches for a repository; some of it is left for everything else.
-CACHES: Final = 8_000_000_000
+#: Bytes for the wheels of all jobs. GitHub keeps 10 GB of caches for a repository; the rest is left for other caches.
+CACHE_LIMIT: Final = 8_000_000_000
 
 
 def run() -> Exit:
-    """Run the cells of the job. Drift is no failure here, since the report tells of it; what can't be had is one."""
+    """Run the job's cells. Drift does not fail the step, since the report shows it."""
     inputs = Inputs.read()
     code = cli.run_command("run", [*inputs.arguments, "--", *inputs.cells], program="python -m scripts run")
     return Exit.OK if code == Exit.UNEXPECTED else Exit(code)
 
 
 def lock() -> Exit:
-    """Resolve the job's cells, and say by which key their wheels can be kept, if there is room for them."""
+    """Resolve the job's cells; output the key of their wheels' cache, and whether the wheels fit into it."""
     inputs = Inputs.read()
-    work = Workshop(config.load(), inputs.options, lambda _: None)
-    found = [one for text in inputs.cells if (one := _resolved(work, Cell.parse(text))) is not None]
-    size, room = distinct_bytes(found), CACHES // max(1, int(os.environ.get("CI_JOBS_TOTAL") or 1))
-    keep = bool(found) and size <= room
-    print(f"{human(size)} of wheels, room for {human(room)}: {'kept' if keep else 'not kept'} between runs")
-    actions.output({"key": key(found), "keep": keep})
+    context = Workshop(config.load(), inputs.options, lambda _: None)
+    locks = [lock for cell_id in inputs.cells if (lock := _resolve(context, Cell.parse(cell_id))) is not None]
+    size, limit = distinct_bytes(locks), CACHE_LIMIT // max(1, int(os.environ.get("CI_JOBS_TOTAL") or 1))
+    keep = bool(locks) and size <= limit
+    print(f"{human(size)} of wheels, limit {human(limit)}: {'cached' if keep else 'not cached'} between runs")
+    actions.output({"key": cache_key(locks), "keep": keep})
     return Exit.OK
 
 
-def _resolved(work: Workshop, cell: Cell) -> Lock | None:
-    """A cell's lock; None where there is none, which the run itself tells of."""
+def _resolve(context: Workshop, cell: Cell) -> Lock | None:
+    """Return a cell's lock, or None where it cannot be resolved; the run records the reason."""
     try:
-        return CellRun(work, cell).resolved()
+        return CellRun(context, cell).resolved()
     except (CellError, OSError):
         return None
 
 
-def key(locks: Iterable[Lock]) -> str:
-    """The name of a cache that holds these locks' wheels: the same whatever the order of the cells."""
+def cache_key(locks: Iterable[Lock]) -> str:
+    """Return the key of a cache of these locks' wheels; it does not depend on the order of the locks."""
     wheels = sorted({f"{wheel.filename} {wheel.sha256}" for lock in locks for wheel in lock.wheels})
     digest = hashlib.sha256("\n".join(wheels).encode()).hexdigest()
     return f"wheels-{machine.platform_name()}-{digest[:20]}"
 
 
 def distinct_bytes(locks: Iterable[Lock]) -> int:
-    """The size of all wheels, each counted once."""
+    """Return the total size of all wheels in bytes, each wheel counted once."""
     sizes = {(wheel.filename, wheel.sha256): wheel.size or 0 for lock in locks for wheel in lock.wheels}
     return sum(sizes.values())

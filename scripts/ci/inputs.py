@@ -1,4 +1,4 @@
-"""The inputs of the workflows, as their steps get them: environment variables, checked before they are used."""
+"""The inputs of the matrix workflow: environment variables of a step, validated before they are used."""
 
 from __future__ import annotations
 
@@ -16,35 +16,39 @@ from scripts.errors import UsageError
 from scripts.matrix import choosing
 from scripts.running.workshop import Options
 
-#: Where a caller's repository is checked out, when the workflow is called from another one.
+#: The folder into which a caller's repository is checked out, when another repository calls the workflow.
 CALLER: Final = "caller"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What a run of the matrix was asked for."""
+    """The validated inputs of a run of the matrix."""
 
     selection: str = "matrix"
     platforms: tuple[str, ...] = ()
     torch: str | None = None
     since: str | None = None
     require: tuple[str, ...] = ()
-    probes: Path | None = None  # a caller's tests; None: the project's own
-    results: Path | None = None  # a caller's accepted results
+    probes: Path | None = None  # the caller's own tests; None: the built-in suite
+    results: Path | None = None  # the caller's accepted results
     jobs: int | None = None
     fresh: bool = False
     cells: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ, root: Path = paths.ROOT) -> Self:
-        """The inputs of a step. Raises `UsageError`, which names the input, for what can't be used."""
+        """Return the inputs of a step.
+
+        Raises:
+            UsageError: an input is invalid; the message names it.
+        """
 
         def get(name: str) -> str:
             return environ.get(f"CI_{name.upper()}", "").strip()
 
         jobs = get("jobs")
         if jobs and not (jobs.isdigit() and int(jobs)):
-            raise UsageError(f"the input 'jobs' is {jobs!r}; it must be a positive number, or empty")
+            raise UsageError(f"the input 'jobs' is {jobs!r}; it must be a positive integer, or empty")
         return cls(
             selection=get("selection") or "matrix",
             platforms=tuple(get("platforms").replace(",", " ").split()),
@@ -59,37 +63,45 @@ class Inputs:
         )
 
     @property
-    def own_probes(self) -> bool:
-        """Whether the project's own probes are run, which are the ones that results/ tells of."""
+    def built_in_suite(self) -> bool:
+        """True if the cells run the built-in suite, whose accepted results are in results/."""
         return self.probes is None
 
     @property
     def options(self) -> Options:
-        """The runner's options."""
+        """The options of the run."""
         return Options(require=self.require, probes=self.probes)
 
     @property
     def arguments(self) -> list[str]:
-        """What `run` needs besides the cells."""
-        named = [f"--probes={self.probes}"] if self.probes else []
-        return [*named, *(f"--require={text}" for text in self.require)]
+        """The arguments of the `run` command besides the cells."""
+        probes = [f"--probes={self.probes}"] if self.probes else []
+        return [*probes, *(f"--require={text}" for text in self.require)]
 
-    def choice(self) -> argparse.Namespace:
-        """The inputs as the options of `plan`, checked as those are."""
+    def plan_options(self) -> argparse.Namespace:
+        """Return the inputs as options of the `plan` command, validated like those.
+
+        Raises:
+            UsageError: an input is not a valid option.
+        """
         parser = argparse.ArgumentParser(prog="inputs", allow_abbrev=False)
         for add in (add_cells, add_selecting, choosing.add_arguments):
             add(parser)
-        said = [f"--selection={self.selection}", *self.arguments, *(f"--platform={name}" for name in self.platforms)]
-        said += [f"--torch={self.torch}"] if self.torch else []
-        said += [f"--since={self.since}"] if self.since else []
+        arguments = [
+            f"--selection={self.selection}",
+            *self.arguments,
+            *(f"--platform={name}" for name in self.platforms),
+        ]
+        arguments += [f"--torch={self.torch}"] if self.torch else []
+        arguments += [f"--since={self.since}"] if self.since else []
         try:
-            return parser.parse_args([*said, "--", *self.cells])
+            return parser.parse_args([*arguments, "--", *self.cells])
         except SystemExit:
-            raise UsageError("an input of the workflow can't be used; the message above names it") from None
+            raise UsageError("invalid input of the workflow; the message above names it") from None
 
 
 def _requirements(folder: Path, text: str) -> Iterator[str]:
-    """Yield one requirement a line; paths are relative to the caller's repository."""
+    """Yield the requirement on each line; paths are relative to the caller's repository."""
     for line in filter(str.strip, text.splitlines()):
         try:
             yield requirement.parse(line, folder)
@@ -98,12 +110,16 @@ def _requirements(folder: Path, text: str) -> Iterator[str]:
 
 
 def _inside(root: Path, name: str, text: str) -> Path | None:
-    """A folder of the caller's repository. Raises `UsageError` for one that isn't there, or lies elsewhere."""
+    """Return a folder of the caller's repository, or None for an empty input.
+
+    Raises:
+        UsageError: there is no such folder, or it lies outside the repository.
+    """
     if not text:
         return None
     path = (root / text).resolve()
     if not path.is_relative_to(root.resolve()):
-        raise UsageError(f"the input {name!r} is {text!r}, which lies outside the repository")
+        raise UsageError(f"the input {name!r} is {text!r}, which is outside the repository")
     if not path.is_dir():
-        raise UsageError(f"the input {name!r} is {text!r}, and the repository has no such folder")
+        raise UsageError(f"the input {name!r} is {text!r}, but the repository has no such folder")
     return path

@@ -1,4 +1,4 @@
-"""Issues that the workflows keep: their texts, and whether one has to be opened, updated or closed. Pure."""
+"""The issues that the workflows maintain: their texts, and the action that brings GitHub up to date. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from scripts.results.records import Part
 
 Kind = Literal["drift", "nightly"]
 
-#: GitHub takes 65,536 characters.
-_BODY: Final = 60_000
-#: More of one sort than anybody reads; the whole is in the report.
-_MOST: Final = 30
+#: Bytes of an issue's body; GitHub's limit is 65,536 characters.
+_MAX_BODY: Final = 60_000
+#: Items listed under a heading; the report has all of them.
+_MAX_ITEMS: Final = 30
 
 
-class Text(Part):
-    """What an issue is to say; nothing (None) where there is nothing to tell any more."""
+class IssueText(Part):
+    """The title and body of an issue; both are None once there is nothing to report."""
 
     kind: Kind
     title: str | None
@@ -31,8 +31,8 @@ class Text(Part):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Open:
-    """An open issue."""
+class OpenIssue:
+    """An open issue on GitHub."""
 
     number: int
     title: str
@@ -40,8 +40,8 @@ class Open:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Action:
-    """What to do at GitHub."""
+class IssueAction:
+    """A change to make on GitHub. ``body`` is the comment of an issue that is closed."""
 
     do: Literal["create", "update", "close"]
     number: int | None = None
@@ -49,91 +49,97 @@ class Action:
     body: str = ""
 
 
-def decide(wanted: Text, issues: Iterable[Open], link: str | None) -> Action | None:
-    """One issue of a kind, the oldest: opened, brought up to date, closed, or left as it is (None).
+def decide(wanted: IssueText, issues: Iterable[OpenIssue], link: str | None) -> IssueAction | None:
+    """Return the action that makes the oldest issue of a kind say ``wanted``, or None if it already does.
 
-    It is known by a marker in its body, which also tells whether it says the same already.
+    A marker at the end of the body identifies the issue, and holds a digest of its text.
+
+    Args:
+        wanted: the text; its kind selects the issue.
+        issues: the open issues.
+        link: the URL of the workflow run.
     """
-    mine = sorted((one for one in issues if _marker_of(one.body, wanted.kind) is not None), key=lambda one: one.number)
+    of_kind = [issue for issue in issues if _marked_digest(issue.body, wanted.kind) is not None]
+    current = min(of_kind, key=lambda issue: issue.number, default=None)
     if wanted.title is None or wanted.body is None:
-        return Action(do="close", number=mine[0].number, body=_gone(link)) if mine else None
+        return IssueAction(do="close", number=current.number, body=_closing_comment(link)) if current else None
     digest = hashlib.sha256(f"{wanted.title}\n{wanted.body}".encode()).hexdigest()[:16]
-    body = printable.cut(wanted.body, _BODY) + _foot(link) + f"\n<!-- matrix:{wanted.kind} {digest} -->\n"
-    if not mine:
-        return Action(do="create", title=wanted.title, body=body)
-    if _marker_of(mine[0].body, wanted.kind) == digest:
+    body = printable.cut(wanted.body, _MAX_BODY) + _footer(link) + f"\n<!-- matrix:{wanted.kind} {digest} -->\n"
+    if current is None:
+        return IssueAction(do="create", title=wanted.title, body=body)
+    if _marked_digest(current.body, wanted.kind) == digest:
         return None
-    return Action(do="update", number=mine[0].number, title=wanted.title, body=body)
+    return IssueAction(do="update", number=current.number, title=wanted.title, body=body)
 
 
-def _marker_of(body: str, kind: Kind) -> str | None:
+def _marked_digest(body: str, kind: Kind) -> str | None:
     match = re.search(rf"^<!-- matrix:{kind} ([0-9a-f]{{16}}) -->\s*\Z", body, re.MULTILINE)
     return match[1] if match else None
 
 
-def _foot(link: str | None) -> str:
-    return f"\n\n[The run that found it]({link}) has the whole report.\n" if link else "\n"
+def _footer(link: str | None) -> str:
+    return f"\n\n[The workflow run]({link}) has the full report.\n" if link else "\n"
 
 
-def _gone(link: str | None) -> str:
-    return "This is not seen any more" + (f", as of [this run]({link})." if link else ".")
+def _closing_comment(link: str | None) -> str:
+    return "No longer observed" + (f", as of [this run]({link})." if link else ".")
 
 
-def drift(found: Sequence[Drift], report: Report) -> Text:
-    """The issue about drift: what differs in which cells, and the change points of what drifts."""
+def drift(found: Sequence[Drift], report: Report) -> IssueText:
+    """Return the issue about drift: the differences with their cells, and the change points of these observations."""
     if not found:
-        return Text(kind="drift", title=None, body=None)
-    cells = {(one.cell.platform, one.cell.id) for one in found}
-    names = {one.name for one in found if one.name}
+        return IssueText(kind="drift", title=None, body=None)
+    cells = {(item.cell.platform, item.cell.id) for item in found}
+    names = {item.name for item in found if item.name}
     parts = [
-        "What was recorded differs from the accepted results; where it is right, `nox -s accept` accepts it.",
-        *_cut([_different(group) for group in _alike(found)]),
+        "Fresh records differ from the accepted results. Where the new behaviour is right, `nox -s accept` accepts it.",
+        *_limited([_difference(group) for group in _equal_drift(found)]),
         *change_points([change for change in report.changes if change.name in names]),
     ]
     title = f"Drift: {_count(len(found), 'observation')} in {_count(len(cells), 'cell')}"
-    return Text(kind="drift", title=title, body="\n\n".join(parts))
+    return IssueText(kind="drift", title=title, body="\n\n".join(parts))
 
 
-def _alike(found: Iterable[Drift]) -> list[list[Drift]]:
-    """The drift of one thing that is the same in several cells, together."""
+def _equal_drift(found: Iterable[Drift]) -> list[list[Drift]]:
+    """Group the drift of an observation that is the same in several cells."""
     groups: Mapping[object, list[Drift]] = defaultdict(list)
-    for one in found:
-        groups[one.name, one.kind, one.accepted, one.fresh].append(one)
+    for item in found:
+        groups[item.name, item.kind, item.accepted, item.fresh].append(item)
     return list(groups.values())
 
 
-def _different(group: Sequence[Drift]) -> str:
+def _difference(group: Sequence[Drift]) -> str:
     first = group[0]
     name = printable.code(first.name) if first.name else "the cell itself"
-    cells = ", ".join(printable.code(f"{one.cell.platform}/{one.cell.id}") for one in group)
+    cells = ", ".join(printable.code(f"{item.cell.platform}/{item.cell.id}") for item in group)
     change = printable.fenced(f"accepted: {first.accepted}\nnow:      {first.fresh}")
     return f"**{name}**: {first.kind}, in {cells}\n\n{change}"
 
 
 def change_points(changes: Iterable[ChangePoint]) -> list[str]:
-    """Change points as code, since they hold messages of strangers; nothing where there are none."""
+    """Return a section of change points, as code since they quote untrusted messages; empty if there are none."""
     found = dict.fromkeys(change.sentence for change in changes)
-    return ["### Change points", *_cut([printable.fenced(text) for text in found])] if found else []
+    return ["### Change points", *_limited([printable.fenced(text) for text in found])] if found else []
 
 
-def nightly(*, release: str, night: str, changes: Sequence[str], bisected: str) -> Text:
-    """The issue about a nightly that doesn't do what the last release does."""
+def nightly(*, release: str, night: str, changes: Sequence[str], bisected: str) -> IssueText:
+    """Return the issue about a nightly that behaves differently from the last release."""
     if not changes:
-        return Text(kind="nightly", title=None, body=None)
+        return IssueText(kind="nightly", title=None, body=None)
     parts = [
         f"The nightly {printable.code(night)} behaves differently from {printable.code(release)}.",
-        *_cut([printable.fenced(text) for text in changes]),
-        "### Since when",
+        *_limited([printable.fenced(text) for text in changes]),
+        "### Where it changed",
         bisected,
     ]
     title = f"Nightly: {_count(len(changes), 'observation')} changed since {release}"
-    return Text(kind="nightly", title=title, body="\n\n".join(parts))
+    return IssueText(kind="nightly", title=title, body="\n\n".join(parts))
 
 
-def _cut(parts: Sequence[str]) -> list[str]:
-    more = len(parts) - _MOST
-    return [*parts[:_MOST], *([f"… and {more} more, which the report has."] if more > 0 else [])]
+def _limited(items: Sequence[str]) -> list[str]:
+    more = len(items) - _MAX_ITEMS
+    return [*items[:_MAX_ITEMS], *([f"… and {more} more; the report lists them."] if more > 0 else [])]
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,4 +1,4 @@
-"""The job that qualifies a candidate: the verdict is its conclusion, and its summary."""
+"""The job that qualifies a candidate: it shows the verdict in its summary, and ends with the verdict's exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts import cli, paths
 from scripts.ci import actions
 from scripts.errors import Exit, UsageError
 
-#: The options that each channel wants.
+#: The options of `qualify` that select each channel.
 _CHANNELS: Final[Mapping[str, list[str]]] = {"release": [], "test": ["--pre"], "nightly": ["--nightly"]}
 
 #: The verdict as Markdown.
@@ -20,7 +20,7 @@ FILE: Final = paths.REPORTS / "qualify.md"
 
 
 def run() -> Exit:
-    """Qualify, put the verdict into the summary, and end with its exit code."""
+    """Qualify the candidate, add the verdict to the summary, and return its exit code."""
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.unlink(missing_ok=True)
     code = cli.run_command("qualify", arguments(os.environ), program="python -m scripts qualify")
@@ -31,7 +31,11 @@ def run() -> Exit:
 
 
 def arguments(environ: Mapping[str, str]) -> list[str]:
-    """The options of `qualify` from the workflow's inputs. Raises `UsageError` for an input that can't be used."""
+    """Return the arguments of `qualify` from the workflow's inputs.
+
+    Raises:
+        UsageError: an input is invalid; the message names it.
+    """
     names = ("CI_CANDIDATE", "CI_BASELINE", "CI_CHANNEL")
     candidate, baseline, channel = (environ.get(name, "").strip() for name in names)
     if not candidate:
@@ -39,12 +43,12 @@ def arguments(environ: Mapping[str, str]) -> list[str]:
     channel = channel or _channel(candidate)
     if channel not in _CHANNELS:
         raise UsageError(f"the input 'channel' is {channel!r}; known: {', '.join(_CHANNELS)}")
-    said = [*_CHANNELS[channel], *([f"--baseline={baseline}"] if baseline else [])]
-    return [*said, "--format=markdown", f"--output={FILE}", "--", candidate]
+    options = [*_CHANNELS[channel], *([f"--baseline={baseline}"] if baseline else [])]
+    return [*options, "--format=markdown", f"--output={FILE}", "--", candidate]
 
 
 def _channel(candidate: str) -> str:
-    """Where a candidate is, by its version; a nightly can be told by its date alone."""
+    """Return the channel of a version; a nightly may be given as its date."""
     try:
         version = Version(candidate)
     except InvalidVersion:

@@ -1,7 +1,8 @@
-"""The last job of the matrix: all records as one, the report, the job's summary, and the verdict."""
+"""The last job of the matrix: merge all records, write the report and the job's summary, and judge the run."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -9,20 +10,21 @@ from typing import Final
 from scripts import paths, printable
 from scripts.ci import actions, issues, plan
 from scripts.ci.inputs import Inputs
-from scripts.ci.plan import Wanted
-from scripts.commands import merge as merging
-from scripts.commands import run as running
+from scripts.ci.plan import ExpectedCell
 from scripts.errors import Exit
 from scripts.history.report import Report, to_json
 from scripts.matrix import config
 from scripts.matrix.config import Matrix
+from scripts.records.merge_folders import merge_folders
+from scripts.records.verdict import broken
 from scripts.results import drift
 from scripts.results.drift import Compared
 from scripts.results.records import FreshRecord, Part, Record, Store, write_atomically
 from scripts.results.signature import GOOD
 from scripts.views import html, markdown, report_files
+from scripts.views import merge as merge_views
 
-#: What the jobs behind get: the page, the report for machines, the issue's text, and what the verdict is made of.
+#: What the following jobs read: the page, the report as JSON, the issue's text, and the facts for the verdict.
 FOLDER: Final = paths.REPORTS / "ci"
 ISSUE: Final = "issue.json"
 
@@ -30,43 +32,42 @@ _FACTS: Final = "facts.json"
 
 
 class Facts(Part):
-    """What the verdict is made of."""
+    """The facts of a run that decide its verdict; texts are safe to print."""
 
     recorded: int = 0
-    wanted: int = 0
+    wanted: int = 0  # cells in the plan
     drift: int = 0
-    failed: tuple[str, ...] = ()  # tests that fail, where nothing accepted says what they should do
-    missing: tuple[str, ...] = ()  # cells that left no record, or failed for other reasons than torch
+    failed: tuple[str, ...] = ()  # failing tests, where no accepted results say what they should do
+    missing: tuple[str, ...] = ()  # cells that left no record, or failed for another reason than torch
     conflicts: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
 
 def run(folder: Path) -> Exit:
-    """Merge what the jobs left below ``folder``, and report it. What is wrong is `verdict`'s business."""
+    """Merge the records that the jobs left below ``folder``, and report them. A later step judges them."""
     inputs, matrix = Inputs.read(), config.load()
-    wanted = plan.load(plan.FILE)
-    merged = merging.merge([folder], paths.RECORDS)
-    conflicts = tuple(merging.told(one) for one in merged.conflicts)
-    refused = tuple(printable.line(f"{one.name}: {one.why}") for one in merged.refused)
-    fresh = _of_plan(report_files.fresh(matrix, inputs.options), wanted.cells)
-    told = _Told(matrix, fresh, _accepted(inputs))
+    expected = plan.load(plan.FILE).cells
+    merged = merge_folders([folder], paths.RECORDS)
+    fresh = _only_expected(report_files.fresh(matrix, inputs.options), expected)
+    accepted = _accepted(inputs)
+    reports = _reports(matrix, fresh, accepted)
     facts = Facts(
         recorded=sum(record.usable for record in fresh),
-        wanted=len(wanted.cells),
-        drift=len(told.compared.drift),
-        failed=_failing(fresh) if told.accepted is None else (),
-        missing=_missing(fresh, wanted.cells),
-        conflicts=conflicts,
-        refused=refused,
+        wanted=len(expected),
+        drift=len(reports.compared.drift),
+        failed=_failing_tests(fresh) if accepted is None else (),
+        missing=_missing_cells(fresh, expected),
+        conflicts=tuple(map(merge_views.conflict, merged.conflicts)),
+        refused=tuple(map(merge_views.refused, merged.refused)),
     )
-    _write(told, facts)
-    actions.summary(summary(told.report, facts))
+    _write(reports, facts)
+    actions.summary(summary(reports.fresh, facts))
     actions.output({"drift": facts.drift, "recorded": facts.recorded, "verdict": judge(facts).name.lower()})
     return Exit.OK
 
 
 def verdict() -> Exit:
-    """The conclusion of the whole run."""
+    """Return the exit code of the whole run, from the facts that `run` wrote."""
     facts = Facts.model_validate_json((FOLDER / _FACTS).read_bytes())
     result = judge(facts)
     print(f"{facts.recorded} of {facts.wanted} cells recorded; {result.name.lower()}")
@@ -74,7 +75,7 @@ def verdict() -> Exit:
 
 
 def judge(facts: Facts) -> Exit:
-    """The exit code that the facts amount to; what is worse comes first."""
+    """Return the exit code that follows from the facts; where several apply, the most serious one."""
     if facts.drift or facts.failed or facts.conflicts:
         return Exit.UNEXPECTED
     if facts.missing or facts.refused:
@@ -82,37 +83,46 @@ def judge(facts: Facts) -> Exit:
     return Exit.OK if facts.recorded or not facts.wanted else Exit.INCONCLUSIVE
 
 
-class _Told:
-    """The fresh records, compared with what is accepted where there is something, and as reports."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Reports:
+    """The comparison of a run with the accepted results, and its reports."""
 
-    def __init__(self, matrix: Matrix, fresh: Sequence[FreshRecord], accepted: Sequence[Record] | None) -> None:
-        self.accepted = accepted
-        self.compared: Compared = drift.compare(fresh if accepted is not None else [], accepted or [])
-        records = report_files.distinct(fresh)
-        self.report: Report = report_files.report(matrix, records, self.compared)
-        everything = report_files.merged(accepted or [], fresh)
-        self.page: Report = report_files.report(matrix, everything, self.compared)
+    compared: Compared
+    fresh: Report  # of the run's own records
+    complete: Report  # of these and the accepted results
+
+
+def _reports(matrix: Matrix, fresh: Sequence[FreshRecord], accepted: Sequence[Record] | None) -> _Reports:
+    compared = drift.compare(fresh if accepted is not None else [], accepted or [])
+    return _Reports(
+        compared=compared,
+        fresh=report_files.report(matrix, report_files.distinct(fresh), compared),
+        complete=report_files.report(matrix, report_files.merged(accepted or [], fresh), compared),
+    )
 
 
 def _accepted(inputs: Inputs) -> list[Record] | None:
-    """What is accepted for the probes that were run; None where nothing could be."""
-    folder = paths.RESULTS if inputs.own_probes else inputs.results
+    """Return the accepted results of the suite that ran, or None if it has no folder of results."""
+    folder = paths.RESULTS if inputs.built_in_suite else inputs.results
     return Store(folder).read(Record) if folder else None
 
 
-def _of_plan(fresh: Sequence[FreshRecord], wanted: Sequence[Wanted]) -> list[FreshRecord]:
-    names = {(one.platform, one.id) for one in wanted}
-    return [record for record in fresh if (record.cell.platform, record.run.asked) in names]
+def _only_expected(fresh: Sequence[FreshRecord], expected: Sequence[ExpectedCell]) -> list[FreshRecord]:
+    keys = {(cell.platform, cell.id) for cell in expected}
+    return [record for record in fresh if (record.cell.platform, record.run.asked) in keys]
 
 
-def _missing(fresh: Sequence[FreshRecord], wanted: Sequence[Wanted]) -> tuple[str, ...]:
-    there = {(record.cell.platform, record.run.asked) for record in fresh}
-    none = [f"{one.platform}/{one.id}: no record" for one in wanted if (one.platform, one.id) not in there]
-    broken = [f"{one.cell.platform}/{one.run.asked}: {drift.status(one)}" for one in fresh if running.broken(one)]
-    return tuple(map(printable.line, [*none, *broken]))
+def _missing_cells(fresh: Sequence[FreshRecord], expected: Sequence[ExpectedCell]) -> tuple[str, ...]:
+    recorded = {(record.cell.platform, record.run.asked) for record in fresh}
+    absent = [cell for cell in expected if (cell.platform, cell.id) not in recorded]
+    texts = [f"{cell.platform}/{cell.id}: no record" for cell in absent]
+    texts += [
+        f"{record.cell.platform}/{record.run.asked}: {drift.status(record)}" for record in fresh if broken(record)
+    ]
+    return tuple(map(printable.line, texts))
 
 
-def _failing(fresh: Sequence[FreshRecord]) -> tuple[str, ...]:
+def _failing_tests(fresh: Sequence[FreshRecord]) -> tuple[str, ...]:
     return tuple(
         printable.line(f"{record.cell.platform}/{record.cell.id} {name}: {test.outcome}")
         for record in fresh
@@ -121,26 +131,26 @@ def _failing(fresh: Sequence[FreshRecord]) -> tuple[str, ...]:
     )
 
 
-def _write(told: _Told, facts: Facts) -> None:
-    write_atomically(FOLDER / "site" / "index.html", html.render(told.page))
-    write_atomically(FOLDER / "report.json", to_json(told.page))
-    write_atomically(FOLDER / ISSUE, dump_part(issues.drift(told.compared.drift, told.report)))
-    write_atomically(FOLDER / _FACTS, dump_part(facts))
+def _write(reports: _Reports, facts: Facts) -> None:
+    write_atomically(FOLDER / "site" / "index.html", html.render(reports.complete))
+    write_atomically(FOLDER / "report.json", to_json(reports.complete))
+    write_atomically(FOLDER / ISSUE, as_file(issues.drift(reports.compared.drift, reports.fresh)))
+    write_atomically(FOLDER / _FACTS, as_file(facts))
 
 
-def dump_part(part: Part) -> str:
-    """A small file between jobs."""
+def as_file(part: Part) -> str:
+    """Return a model as the text of a file that a later step or job reads."""
     return part.model_dump_json(indent=1) + "\n"
 
 
 def summary(report: Report, facts: Facts) -> str:
-    """The job's summary: what is wrong first, then the table and the change points."""
+    """Return the job's summary as Markdown: the problems first, then the table and the change points."""
     parts = [f"**{facts.recorded} of {facts.wanted} cells recorded**: {_WORDS[judge(facts)]}."]
     for title, texts in (
         ("Failing tests", facts.failed),
         ("Conflicting records", facts.conflicts),
         ("Refused files", facts.refused),
-        ("Cells without a record that can be used", facts.missing),
+        ("Cells without a usable record", facts.missing),
     ):
         if texts:
             lines = printable.cut("\n".join(texts), 100_000)
@@ -153,7 +163,7 @@ def summary(report: Report, facts: Facts) -> str:
 _WORDS: Final = {
     Exit.OK: "nothing unexpected",
     Exit.UNEXPECTED: "not as expected",
-    Exit.MACHINERY: "the run is incomplete; rerunning the failed jobs runs only what is missing",
-    Exit.INCONCLUSIVE: "nothing could be said",
+    Exit.MACHINERY: "the run is incomplete; rerunning the failed jobs runs only the missing cells",
+    Exit.INCONCLUSIVE: "inconclusive, since no cell was recorded",
     Exit.USAGE: "",
 }

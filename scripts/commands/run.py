@@ -17,6 +17,7 @@ from scripts.errors import Exit
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
+from scripts.records.verdict import verdict
 from scripts.results import drift
 from scripts.results.records import FreshRecord, Record
 from scripts.running import runner
@@ -75,23 +76,6 @@ def tell(matrix: Matrix, records: Mapping[Cell, FreshRecord], *, accepted: Seque
     compared = drift.compare([] if accepted is None else told, accepted or [])
     terminal.show(report_files.report(matrix, report_files.distinct(told), compared), make_console())
     return verdict(told, compared)
-
-
-def verdict(records: Sequence[FreshRecord], compared: drift.Compared) -> Exit:
-    """The exit code of a run; what is worse comes first."""
-    if any(record.reason and record.reason.stage == "internal" for record in records):
-        return Exit.MACHINERY
-    if compared.drift:
-        return Exit.UNEXPECTED
-    if any(broken(record) for record in records):
-        return Exit.MACHINERY
-    return Exit.OK if any(record.usable for record in records) else Exit.INCONCLUSIVE
-
-
-def broken(record: FreshRecord) -> bool:
-    """Whether a cell failed for other reasons than torch: before torch was tried, or since no probe can be read."""
-    unreadable = record.status == "error" and record.reason is not None and record.reason.stage == "run"
-    return unreadable or (not record.tells and record.status != "unavailable")
 
 
 def _size(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The workflows, run: every `run:` step of their jobs, in order, on this machine, against the local index."""
+"""Run the workflows: every `run:` step of their jobs, in order, on this machine, against the local index."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MakeHub = Callable[[Project], Hub]
 
 @pytest.fixture
 def hub(tmp_path: Path) -> MakeHub:
-    """Makes a repository at the hub from a copy of the project, with its workflows."""
+    """Make a repository of the emulated GitHub from a copy of the project, with its workflows."""
 
     def make(copy: Project) -> Hub:
         for name in (".github", ".gitignore"):
@@ -47,7 +47,7 @@ def hub(tmp_path: Path) -> MakeHub:
 
 @pytest.fixture(scope="module")
 def results(real_pytest: list[Wheel], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The accepted results of three releases; nothing in them tells of the index."""
+    """The accepted results of three releases; they do not depend on the index they came from."""
     with LocalIndex() as index:
         index.add(*real_pytest)
         index.add(*map(build_torch, RELEASES), channel="cpu")
@@ -59,15 +59,15 @@ def results(real_pytest: list[Wheel], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def accepted(index: LocalIndex, project: MakeProject, results: Path) -> Project:
-    """A copy of the project with accepted results of three releases."""
+    """Make a copy of the project with accepted results of three releases."""
     index.add(*map(build_torch, RELEASES), channel="cpu")
     copy = project(*RELEASES, extra=RUNNERS)
     shutil.copytree(results, copy.root / "results", dirs_exist_ok=True)
     return copy
 
 
-def change(index: LocalIndex, release: str, message: str = "no more") -> None:
-    """Upload another wheel of a release, which behaves otherwise."""
+def change_behaviour(index: LocalIndex, release: str, message: str = "no more") -> None:
+    """Replace the wheel of a release by one that behaves differently."""
     index.remove(build_torch(release), channel="cpu")
     index.add(
         build_torch(release, behaviour=Behaviour(observations={"trace": raises("ValueError", message)})), channel="cpu"
@@ -79,41 +79,43 @@ def issues(at: Hub) -> list[dict[str, Any]]:
     return found
 
 
-def test_plan_cells_a_failure_its_rerun_and_the_report(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
+def test_the_matrix_runs_a_rerun_completes_it_and_the_report_shows_the_drift(
+    index: LocalIndex, accepted: Project, hub: MakeHub
+) -> None:
     at = hub(accepted)
-    change(index, "2.5.1")
+    change_behaviour(index, "2.5.1")
     index.fail("/whl/cpu/torch-1.13.1*.whl", Fault.status(404))
     run = Run(
         at, "matrix.yml", env=accepted.env, event="workflow_call", inputs={"jobs": "3", "platforms": "all"}
     ).start()
 
-    # Three releases, three jobs, each with a runner; one of them can't have its wheel.
+    # Three releases, three jobs on a runner each; one cannot download its wheel.
     legs = run.jobs["cells"].legs
     assert len(legs) == 3, run.log
-    assert [one.result for one in legs.values()] == ["success", "failure", "success"], run.log
+    assert [leg.result for leg in legs.values()] == ["success", "failure", "success"], run.log
     assert run.jobs["report"].result == "failure"
     assert run.jobs["report"].outputs["verdict"] == "unexpected"
     summary = run.jobs["report"].summary
     assert "2 of 3 cells recorded" in summary
     assert "1.13.1" in summary
 
-    # A machine that sends something else than records is named, and costs nothing else.
+    # A file that is not a record is refused by name; the others are merged.
     hostile = run.artifacts / "matrix-records-hostile" / PLATFORM / f"{cell('1.13.1')}.json"
     hostile.parent.mkdir(parents=True)
     hostile.write_text('{"schema": 2, "cell": "::stop-commands::x"}')
 
-    # The rerun runs what is missing, and only that.
+    # The rerun runs only the missing cell.
     index.heal()
     index.forget()
     run.rerun_failed()
-    assert [one.attempt for one in run.jobs["cells"].legs.values()] == [1, 2, 1]
+    assert [leg.attempt for leg in run.jobs["cells"].legs.values()] == [1, 2, 1]
     assert run.jobs["plan"].attempt == 1
     assert {request.path.rpartition("/")[2] for request in index.downloads("*/torch-*")} == {
         "torch-1.13.1+cpu-py3-none-any.whl"
     }
     assert run.jobs["cells"].result == "success", run.log
 
-    # All is recorded now; what is left is the drift.
+    # All cells are recorded now; the run still fails because of the drift.
     report = run.artifacts / "matrix-report"
     assert run.jobs["report"].result == "failure"
     assert "3 of 3 cells recorded" in run.jobs["report"].summary
@@ -126,7 +128,7 @@ def test_plan_cells_a_failure_its_rerun_and_the_report(index: LocalIndex, accept
     assert f"{PLATFORM}/{cell('2.5.1')}" in text["body"]
     assert (report / "site" / "index.html").exists()
 
-    # What is recorded and as it was isn't run again by the next run.
+    # The next run does not run cells with a current record again.
     index.forget()
     again = Run(at, "matrix.yml", env=accepted.env, event="workflow_call", inputs={"platforms": "all"}).start()
     assert again.jobs["plan"].outputs["jobs"] == "0"
@@ -135,7 +137,7 @@ def test_plan_cells_a_failure_its_rerun_and_the_report(index: LocalIndex, accept
     assert again.jobs["report"].outputs["drift"] == "4"
 
 
-def test_publishing_keeps_one_issue_and_the_page(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
+def test_publishing_maintains_one_issue_and_the_page(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
     at = hub(accepted)
 
     def publish(*, fresh: bool = True) -> Run:
@@ -147,28 +149,28 @@ def test_publishing_keeps_one_issue_and_the_page(index: LocalIndex, accepted: Pr
     assert (at.pages / "index.html").exists()
     assert issues(at) == []
 
-    change(index, "2.5.1")
+    change_behaviour(index, "2.5.1")
     run = publish()
     assert run.failed == ["matrix/report ", "matrix"], run.log
     assert (run.jobs["pages"].result, run.jobs["issue"].result) == ("success", "success"), run.log
-    assert [(one["title"], one["state"], one["label"]) for one in issues(at)] == [
+    assert [(issue["title"], issue["state"], issue["label"]) for issue in issues(at)] == [
         ("Drift: 4 observations in 1 cell", "open", "matrix")
     ]
     assert f"https://github.example/someone/matrix/actions/runs/{run.id}" in issues(at)[0]["body"]
     assert "### Change points" in issues(at)[0]["body"]
 
-    publish(fresh=False)  # the same drift: nothing to say
+    publish(fresh=False)  # the same drift: the issue stays as it is
     assert sum(call[:2] == ["issue", "edit"] for call in at.state["calls"]) == 0
-    change(index, "1.13.1", "never")
+    change_behaviour(index, "1.13.1", "never")
     publish()
-    assert [one["title"] for one in issues(at)] == ["Drift: 8 observations in 2 cells"]
+    assert [issue["title"] for issue in issues(at)] == ["Drift: 8 observations in 2 cells"]
     assert "'never'" in issues(at)[0]["body"]
 
     for release in ("1.13.1", "2.5.1"):
         index.remove(build_torch(release), channel="cpu")
         index.add(build_torch(release), channel="cpu")
     assert publish().failed == []
-    assert [one["state"] for one in issues(at)] == ["closed"]
+    assert [issue["state"] for issue in issues(at)] == ["closed"]
 
 
 def test_another_repository_runs_its_tests_over_the_releases(
@@ -186,8 +188,8 @@ def test_another_repository_runs_its_tests_over_the_releases(
         "def test_version():\n    assert torch.__version__ < '2'\n\n"
         "def test_observed(observe):\n    with observe('mine'):\n        torch.jit.script(torch.nn.Linear(2, 2))\n"
     )
-    other = Hub(tmp_path / "other", library, "else/library")
-    at.repositories["else/library"] = other.repository
+    caller = Hub(tmp_path / "other", library, "else/library")
+    at.repositories["else/library"] = caller.repository
     inputs = {"probes": "tests", "require": "iniconfig", "platforms": PLATFORM, "name": "mine"}
     run = Run(at, "matrix.yml", env=copy.env, event="workflow_call", inputs=inputs, caller="else/library").start()
     assert run.jobs["cells"].result == "success", run.log
@@ -206,10 +208,10 @@ def test_another_repository_runs_its_tests_over_the_releases(
         caller="else/library",
     ).start()
     assert bad.failed == ["plan "]
-    assert "the input 'probes' is '../..', which lies outside the repository" in bad.log
+    assert "the input 'probes' is '../..', which is outside the repository" in bad.log
 
 
-def test_only_what_a_change_touches(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
+def test_only_cells_affected_by_a_change_are_planned(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
     at = hub(accepted)
     before = at.commit()
     inputs = {"since": before, "platforms": PLATFORM}
@@ -229,7 +231,7 @@ def test_only_what_a_change_touches(index: LocalIndex, accepted: Project, hub: M
     assert run.failed == [], run.log
 
 
-def test_a_pull_request_runs_the_smoke_cells_that_it_touches(
+def test_a_pull_request_runs_the_smoke_cells_that_it_affects(
     index: LocalIndex, accepted: Project, hub: MakeHub
 ) -> None:
     smoke = '[selections.smoke]\ndescription = "A few"\nreleases = ["1.13.1", "2.5.1"]\n'
@@ -279,7 +281,7 @@ def test_a_new_release_becomes_a_pull_request_with_its_results(
     assert len(at.state["pulls"]) == 1
 
 
-def test_a_nightly_that_behaves_otherwise_becomes_an_issue_with_the_day(
+def test_a_nightly_that_behaves_differently_becomes_an_issue_with_the_day(
     index: LocalIndex, accepted: Project, hub: MakeHub
 ) -> None:
     at = hub(accepted)
@@ -296,12 +298,12 @@ def test_a_nightly_that_behaves_otherwise_becomes_an_issue_with_the_day(
     assert "2.6.0.dev20261109" in issue["body"]
 
 
-def test_what_a_job_may_not_do_is_refused(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
+def test_a_job_without_permission_is_refused(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
     at = hub(accepted)
     workflow = accepted.root / ".github" / "workflows" / "publish.yml"
     workflow.write_text(workflow.read_text().replace("issues: write", "issues: read"))
     at.push("No permission")
-    change(index, "2.5.1")
+    change_behaviour(index, "2.5.1")
     run = Run(at, "publish.yml", env=accepted.env, inputs={"platforms": PLATFORM}).start()
     assert run.jobs["issue"].result == "failure"
     assert "Resource not accessible by integration" in run.log
@@ -313,7 +315,7 @@ def test_what_a_job_may_not_do_is_refused(index: LocalIndex, accepted: Project, 
     [(None, ("success", "qualified")), (raises("ValueError", "no more"), ("failure", "blocked"))],
     ids=["qualified", "blocked"],
 )
-def test_the_verdict_on_a_candidate_is_the_conclusion_and_the_summary(
+def test_the_verdict_on_a_candidate_decides_the_job_and_is_in_its_summary(
     index: LocalIndex, project: MakeProject, hub: MakeHub, act: Act | None, expected: tuple[str, str]
 ) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")

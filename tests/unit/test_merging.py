@@ -21,6 +21,7 @@ from scripts.results import merging, records, strangers
 from scripts.results.merging import File, Merged
 from scripts.results.records import FreshRecord
 from scripts.results.strangers import Limits
+from scripts.views import merge as views
 
 PLATFORM = "linux-x86_64"
 
@@ -144,7 +145,7 @@ def test_records_from_other_inputs_are_no_conflict() -> None:
 def test_a_conflict_shows_both_sides_and_keeps_both() -> None:
     merged = merging.merge([file(record(message="no"), "a"), file(record(message="never", at=1), "b")])
     (conflict,) = merged.conflicts
-    text = command.told(conflict)
+    text = views.conflict(conflict)
     assert "conflict: linux-x86_64/2.5.1-cpu-py3.11" in text
     assert "b/linux-x86_64/2.5.1-cpu-py3.11.json" in text
     assert "a/linux-x86_64/2.5.1-cpu-py3.11.json" in text

@@ -1,0 +1,79 @@
+"""The jobs with write permission: one maintains an issue, one the pull request of new releases.
+
+Both read the artifacts of earlier jobs as data; they never run code from them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from scripts import paths
+from scripts.ci import actions, github, issues
+from scripts.ci.issues import IssueText
+from scripts.ci.report import ISSUE
+from scripts.errors import Exit, SchemaError, UsageError
+from scripts.index.news import MatrixEdit, news
+from scripts.matrix import config
+from scripts.records.merge_folders import merge_folders
+from scripts.results import accepting
+from scripts.results.records import Store, write_atomically
+from scripts.views import report_files
+
+BRANCH: Final = "matrix/new-releases"
+
+
+def issue(folder: Path) -> Exit:
+    """Open, update or close the issue whose text an earlier job wrote to ``folder``."""
+    action = issues.decide(_issue_text(folder / ISSUE), github.open_issues(), actions.run_link())
+    print("nothing to change" if action is None else f"{action.do}: {github.apply(action).strip()}")
+    return Exit.OK
+
+
+def _issue_text(path: Path) -> IssueText:
+    if not path.is_file() or path.is_symlink():
+        raise UsageError(f"{path}: no such file")
+    try:
+        return IssueText.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise SchemaError(f"{path}: not the text of an issue: {error}") from None
+
+
+def pull_request(folder: Path) -> Exit:
+    """Add the new releases and their results on a branch, and open its pull request.
+
+    New releases are looked up again and records are validated by the merge: nothing that a cell could have tampered
+    with is trusted.
+    """
+    requested = os.environ.get("CI_RELEASES", "").split()
+    new = [release for release in news(config.load()).releases if release in requested]
+    if not new:
+        print("nothing to add: matrix.toml already has these releases, or the index no longer does")
+        return Exit.OK
+    write_atomically(paths.MATRIX_TOML, MatrixEdit(new).after)
+    matrix = config.load()
+    merged = merge_folders([folder], paths.RECORDS)
+    records = [record for record in merged.records if record.cell.torch in new]
+    accepted = accepting.accept(records, Store(paths.RESULTS))
+    report_files.write_results_page(matrix)
+    title = f"torch {', '.join(new)}: release and results"
+    names = [path.relative_to(paths.ROOT).as_posix() for path in (paths.MATRIX_TOML, paths.RESULTS) if path.exists()]
+    if github.commit(BRANCH, f"{title}\n", names):
+        body = _body(matrix, new, len(accepted))
+        print(github.pull_request(BRANCH, title, body).strip())
+    return Exit.OK
+
+
+def _body(matrix: config.Matrix, new: list[str], recorded: int) -> str:
+    """Return the text of the pull request, with the change points at the new releases."""
+    report = report_files.report(matrix, report_files.accepted())
+    changes = issues.change_points([change for change in report.changes if change.after in new])
+    parts = [
+        f"The index has {', '.join(new)}; {recorded} cells were recorded.",
+        *(changes or ["No change points in the recorded cells."]),
+    ]
+    link = actions.run_link()
+    return "\n\n".join([*parts, *([f"[The workflow run]({link})."] if link else [])])

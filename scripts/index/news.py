@@ -1,0 +1,55 @@
+"""Releases that the default index has and matrix.toml lacks, and the edit that adds them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from scripts import paths
+from scripts.errors import MatrixError
+from scripts.index import pages
+from scripts.index.http import Web
+from scripts.matrix import config, updating
+from scripts.matrix.cells import python_key, version
+from scripts.matrix.config import Matrix
+from scripts.matrix.updating import News
+from scripts.sources import wheelfiles
+from scripts.sources.wheelfiles import WheelFile
+
+
+def news(matrix: Matrix) -> News:
+    """Return the releases and Pythons that the default index has wheels for and the matrix lacks."""
+    with Web() as web:
+        wheels = wheelfiles.stable(pages.wheels(web, pages.default_index()))
+    releases = updating.missing(matrix.releases, (wheel.release for wheel in wheels))
+    return News(releases=tuple(releases), pythons=tuple(_new_pythons(matrix, wheels)))
+
+
+def _new_pythons(matrix: Matrix, wheels: Iterable[WheelFile]) -> list[str]:
+    """Return the Pythons of the newest release's wheels that the matrix lacks, without free-threaded ones."""
+    wheels = list(wheels)
+    newest = max((wheel.release for wheel in wheels), key=version, default=None)
+    offered = {python for wheel in wheels if wheel.release == newest for python in wheel.pythons}
+    return sorted((p for p in offered - matrix.pythons.keys() if not p.endswith("t")), key=python_key)
+
+
+class MatrixEdit:
+    """The edit of matrix.toml that adds releases.
+
+    The constructor raises `MatrixError` where they cannot be added, and `ConfigError` where the edited file is invalid.
+    """
+
+    def __init__(self, releases: Sequence[str]) -> None:
+        self.before = paths.MATRIX_TOML.read_text("utf-8")
+        try:
+            self.after = updating.added(self.before, releases)
+        except ValueError as error:
+            raise MatrixError(f"{paths.MATRIX_TOML.name}: {error}") from error
+        config.parse(self.after)
+
+    @property
+    def diff(self) -> str:
+        """The edit as a unified diff; empty if nothing changes."""
+        name = paths.MATRIX_TOML.name
+        before, after = (text.splitlines(keepends=True) for text in (self.before, self.after))
+        return "".join(difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"))
