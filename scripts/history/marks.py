@@ -1,7 +1,7 @@
-"""Marks: a signature in a few characters that can be read without colour, and the legend that explains them. Pure.
+"""Marks: a signature in a few characters, readable without colour, and the legend that explains them. Pure.
 
-``✓`` passed or returned, ``✗A`` failed in the way that the legend lists under A, a small letter after it: with the
-warnings that the legend lists under that letter. ``·`` blocked by another observation, ``?`` nothing known.
+``✓`` passed or returned; ``✗A`` failed as the legend describes under A; a lower-case letter after it stands for the
+warnings that the legend lists under it; ``·`` blocked by another observation; ``?`` unknown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _GLYPHS: Final = {"returned": "✓", "passed": "✓", "blocked": "·", "skipped"
 _FAILED: Final = "✗"
 UNKNOWN: Final = "?"
 
-#: For terminals and fonts that lack the glyphs.
+#: Replacements for terminals and fonts that lack the glyphs.
 ASCII: Final = str.maketrans({"✓": "+", "✗": "x", "·": "."})
 
 _EXPLAINED: Final = {
@@ -30,29 +30,29 @@ _EXPLAINED: Final = {
 
 
 def glyph(signature: Signature) -> str:
-    """A signature's mark without the letters that a legend would explain."""
+    """Return a signature's mark without the letters of the legend."""
     return _GLYPHS.get(signature.outcome, _FAILED)
 
 
-class Entry(Part):
-    """A line of the legend."""
+class LegendEntry(Part):
+    """An entry of the legend."""
 
     mark: str
     text: str
 
 
 class Marks:
-    """Gives marks to signatures, in the order in which they come; the same failure has the same letter everywhere."""
+    """Assigns marks to signatures in the order in which they come; equal failures have the same letter."""
 
     def __init__(self) -> None:
         self._failures: dict[tuple[object, ...], str] = {}
-        self._quiet: list[Signature] = []  # the failures without their warnings, which have a letter of their own
+        self._failed: list[Signature] = []  # without warnings, which have letters of their own
         self._warnings: dict[tuple[tuple[str, str], ...], str] = {}
         self._texts: dict[str, str] = {}
         self._glyphs: dict[str, None] = {}
 
     def mark(self, signature: Signature) -> str:
-        """The mark of a signature."""
+        """Return the mark of a signature."""
         mark = glyph(signature)
         self._glyphs.setdefault(mark)
         if not signature.good and signature.outcome not in {"blocked", "skipped"}:
@@ -62,13 +62,13 @@ class Marks:
         return mark
 
     def _failure(self, signature: Signature) -> str:
-        # Whether an observation raised it or a test failed by it, it is one failure.
+        # It is the same failure whether an observation raised it or a test failed with it.
         key = (signature.phase, signature.exception, signature.bases, signature.message)
         if key not in self._failures:
             self._failures[key] = letters(len(self._failures))
-            quiet = dataclasses.replace(signature, warnings=())
-            self._texts[self._failures[key]] = describe_among(quiet, self._quiet)
-            self._quiet.append(quiet)
+            failed = dataclasses.replace(signature, warnings=())
+            self._texts[self._failures[key]] = describe_among(failed, self._failed)
+            self._failed.append(failed)
         return self._failures[key]
 
     def _warning(self, signature: Signature) -> str:
@@ -78,10 +78,13 @@ class Marks:
             self._texts[letter] = describe_warnings(signature)
         return self._warnings[signature.warnings]
 
-    def legend(self) -> tuple[Entry, ...]:
-        """What every glyph and letter given so far means."""
-        glyphs = [Entry(mark=mark, text=text) for mark, text in _EXPLAINED.items() if mark in self._glyphs]
-        return (*glyphs, *(Entry(mark=letter, text=text) for letter, text in sorted(self._texts.items(), key=_order)))
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """Return the meaning of every glyph and letter assigned so far."""
+        glyphs = [LegendEntry(mark=mark, text=text) for mark, text in _EXPLAINED.items() if mark in self._glyphs]
+        return (
+            *glyphs,
+            *(LegendEntry(mark=letter, text=text) for letter, text in sorted(self._texts.items(), key=_order)),
+        )
 
 
 def _order(entry: tuple[str, str]) -> tuple[bool, int, str]:
@@ -90,7 +93,7 @@ def _order(entry: tuple[str, str]) -> tuple[bool, int, str]:
 
 
 def letters(number: int) -> str:
-    """A, B and so on to Z, then AA, AB."""
+    """Return the letters of a number from 0: A, B and so on to Z, then AA, AB."""
     text = ""
     number += 1
     while number:

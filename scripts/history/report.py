@@ -199,7 +199,7 @@ class Report(Part):
     platforms: tuple[str, ...]
     names: tuple[Name, ...]
     signatures: dict[str, ReportedSignature]
-    legend: tuple[marks.Entry, ...]
+    legend: tuple[marks.LegendEntry, ...]
     cells: tuple[ReportedCell, ...]
     timelines: tuple[Timeline, ...]
     changes: tuple[ChangePoint, ...]
