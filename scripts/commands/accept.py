@@ -1,7 +1,7 @@
-"""Make fresh records the accepted results, under results/, and render its table anew.
+"""Make fresh records the accepted results under results/, and render their table again.
 
-Without cells, every fresh record that is up to date is accepted. A cell that couldn't be had is not: what is
-accepted stays. What was accepted last is in version control: `git diff results/` is the news.
+Without CELL, all current fresh records are accepted. Records of unavailable cells never are: the accepted result
+stays. Review the changes with `git diff results/`.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from scripts.views import report_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which cells."""
+    """Add the options that select cells."""
     parser.add_argument("cells", nargs="*", metavar="CELL", help="cells by id, such as 2.5.1-cpu-py3.11")
     add_selecting(parser)
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Accept, and say what that changed."""
+    """Accept records and print what changed."""
     matrix = config.load()
-    fresh = _chosen(matrix, report_files.fresh(matrix), options)
-    done = accepting.accept(fresh, Store(paths.RESULTS))
-    for one in done:
-        if one.change != "same":
-            print(f"{one.change:>7}  {one.path.relative_to(paths.ROOT).as_posix()}")
+    fresh = _selected(matrix, report_files.fresh(matrix), options)
+    accepted = accepting.accept(fresh, Store(paths.RESULTS))
+    for result in accepted:
+        if result.change != "same":
+            print(f"{result.change:>7}  {result.path.relative_to(paths.ROOT).as_posix()}")
     for path in report_files.write_results_page(matrix):
         print(f"changed  {path.relative_to(paths.ROOT).as_posix()}")
-    counts = {change: sum(one.change == change for one in done) for change in ("new", "changed", "same")}
+    counts = {change: sum(result.change == change for result in accepted) for change in ("new", "changed", "same")}
     print(", ".join(f"{number} {change}" for change, number in counts.items()))
     return Exit.OK
 
 
-def _chosen(matrix: Matrix, fresh: Sequence[FreshRecord], options: argparse.Namespace) -> list[FreshRecord]:
-    """The fresh records that are meant, each by the cell that was asked for or the one that was tested."""
-    wanted = [Cell.parse(text) for text in options.cells]
+def _selected(matrix: Matrix, fresh: Sequence[FreshRecord], options: argparse.Namespace) -> list[FreshRecord]:
+    """Return the selected fresh records; a cell is the requested or the tested one."""
+    requested = [Cell.parse(text) for text in options.cells]
     by_cell = {cell: record for record in fresh for cell in (record.cell.cell, Cell.parse(record.run.asked))}
-    for cell in wanted:
+    for cell in requested:
         if cell not in by_cell:
-            raise UsageError(f'{cell.id}: no up-to-date record of this cell; `nox -s "cell({cell.id})"` makes one')
+            raise UsageError(f'{cell.id}: no current record; `nox -s "cell({cell.id})"` makes one')
         if not by_cell[cell].tells:
-            raise UsageError(f"{cell.id}: {drift.status(by_cell[cell])}; there is nothing to accept")
-    narrowed = set(narrow(matrix, wanted or list(by_cell), options))
-    chosen = {id(by_cell[cell]): by_cell[cell] for cell in by_cell if cell in narrowed}
-    if not any(record.tells for record in chosen.values()):
-        raise UsageError("there is no up-to-date record to accept; `nox -s matrix` makes some")
-    return list(chosen.values())
+            raise UsageError(f"{cell.id}: {drift.status(by_cell[cell])}; nothing to accept")
+    narrowed = set(narrow(matrix, requested or list(by_cell), options))
+    selected = {id(record): record for cell, record in by_cell.items() if cell in narrowed}
+    if not any(record.tells for record in selected.values()):
+        raise UsageError("no current records to accept; `nox -s matrix` makes some")
+    return list(selected.values())

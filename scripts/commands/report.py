@@ -1,7 +1,7 @@
-"""Timelines and change points, from the accepted results and what was recorded on this machine since.
+"""Timelines and change points of the accepted results and of this machine's fresh records.
 
 Formats: terminal, markdown (GitHub's), html (one self-contained page), svg (a picture), json (the whole model, see
-scripts/schemas/report.schema.json) and junit (one suite a cell).
+scripts/schemas/report.schema.json) and junit (one test suite per cell).
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to show, and how."""
+    """Add the options for what to show and in which format."""
     parser.add_argument("--format", choices=["terminal", "markdown", *FORMATS], default="terminal")
     parser.add_argument("--output", type=Path, metavar="PATH", help="write to this file (default: stdout)")
-    parser.add_argument("--only-changes", action="store_true", help="only what differs from the release before")
+    parser.add_argument("--only-changes", action="store_true", help="only changes from the previous release")
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two releases side by side (terminal, markdown)")
-    parser.add_argument("--timings", action="store_true", help="what each stage took, of cells run here (terminal)")
-    parser.add_argument("--results", type=Path, action="append", metavar="DIR", help="only the records of this folder")
+    parser.add_argument("--timings", action="store_true", help="time per stage, of cells run here (terminal)")
+    parser.add_argument("--results", type=Path, action="append", metavar="DIR", help="only the records in this folder")
     parser.add_argument("--accepted", action="store_true", help="only the accepted results, no fresh records")
     parser.add_argument(
         "--evidence",
         action=argparse.BooleanOptionalAction,
-        help="why, from the wheels on both sides of a change point, of which some KB are read (default: for html)",
+        help="show what changed in the wheels at a change point; reads some KB of each (default: html only)",
     )
     add_selecting(parser)
 
 
-#: Options that only some formats have.
-_ONLY: Final[Mapping[str, tuple[str, ...]]] = {
+#: Options that only some formats support.
+_FORMATS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "timings": ("terminal",),
     "only_changes": ("terminal", "markdown"),
     "compare": ("terminal", "markdown"),
@@ -76,43 +76,43 @@ def run(options: argparse.Namespace) -> Exit:
 
 
 def _check_options(options: argparse.Namespace) -> None:
-    """Refuse options that the format does not have, instead of ignoring them."""
-    for name, formats in _ONLY.items():
+    """Raise `UsageError` for an option that the format does not support."""
+    for name, formats in _FORMATS_OF.items():
         if getattr(options, name) and options.format not in formats:
-            known = " or ".join(f"--format {name}" for name in formats)
-            raise UsageError(f"--{name.replace('_', '-')}: not available in --format {options.format}; use {known}")
+            supported = " or ".join(f"--format {name}" for name in formats)
+            raise UsageError(f"--{name.replace('_', '-')}: not available in --format {options.format}; use {supported}")
     if options.timings and (options.compare or options.only_changes):
-        other = "--compare" if options.compare else "--only-changes"
-        raise UsageError(f"--timings: cannot be combined with {other}")
+        conflicting = "--compare" if options.compare else "--only-changes"
+        raise UsageError(f"--timings: cannot be combined with {conflicting}")
 
 
 def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
-    """The report of the records that the options choose."""
+    """Return the report of the records that the options select."""
     fresh = [] if options.accepted or options.results else report_files.fresh(matrix)
     folders = options.results or [paths.RESULTS]
     accepted = [record for folder in folders for record in Store(folder).read(Record)]
     compared = drift.compare(fresh, accepted) if fresh else None
     records = report_files.merged(accepted, fresh)
-    wanted = set(narrow(matrix, [record.cell.cell for record in records], options))
-    chosen = [record for record in records if record.cell.cell in wanted]
-    if not chosen:
-        raise UsageError("there is no record to report; `nox -s matrix` makes some")
-    if not _explained(options):
-        return report_files.report(matrix, chosen, compared)
+    selected_cells = set(narrow(matrix, [record.cell.cell for record in records], options))
+    selected = [record for record in records if record.cell.cell in selected_cells]
+    if not selected:
+        raise UsageError("no records to report; `nox -s matrix` makes some")
+    if not _with_evidence(options):
+        return report_files.report(matrix, selected, compared)
     with Web() as web:
         explainer = Explainer(web, matrix.builds)
         return report_files.report(
-            matrix, chosen, compared, lambda *change: evidence_views.view(explainer.evidence_of(*change))
+            matrix, selected, compared, lambda *change: evidence_views.view(explainer.evidence_of(*change))
         )
 
 
-def _explained(options: argparse.Namespace) -> bool:
-    """Whether evidence is wanted; the page has it folded, so there it is no burden."""
+def _with_evidence(options: argparse.Namespace) -> bool:
+    """Return True if evidence is requested; the page shows it collapsed, so there it is the default."""
     return bool(options.evidence or (options.evidence is None and options.format == "html"))
 
 
 def _text(report: Report, options: argparse.Namespace) -> str:
-    """The report in the format that is asked for."""
+    """Return the report in the requested format."""
     if options.compare:
         _check_compared(report, options)
     if options.format in FORMATS:
@@ -121,20 +121,24 @@ def _text(report: Report, options: argparse.Namespace) -> str:
         if options.compare:
             return markdown.comparison(report, *options.compare, only_changes=options.only_changes)
         return markdown.summary(report, only_changes=options.only_changes)
-    screen = make_console() if options.output is None else make_console(width=120, file=io.StringIO())
-    with screen.capture() as captured:
+    return _terminal_text(report, options)
+
+
+def _terminal_text(report: Report, options: argparse.Namespace) -> str:
+    console = make_console() if options.output is None else make_console(width=120, file=io.StringIO())
+    with console.capture() as captured:
         if options.timings:
-            terminal.show_timings(report, screen)
+            terminal.show_timings(report, console)
         elif options.compare:
-            terminal.show_comparison(report, options.compare, screen, only_changes=options.only_changes)
+            terminal.show_comparison(report, options.compare, console, only_changes=options.only_changes)
         else:
-            terminal.show(report, screen, only_changes=options.only_changes)
+            terminal.show(report, console, only_changes=options.only_changes)
     return captured.get()
 
 
 def _check_compared(report: Report, options: argparse.Namespace) -> None:
-    """Refuse releases without a record."""
+    """Raise `UsageError` for a release without a record."""
     for release in options.compare:
         if release not in report.releases:
-            near = consistency.nearest(release, sorted(report.releases, key=cells.version))
-            raise UsageError(f"--compare: no record of {release}{near}")
+            hint = consistency.nearest(release, sorted(report.releases, key=cells.version))
+            raise UsageError(f"--compare: no record of {release}{hint}")

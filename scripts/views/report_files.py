@@ -1,4 +1,4 @@
-"""Where reports come from and go to: results and fresh records on disk, and the rendered files beside them."""
+"""The records that a report is made from, and the files rendered beside the accepted results."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from scripts.results.records import FreshRecord, Record, Store, write_atomically
 from scripts.running.workshop import Options, Workshop
 from scripts.views import markdown, svg
 
-#: The picture beside the accepted results, which the results' page and the README show.
+#: The picture beside the accepted results, shown by their page and by the README.
 PICTURE: Final = "matrix.svg"
 
 
 def accepted() -> list[Record]:
-    """The accepted results. Raises `SchemaError` for a file that this version can't read."""
+    """Return the accepted results. Raises `SchemaError` for a file that this version cannot read."""
     return Store(paths.RESULTS).read(Record)
 
 
 def fresh(matrix: Matrix, options: Options = Options()) -> list[FreshRecord]:  # noqa: B008 - frozen
-    """The fresh records of this machine that are up to date, and those of cells that couldn't be had.
+    """Return this machine's current fresh records, those of unavailable cells included.
 
     Args:
-        matrix: what matrix.toml says now.
-        options: the requirements and probes that they were run with.
+        matrix: the content of matrix.toml.
+        options: the requirements and the suite that they were run with.
     """
     work = Workshop(matrix, options, lambda _: None)
     found = []
@@ -41,27 +41,27 @@ def fresh(matrix: Matrix, options: Options = Options()) -> list[FreshRecord]:  #
         try:
             record = work.store.at(path, FreshRecord)
         except SchemaError:
-            continue  # written by another version; the cell is run again when it is wanted
-        if record is not None and _of_now(work, record):
+            continue  # written by another version; its cell will be run again
+        if record is not None and _is_current(work, record):
             found.append(record)
     return found
 
 
-def _of_now(work: Workshop, record: FreshRecord) -> bool:
-    """Whether a record was made from what matrix.toml and the probes say now."""
+def _is_current(work: Workshop, record: FreshRecord) -> bool:
+    """Return True if a record's fingerprint is that of the present matrix.toml and suite."""
     cell = Cell.parse(record.run.asked)
     return cell.build in work.matrix.builds and record.run.inputs == work.inputs(cell)
 
 
 def distinct(fresh: Iterable[FreshRecord]) -> list[Record]:
-    """One record a cell that was really tested, and those of cells that couldn't be had."""
+    """Return one conclusive record for each cell really tested, then the inconclusive ones."""
     fresh = list(fresh)
-    told: list[Record] = list(accepting.latest(record for record in fresh if record.tells))
-    return told + [record for record in fresh if not record.tells]
+    conclusive: list[Record] = list(accepting.latest(record for record in fresh if record.tells))
+    return conclusive + [record for record in fresh if not record.tells]
 
 
 def merged(results: Iterable[Record], fresh: Iterable[FreshRecord]) -> list[Record]:
-    """One record a cell: the fresh one before the accepted, but never one that couldn't be had before one that was."""
+    """Return one record per cell: the fresh one if it is conclusive or there is no accepted one."""
     records: dict[tuple[str, str], Record] = {(record.cell.platform, record.cell.id): record for record in results}
     for record in distinct(fresh):
         key = record.cell.platform, record.cell.id
@@ -76,7 +76,7 @@ def report(
     compared: drift.Compared | None = None,
     explain: Explain | None = None,
 ) -> Report:
-    """The report of some records, with what matrix.toml knows of releases, builds and probes."""
+    """Return the report of some records, with the releases, builds and tests of matrix.toml."""
     return build_report(
         records,
         known=matrix.releases,
@@ -88,12 +88,12 @@ def report(
 
 
 def results_texts(shown: Report) -> dict[str, str]:
-    """What lies beside the results, by name: their page, and the picture in it."""
+    """Return the files beside the results by name: their page, and the picture in it."""
     return {"README.md": markdown.results_page(shown, picture=PICTURE), PICTURE: svg.render(shown)}
 
 
 def write_results_page(matrix: Matrix) -> list[Path]:
-    """Render the accepted results beside them; returns the files that changed."""
+    """Render the accepted results beside them, and return the files that changed."""
     texts = {paths.RESULTS / name: text for name, text in results_texts(report(matrix, accepted())).items()}
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in changed:
