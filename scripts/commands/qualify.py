@@ -1,8 +1,8 @@
 """Qualify a candidate: compare its behaviour with an earlier release, and return a verdict.
 
 Every build and Python of the candidate is compared with that of the baseline, by default the newest stable release
-before it. Differences are confirmed by running both sides again. The section [qualify] of matrix.toml says what blocks
-a candidate, what is a warning, and which changes are expected.
+before it. Differences are confirmed by running both sides again. The section [qualify] of matrix.toml defines which
+changes block a candidate, which are warnings, and which are expected.
 
   nox -s qualify -- 2.15.0
   nox -s qualify -- 2.15.0 --baseline 2.14.1 --python 3.11

@@ -1,6 +1,6 @@
 """Compare candidate and baseline of one pair of cells, each over all its samples. Pure.
 
-A side whose own samples differ is flaky, which says nothing about torch. Installing and importing torch is compared
+A side whose own samples differ is flaky, which is no evidence about torch. Installing and importing torch is compared
 like an observation, under the name `INSTALL_AND_IMPORT`.
 """
 
@@ -135,11 +135,11 @@ def _behaviour(pair: CellPair, policy: Qualify) -> list[Finding]:
     return _without_consequences([finding for finding in compared if finding], before, after)
 
 
-def _by_run(side: Sequence[Sample], other: Sequence[Sample]) -> list[dict[str, Signature]]:
+def _by_run(side: Sequence[Sample], opposite: Sequence[Sample]) -> list[dict[str, Signature]]:
     """Return the signatures of each run; an observation that is missing since its test failed has the test's."""
     tests_of = {
         name: observation.test
-        for sample in (*side, *other)
+        for sample in (*side, *opposite)
         for name, observation in sample.record.observations.items()
         if observation.test is not None
     }

@@ -56,7 +56,7 @@ def request(pair: CellPair, side: Side) -> CellRequest:
 def run_rounds(
     pairs: Sequence[CellPair], runner: Runner, policy: Qualify, notify: Callable[[str], None]
 ) -> tuple[CellPair, ...]:
-    """Return the pairs with all their samples; ``notify`` is told why cells run again."""
+    """Return the pairs with all their samples; ``notify`` gets the reasons for further runs."""
     pairs = _first_round(pairs, runner)
     available = sum(not pair.missing for pair in pairs)
     for number in range(1, policy.runs):

@@ -38,7 +38,7 @@ _TOOLS: Final = ("uv", "nox")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Question:
-    """What to qualify, and what to compare it with.
+    """A candidate to qualify, and the options of the comparison.
 
     Attributes:
         candidate: its version; None for that of its local wheels.
@@ -126,7 +126,7 @@ def suite_digest(matrix: Matrix) -> str:
 
 
 def _candidate(web: Web, matrix: Matrix, question: Question) -> AvailableVersion:
-    """Look up the candidate where the question says it is."""
+    """Look up the candidate at the place that the question names."""
     here = machine.platform_name()
     given = (question.build,) if question.build else question.selection.builds if question.selection else None
     if question.channel == "wheels":

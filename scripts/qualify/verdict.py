@@ -155,7 +155,7 @@ def _attributed(pairs: Sequence[CellPair], findings: Sequence[Finding]) -> list[
 
 
 def attribution(compared: Sequence[CellPair], showing: set[str]) -> str | None:
-    """Return the cause of a change as far as pins tell: ``compared`` on one build and Python, ``showing`` it by id.
+    """Return the cause of a change, torch or a pin; ``compared`` share build and Python, ``showing`` are ids.
 
     None if fewer than two sets of pins were compared, or none of them shows the change.
     """

@@ -9,6 +9,7 @@ from typing import Final
 
 from rich import box
 from rich.console import Console, RenderableType
+from rich.console import Group as Lines
 from rich.table import Table
 from rich.text import Text
 
@@ -76,12 +77,10 @@ def _cells(shown: Page) -> RenderableType:
 
 
 def _listed(heading: str, lines: Iterable[str]) -> RenderableType:
-    grid = Table.grid(padding=(0, 1), expand=False)
-    grid.add_column(width=1)
-    grid.title, grid.title_justify, grid.title_style = heading, "left", "bold"
+    grid = Table.grid(padding=(0, 1))
     for line in lines:
         grid.add_row("•", Text(line))
-    return grid
+    return Lines(Text(heading, style="bold"), grid)
 
 
 def _identity(shown: Page) -> RenderableType:
