@@ -12,9 +12,10 @@ from scripts import machine
 from scripts.bisecting import bisect_log, bisect_state, bisection, bridging, candidates, probing
 from scripts.bisecting.bisect_state import Candidate, Question, State, Step
 from scripts.bisecting.bisection import Finding, Outcome
-from scripts.bisecting.candidates import NIGHTLY, Offer, channel_build
+from scripts.bisecting.candidates import Offer
 from scripts.bisecting.search import Ask
 from scripts.errors import UsageError
+from scripts.index import channels
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.index.pages import wheels
@@ -167,7 +168,7 @@ class Bench:
     @functools.cache  # noqa: B019 - one bench a run
     def _nightlies(self, build: str) -> dict[str, WheelFile]:
         index = self.matrix.builds[build].index or ""
-        name = build.removeprefix(channel_build(NIGHTLY, ""))
+        name = build.removeprefix(channels.build_name(channels.NIGHTLY, ""))
         found = wheelfiles.of_build(wheels(self.web, index), name)
         return {wheel.release: wheel for wheel in found}
 

@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-
-from packaging.version import InvalidVersion
 
 from scripts.bisecting.bisect_state import Candidate, Question
 from scripts.errors import UsageError
-from scripts.index import checks, pages
+from scripts.index import channels, checks, pages
 from scripts.index.http import Web
-from scripts.matrix import cells, consistency
+from scripts.matrix import cells
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.sources import wheelfiles
 from scripts.sources.wheelfiles import WheelFile
-
-#: Channels by the name that their builds get in front: ``nightly.cpu`` is ``cpu`` from the nightly channel.
-NIGHTLY, TEST = "nightly", "test"
-
-
-def channel_build(channel: str, build: str) -> str:
-    """The name of a build of a channel."""
-    return f"{channel}.{build}"
-
-
-def with_channels(matrix: Matrix) -> Matrix:
-    """The matrix with the builds of both channels beside those that have an index of their own.
-
-    A channel's cells are ordinary ones: only their build's index is another, and has no fallback, since no other
-    index has their wheels.
-    """
-    builds = dict(matrix.builds)
-    for name, build in matrix.builds.items():
-        for channel in (NIGHTLY, TEST) if build.index else ():
-            changes = {"index": wheelfiles.channel(build.index or "", channel), "fallback": None, "releases": ">=0"}
-            builds[channel_build(channel, name)] = build.model_copy(update=changes)
-    return matrix.model_copy(update={"builds": builds})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,14 +33,14 @@ def offers(web: Web, matrix: Matrix, question: Question) -> list[Offer]:
         UsageError: the build has no channels.
     """
     if question.nightly:
-        return _of_channel(web, matrix, question, NIGHTLY)
+        return _of_channel(web, matrix, question, channels.NIGHTLY)
     found = wheelfiles.stable(_stable(web, matrix, question.build))
     stable = _offered(found, question, question.build)
     if not question.pre:
         return stable
     known = {offer.torch for offer in stable}
     # A candidate is named like the final version: once that is out, it is what the name means.
-    pre = [offer for offer in _of_channel(web, matrix, question, TEST) if offer.torch not in known]
+    pre = [offer for offer in _of_channel(web, matrix, question, channels.TEST) if offer.torch not in known]
     return sorted([*stable, *pre], key=lambda offer: cells.version(offer.torch))
 
 
@@ -79,7 +54,7 @@ def _stable(web: Web, matrix: Matrix, build: str) -> list[WheelFile]:
 
 
 def _of_channel(web: Web, matrix: Matrix, question: Question, channel: str) -> list[Offer]:
-    name = channel_build(channel, question.build)
+    name = channels.build_name(channel, question.build)
     if name not in matrix.builds:
         raise UsageError(f"--build: {question.build} has no index of its own, so no {channel} channel; take cpu")
     index = matrix.builds[name].index or ""
@@ -120,31 +95,13 @@ def between(matrix: Matrix, offered: Sequence[Offer], question: Question) -> tup
         UsageError: an end is not offered, or both are the same.
     """
     versions = [offer.torch for offer in offered]
-    good, bad = (place(versions, name, text) for name, text in (("--good", question.good), ("--bad", question.bad)))
+    good = channels.position(versions, "--good", question.good)
+    bad = channels.position(versions, "--bad", question.bad)
     if good == bad:
         raise UsageError(f"--good and --bad are both {versions[good]}; there is nothing between them")
     chosen = offered[min(good, bad) : max(good, bad) + 1]
     candidates = [_candidate(matrix, offer, question.python) for offer in chosen]
     return tuple(candidates if good < bad else reversed(candidates))
-
-
-def place(versions: Sequence[str], option: str, text: str) -> int:
-    """Where a version stands; a nightly can be told by its date alone. Raises `UsageError` if it is not there."""
-    date = re.sub(r"\D", "", text) if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) else None
-    for place, version in enumerate(versions):
-        if version == _plain(text) or (date and version.endswith(f".dev{date}")):
-            return place
-    if not versions:
-        raise UsageError(f"{option}: the index offers no version at all for this platform and build")
-    near = consistency.nearest(text, list(versions))
-    raise UsageError(f"{option}: the index has no {text!r}{near}; it has {versions[0]} to {versions[-1]}")
-
-
-def _plain(text: str) -> str:
-    try:
-        return cells.version(text).public
-    except InvalidVersion:
-        return text
 
 
 def _candidate(matrix: Matrix, offer: Offer, python: str | None) -> Candidate:

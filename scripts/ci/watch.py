@@ -8,11 +8,10 @@ import io
 from pathlib import Path
 
 from scripts import cli, machine, paths
-from scripts.bisecting import candidates
 from scripts.ci import actions, issues
 from scripts.ci.report import ISSUE, as_file
 from scripts.errors import Exit, MatrixError
-from scripts.index import pages
+from scripts.index import channels, pages
 from scripts.index.http import Web
 from scripts.index.news import news
 from scripts.matrix import cells, config
@@ -74,7 +73,7 @@ def _neighbour(matrix: Matrix, cell: Cell) -> Cell | None:
 
 def nightly() -> Exit:
     """Run the last nightly and the last release; where they differ, bisect the nightlies and write an issue's text."""
-    matrix = candidates.with_channels(config.load())
+    matrix = channels.with_channels(config.load())
     nights = _nights(matrix)
     pair = _pair(matrix, nights[-1])
     night, release = _records(matrix, pair)
@@ -94,7 +93,7 @@ def _nights(matrix: Matrix) -> list[str]:
     Raises:
         MatrixError: there are none.
     """
-    index = matrix.builds[candidates.channel_build(candidates.NIGHTLY, _BUILD)].index or ""
+    index = matrix.builds[channels.build_name(channels.NIGHTLY, _BUILD)].index or ""
     with Web() as web:
         wheels = wheelfiles.of_build(pages.wheels(web, index), _BUILD)
     found = list(wheelfiles.one_a_release(wheels, machine.platform_name()))
@@ -107,7 +106,7 @@ def _pair(matrix: Matrix, night: str) -> tuple[Cell, Cell]:
     """Return the cells of a nightly and of the last release, on that release's Python in the default selection."""
     last = matrix.releases[-1]
     python = cells.python_for(matrix.selections["matrix"].pythons, last) or list(matrix.pythons)[-1]
-    build = candidates.channel_build(candidates.NIGHTLY, _BUILD)
+    build = channels.build_name(channels.NIGHTLY, _BUILD)
     return Cell(torch=night, build=build, python=python), Cell(torch=last, build=_BUILD, python=python)
 
 

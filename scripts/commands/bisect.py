@@ -29,12 +29,13 @@ import sys
 from pathlib import Path
 
 from scripts import machine
-from scripts.bisecting import bisect_json, bisect_log, bisect_state, bisect_views, candidates
+from scripts.bisecting import bisect_json, bisect_log, bisect_state, bisect_views
 from scripts.bisecting.bisect_run import Bench
 from scripts.bisecting.bisect_state import Question, State
 from scripts.bisecting.bisection import Outcome
 from scripts.bisecting.search import Answer
 from scripts.errors import Exit, UsageError
+from scripts.index import channels
 from scripts.index.http import Web
 from scripts.matrix import config
 
@@ -120,7 +121,7 @@ def _add_candidates(group: argparse._ArgumentGroup) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Ask, search, explain and show."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    matrix = candidates.with_channels(config.load())
+    matrix = channels.with_channels(config.load())
     with Web() as web:
         bench = Bench(web=web, matrix=matrix, options=options)
         state = _begun(bench, options)

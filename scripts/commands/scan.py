@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from scripts import machine
 from scripts.commands.options import add_selecting
 from scripts.errors import Exit, UsageError
-from scripts.index import checks, pages
+from scripts.index import channels, checks, pages
 from scripts.index.http import Web
 from scripts.matrix import config, consistency
 from scripts.matrix.cells import DEFAULT_BUILD, matches
@@ -144,7 +144,7 @@ def _index(matrix: Matrix, options: argparse.Namespace, build: str) -> tuple[str
     if options.nightly or options.pre:
         if named is None:
             raise UsageError(f"--build: {build} has no index of its own, so no nightly or test channel")
-        return wheelfiles.channel(named, "nightly" if options.nightly else "test"), build
+        return channels.index_url(named, "nightly" if options.nightly else "test"), build
     try:
         source = checks.source(build, matrix.builds)
     except checks.NoSourceError as error:

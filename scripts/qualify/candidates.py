@@ -14,11 +14,10 @@ from packaging.utils import InvalidWheelFilename
 from packaging.version import InvalidVersion
 
 from scripts import paths
-from scripts.bisecting.candidates import channel_build, place, with_channels
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown
 from scripts.errors import UsageError
-from scripts.index import checks, pages
+from scripts.index import channels, checks, pages
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.matrix import cells
@@ -89,8 +88,8 @@ def from_channel(
     web: Web, matrix: Matrix, channel: Channel, version: str, *, builds: Sequence[str], platform: str
 ) -> AvailableVersion:
     """Look up a release candidate in the test channel, or a nightly by version or date."""
-    names = {build: channel_build(channel, build) for build in builds}
-    matrix = with_channels(matrix)
+    names = {build: channels.build_name(channel, build) for build in builds}
+    matrix = channels.with_channels(matrix)
     for build, name in names.items():
         if name not in matrix.builds:
             raise UsageError(f"--build: {build} has no index of its own and so no {channel} channel; use cpu")
@@ -267,7 +266,7 @@ def _resolve(version: str, wheels: Iterable[WheelFile], option: str) -> str:
     """Return the full version; an abbreviated one, such as a nightly's date, is looked up among the wheels."""
     versions = sorted({wheel.release for wheel in wheels}, key=cells.version)
     if versions:
-        return versions[place(versions, option, version)]
+        return versions[channels.position(versions, option, version)]
     try:
         cells.version(version)
     except InvalidVersion:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts import machine
-from scripts.bisecting.candidates import with_channels
 from scripts.core.urls import shown
 from scripts.errors import UsageError
+from scripts.index import channels
 from scripts.index.checks import Source
 from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build, Matrix
@@ -54,7 +54,7 @@ def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan
 
 def _matrix_of(matrix: Matrix, earlier: Qualification) -> Matrix:
     """Return matrix.toml with the builds that served the earlier candidate."""
-    serving = with_channels(matrix)
+    serving = channels.with_channels(matrix)
     if earlier.candidate.wheels:
         files = [Path(file) for file in earlier.candidate.wheels]
         candidate = from_wheels(serving, files, earlier.candidate.version, patterns=None, platform=earlier.platform)

@@ -7,7 +7,6 @@ import functools
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 from packaging.tags import Tag
 from packaging.utils import BuildTag, InvalidWheelFilename, parse_wheel_filename
@@ -116,10 +115,3 @@ def _preference(wheel: WheelFile) -> tuple[bool, bool, tuple[int, int, bool], Bu
     """The last is the best."""
     newest = max(map(cells.python_key, wheel.pythons), default=(0, 0, False))
     return wheel.yanked is None, not newest[2], newest, wheel.build_tag, wheel.filename
-
-
-def channel(index: str, name: str) -> str:
-    """The index of a channel beside a stable one: ``…/whl/cpu`` has ``…/whl/nightly/cpu`` and ``…/whl/test/cpu``."""
-    parts = urlsplit(index)
-    folder, _, build = parts.path.rstrip("/").rpartition("/")
-    return urlunsplit(parts._replace(path=f"{folder}/{name}/{build}"))

@@ -289,14 +289,6 @@ def test_a_candidate_takes_the_python_on_which_it_is_recorded() -> None:
     assert only == [None, None, "no record"]
 
 
-def test_channels_are_builds_beside_those_with_an_index() -> None:
-    builds = candidates.with_channels(MATRIX).builds
-    assert builds["nightly.cpu"].index == "https://download.pytorch.org/whl/nightly/cpu"
-    assert builds["test.cpu"].fallback is None
-    assert "nightly.default" not in builds
-    assert Cell.parse("2.12.0.dev20261101-nightly.cpu-py3.11").build == "nightly.cpu"
-
-
 # --- probing -----------------------------------------------------------------------------------------------------
 
 

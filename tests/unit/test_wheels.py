@@ -270,8 +270,3 @@ def test_builds_and_stable_releases() -> None:
     ]
     assert [w.label for w in wheelfiles.of_build(wheels, "cpu")] == [None, "cpu", None, None]
     assert [w.release for w in wheelfiles.stable(wheels)] == ["2.5.1"] * 4
-
-
-def test_channels_lie_beside_the_stable_index() -> None:
-    assert wheelfiles.channel("https://h.example/whl/cu124/", "nightly") == "https://h.example/whl/nightly/cu124"
-    assert wheelfiles.channel("https://h.example/whl/cpu", "test") == "https://h.example/whl/test/cpu"

@@ -1,0 +1,65 @@
+"""The nightly and test channels: builds of their own, on indexes beside the stable one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from packaging.version import InvalidVersion
+
+from scripts.errors import UsageError
+from scripts.matrix import cells, consistency
+from scripts.matrix.config import Matrix
+
+NIGHTLY: Final = "nightly"
+TEST: Final = "test"
+
+
+def build_name(channel: str, build: str) -> str:
+    """Return the name of a build in a channel: ``nightly.cpu``."""
+    return f"{channel}.{build}"
+
+
+def index_url(index: str, channel: str) -> str:
+    """Return the index of a channel beside a stable one: ``…/whl/nightly/cpu`` for ``…/whl/cpu``."""
+    parts = urlsplit(index)
+    folder, _, build = parts.path.rstrip("/").rpartition("/")
+    return urlunsplit(parts._replace(path=f"{folder}/{channel}/{build}"))
+
+
+def with_channels(matrix: Matrix) -> Matrix:
+    """Return the matrix with the builds of both channels, for each build that has an index of its own.
+
+    They have no fallback, as no other index has their wheels.
+    """
+    builds = dict(matrix.builds)
+    for name, build in matrix.builds.items():
+        for channel in (NIGHTLY, TEST) if build.index else ():
+            changes = {"index": index_url(build.index or "", channel), "fallback": None, "releases": ">=0"}
+            builds[build_name(channel, name)] = build.model_copy(update=changes)
+    return matrix.model_copy(update={"builds": builds})
+
+
+def position(versions: Sequence[str], option: str, text: str) -> int:
+    """Return the position of a version, where a date names the nightly of that day.
+
+    Raises:
+        UsageError: it is not among the versions; the message names ``option`` and the nearest version.
+    """
+    date = re.sub(r"\D", "", text) if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) else None
+    for number, version in enumerate(versions):
+        if version == _public(text) or (date and version.endswith(f".dev{date}")):
+            return number
+    if not versions:
+        raise UsageError(f"{option}: the index offers no version at all for this platform and build")
+    near = consistency.nearest(text, list(versions))
+    raise UsageError(f"{option}: the index has no {text!r}{near}; it has {versions[0]} to {versions[-1]}")
+
+
+def _public(text: str) -> str:
+    try:
+        return cells.version(text).public
+    except InvalidVersion:
+        return text
