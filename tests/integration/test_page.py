@@ -16,7 +16,7 @@ from scripts.results.records import Frame, Record, Store
 from scripts.views import html
 from tests.support.browser import Watched
 from tests.support.hostile import FLAG, TEXTS, hostile_records
-from tests.support.records import blocked, fresh, lost, many, raised, record, returned
+from tests.support.records import blocked, fresh, generated_records, raised, record, returned, unavailable
 
 Open = Callable[..., Watched]
 
@@ -40,7 +40,7 @@ def small() -> list[Record]:
         *(record(torch, seen, python=python) for torch, seen in shown.items() for python in ("3.9", "3.11")),
         fresh(record("2.1.0", warned, build="cu118")),
         record("2.1.0", new, platform="macos-arm64"),
-        lost("2.0.0", build="cu118", message="the index is unreachable"),
+        unavailable("2.0.0", build="cu118", message="the index is unreachable"),
     ]
 
 
@@ -431,7 +431,7 @@ def test_a_telephone_shows_it_without_scrolling_sideways(show: Open) -> None:
 
 
 def test_the_headings_stay_in_sight(show: Open) -> None:
-    page = show(list(many(1200))).open()
+    page = show(list(generated_records(1200))).open()
     scroller = page.locator("#scroller")
     scroller.evaluate("one => one.scrollTo(40, 5000)")
     top = scroller.bounding_box()
@@ -492,7 +492,7 @@ def test_a_script_that_got_in_would_not_be_run(show: Open, hostile: Report) -> N
 
 
 def test_ten_thousand_cells_are_filtered_and_walked_through(show: Open) -> None:
-    page = show(list(many(10_000))).open()
+    page = show(list(generated_records(10_000))).open()
     expect(page.get_by_role("status")).to_have_text("10000 of 10000 cells")
     assert page.locator("#grid tr").count() < 200  # only those in sight are in the page
     expect(page.locator("#grid")).to_have_attribute("aria-rowcount", "10001")
@@ -512,7 +512,7 @@ def test_ten_thousand_cells_are_filtered_and_walked_through(show: Open) -> None:
 
 
 def test_all_rows_are_printed(show: Open) -> None:
-    page = show(list(many(1000))).open()
+    page = show(list(generated_records(1000))).open()
     assert rows(page).count() < 200
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(rows(page)).to_have_count(1000)

@@ -19,7 +19,7 @@ from scripts.history.build import build_report
 from scripts.results.records import Record, Store
 from scripts.views import html
 from tests.support.browser import chromium
-from tests.support.records import many
+from tests.support.records import generated_records
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 def _render(folder: Path, number: int) -> Path:
     store = Store(folder / "results")
-    for record in many(number):
+    for record in generated_records(number):
         path = store.path(record.cell)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(record.model_dump_json(by_alias=True, exclude_defaults=True, indent=2) + "\n", "utf-8")

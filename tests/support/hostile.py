@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from scripts.results.records import Frame, Observation, Record, Warned
-from tests.support.records import lost, record, returned
+from tests.support.records import record, returned, unavailable
 
 #: Set by whatever manages to run in a page.
 FLAG: Final = "pwned"
@@ -48,4 +48,4 @@ def hostile_records() -> list[Record]:
         wheel = one.wheel.model_copy(update={"filename": TEXTS[0], "sha256": TEXTS[1], "index": TEXTS[2]})
         about = one.torch.model_copy(update={"version": TEXTS[0], "git_version": TEXTS[2], "cuda": TEXTS[1]})
         found.append(one.model_copy(update={"wheel": wheel, "torch": about}))
-    return [*found, *(lost("2.1.0", build=f"cu11{n}", message=text, kind=text) for n, text in enumerate(TEXTS))]
+    return [*found, *(unavailable("2.1.0", build=f"cu11{n}", message=text, kind=text) for n, text in enumerate(TEXTS))]

@@ -96,7 +96,7 @@ def record(
     )
 
 
-def lost(
+def unavailable(
     torch: str,
     *,
     build: str = "cpu",
@@ -136,13 +136,13 @@ def sha(text: str) -> str:
 def history(name: str, letters: str, *, python: str = "3.11", build: str = "cpu") -> list[Record]:
     """Releases 2.0.0, 2.1.0 … with one observation: a letter each, ``.`` where it returned, a space for none."""
     return [
-        record(f"2.{minor}.0", {name: seen(letter)}, python=python, build=build)
+        record(f"2.{minor}.0", {name: observed(letter)}, python=python, build=build)
         for minor, letter in enumerate(letters)
         if letter != " "
     ]
 
 
-def seen(letter: str) -> Observation:
+def observed(letter: str) -> Observation:
     """``.`` returned, ``w`` returned with a warning, any other letter a failure of its own."""
     match letter:
         case ".":
@@ -153,7 +153,7 @@ def seen(letter: str) -> Observation:
             return raised(f"Failure {letter} of the compiler.")
 
 
-def many(number: int) -> Iterator[Record]:
+def generated_records(number: int) -> Iterator[Record]:
     """So many records as a long-lived project has: releases, Pythons, builds and platforms, changing now and then."""
     platforms = (LINUX, "linux-aarch64", "macos-arm64", "windows-x86_64")
     pythons = [f"3.{minor}" for minor in range(8, 15)]

@@ -6,9 +6,9 @@ import pytest
 
 from scripts.results import drift
 from scripts.results.records import Reason, Record
-from tests.support.records import fresh, lost, raised, record, returned, seen
+from tests.support.records import fresh, observed, raised, record, returned, unavailable
 
-OLD = record("2.0.0", {"script": seen("A"), "trace": returned()})
+OLD = record("2.0.0", {"script": observed("A"), "trace": returned()})
 
 
 def compared(now: Record, *accepted: Record) -> drift.Compared:
@@ -23,13 +23,13 @@ def test_the_same_is_no_drift() -> None:
 
 @pytest.mark.parametrize(("letter", "kind"), [(".", "fixed"), ("B", "different failure"), ("w", "fixed")])
 def test_another_signature_is_drift(letter: str, kind: str) -> None:
-    (one,) = compared(record("2.0.0", {"script": seen(letter), "trace": returned()}), OLD).drift
+    (one,) = compared(record("2.0.0", {"script": observed(letter), "trace": returned()}), OLD).drift
     assert (one.name, one.kind) == ("script", kind)
     assert str(one).startswith(f"2.0.0-cpu-py3.11 script, {kind}: RuntimeError 'Failure A of the compiler.'")
 
 
 def test_an_observation_that_is_gone_is_drift_and_a_new_one_is_not() -> None:
-    (one,) = compared(record("2.0.0", {"script": seen("A"), "freeze": seen("B")}), OLD).drift
+    (one,) = compared(record("2.0.0", {"script": observed("A"), "freeze": observed("B")}), OLD).drift
     assert (one.name, one.kind, one.fresh) == ("trace", "not observed any more", "nothing")
 
 
@@ -39,7 +39,7 @@ def test_a_cell_that_is_new_is_no_drift() -> None:
 
 
 def test_a_cell_that_cannot_be_had_says_nothing() -> None:
-    found = compared(lost("2.0.0"), OLD)
+    found = compared(unavailable("2.0.0"), OLD)
     assert found == drift.Compared(drift=(), new=(), same=(), other_wheel=())
 
 
@@ -62,7 +62,7 @@ def test_another_wheel_with_the_same_behaviour_is_told_apart() -> None:
 
 
 def test_platforms_are_compared_apart() -> None:
-    here = record("2.0.0", {"script": seen("A")}, platform="macos-arm64")
+    here = record("2.0.0", {"script": observed("A")}, platform="macos-arm64")
     assert compared(here, OLD).new == (here.cell,)
 
 

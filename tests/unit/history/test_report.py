@@ -16,7 +16,7 @@ from scripts.history.report import Interval, Report, to_json
 from scripts.results import drift, records
 from scripts.results.records import Frame, Observation, Record
 from scripts.results.signature import signatures
-from tests.support.records import LINUX, fresh, history, lost, raised, record, returned, seen
+from tests.support.records import LINUX, fresh, history, observed, raised, record, returned, unavailable
 
 LETTERS = st.text("AB.w", min_size=1, max_size=10)
 
@@ -120,8 +120,8 @@ def test_sentences(letters: str, sentence: str) -> None:
 
 def test_a_confounded_change_says_so() -> None:
     all_records = [
-        record("1.12.1", {"script": seen("A")}, python="3.9"),
-        record("1.13.1", {"script": seen("B")}, python="3.11", build="cu117"),
+        record("1.12.1", {"script": observed("A")}, python="3.9"),
+        record("1.13.1", {"script": observed("B")}, python="3.11", build="cu117"),
     ]
     (change,) = build_report(all_records).changes
     assert change.blamed == "confounded"
@@ -138,7 +138,7 @@ def test_releases_outside_of_what_is_recorded_are_no_gaps() -> None:
 
 
 def test_fresh_records_bring_what_belongs_to_their_run() -> None:
-    (cell,) = build_report([fresh(record("2.0.0", {"script": seen("A")}), asked="2.0.0-default-py3.11")]).cells
+    (cell,) = build_report([fresh(record("2.0.0", {"script": observed("A")}), asked="2.0.0-default-py3.11")]).cells
     assert (cell.origin, cell.asked, cell.log) == ("fresh", "2.0.0-default-py3.11", ".matrix/logs/2.0.0-cpu-py3.11.log")
     assert cell.timings
     assert cell.timings.total == 14.25
@@ -147,10 +147,14 @@ def test_fresh_records_bring_what_belongs_to_their_run() -> None:
 def synthetic() -> Report:
     """Gaps, flips, disagreements, drift and cells that couldn't be had."""
     old = history("script", "A..wA")
-    now = [*old[:-1], record("2.4.0", {"script": seen("B")}), record("2.4.0", {"script": seen("A")}, python="3.9")]
+    now = [
+        *old[:-1],
+        record("2.4.0", {"script": observed("B")}),
+        record("2.4.0", {"script": observed("A")}, python="3.9"),
+    ]
     compared = drift.compare([fresh(one) for one in now], old)
     elsewhere = record("2.4.0", {"trace": returned()}, platform="plan9")
-    every: list[Record] = [*(fresh(one) for one in now), lost("2.5.0"), elsewhere]
+    every: list[Record] = [*(fresh(one) for one in now), unavailable("2.5.0"), elsewhere]
     return build_report(every, known=[f"2.{n}.0" for n in range(6)], compared=compared)
 
 

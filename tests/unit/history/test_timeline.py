@@ -17,7 +17,7 @@ from scripts.history.report import Report
 from scripts.matrix.cells import Cell
 from scripts.results.records import Observation, Record
 from scripts.results.signature import Signature, signature_of
-from tests.support.records import fresh, history, lost, raised, record, returned, seen
+from tests.support.records import fresh, history, observed, raised, record, returned, unavailable
 
 NAME = "script"
 
@@ -38,7 +38,7 @@ def releases(letters: str) -> list[str]:
 
 
 def signature(letter: str) -> Signature:
-    return signature_of(seen(letter))
+    return signature_of(observed(letter))
 
 
 # --- one axes: all that there is to see -------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_a_history_that_is_not_monotonic_has_all_its_intervals() -> None:
 
 
 def test_a_change_across_a_gap_lies_somewhere_in_it() -> None:
-    records = [*history(NAME, ". . A"), lost("2.1.0"), lost("2.3.0")]
+    records = [*history(NAME, ". . A"), unavailable("2.1.0"), unavailable("2.3.0")]
     report = report_of(records, known=[*releases("....."), "2.3.1"])
     (change,) = report.changes
     assert (change.before, change.after, change.suspects) == ("2.2.0", "2.4.0", ("2.3.0", "2.3.1", "2.4.0"))
@@ -116,7 +116,7 @@ def test_what_was_skipped_or_is_missing_is_a_gap() -> None:
 
 def test_releases_are_in_the_order_of_versions() -> None:
     shown = {"2.10.0": "A", "2.9.1": ".", "2.9.0": "."}
-    records = [record(torch, {NAME: seen(letter)}) for torch, letter in shown.items()]
+    records = [record(torch, {NAME: observed(letter)}) for torch, letter in shown.items()]
     assert [(c.before, c.after) for c in report_of(records).changes] == [("2.9.1", "2.10.0")]
 
 
@@ -132,7 +132,7 @@ World = list[dict[tuple[str, str], str]]
 
 def records_of(world: World) -> list[Record]:
     return [
-        record(f"2.{n}.0", {NAME: seen(letter)}, build=build, python=python)
+        record(f"2.{n}.0", {NAME: observed(letter)}, build=build, python=python)
         for n, shown in enumerate(world)
         for (build, python), letter in shown.items()
     ]
@@ -195,8 +195,8 @@ def test_every_change_that_equal_axes_show_is_reported_or_follows_from_reported_
 
 def test_wheels_of_the_default_index_are_settled_by_a_cell_of_the_default_build() -> None:
     records = [
-        record("1.12.0", {NAME: seen(".")}, build="cu102", python="3.9", index="default"),
-        record("1.13.0", {NAME: seen("A")}, build="cu117", python="3.10", index="default"),
+        record("1.12.0", {NAME: observed(".")}, build="cu102", python="3.9", index="default"),
+        record("1.13.0", {NAME: observed("A")}, build="cu117", python="3.10", index="default"),
     ]
     (change,) = build_report(records, exists=lambda cell: cell.build == "default").changes
     assert change.confounded == ("Python",)
@@ -245,7 +245,7 @@ def test_the_cell_that_is_said_to_settle_it_does(world: World) -> None:
         for text in change.settle:
             cell = Cell.parse(text)
             for letter in "AB.":
-                more = record(cell.torch, {NAME: seen(letter)}, build=cell.build, python=cell.python)
+                more = record(cell.torch, {NAME: observed(letter)}, build=cell.build, python=cell.python)
                 again = report_of([*records, more]).changes
                 assert not [c for c in again if (c.before, c.after) == (change.before, change.after) and c.confounded]
 
@@ -312,8 +312,8 @@ def test_a_cell_without_a_wheel_settles_nothing() -> None:
 
 def test_the_wheels_of_the_default_index_are_one_build() -> None:
     records = [
-        record("2.4.0", {NAME: seen(".")}, build="cu121", index="default"),
-        record("2.5.0", {NAME: seen("A")}, build="cu124", index="default"),
+        record("2.4.0", {NAME: observed(".")}, build="cu121", index="default"),
+        record("2.5.0", {NAME: observed("A")}, build="cu124", index="default"),
     ]
     (change,) = report_of(records).changes
     assert change.confounded == ()
@@ -322,8 +322,8 @@ def test_the_wheels_of_the_default_index_are_one_build() -> None:
 
 def test_cpu_of_the_default_index_is_a_build_of_its_own() -> None:
     records = [
-        record("2.4.0", {NAME: seen(".")}, build="cu121", index="default"),
-        record("2.5.0", {NAME: seen("A")}, build="cpu", index="default"),
+        record("2.4.0", {NAME: observed(".")}, build="cu121", index="default"),
+        record("2.5.0", {NAME: observed("A")}, build="cpu", index="default"),
     ]
     (change,) = report_of(records).changes
     assert change.confounded == ("build",)

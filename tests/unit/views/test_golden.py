@@ -21,7 +21,7 @@ from scripts.matrix import config
 from scripts.results import drift
 from scripts.results.records import Frame, Record, Store
 from scripts.views import junit, markdown, page, report_files, svg, terminal
-from tests.support.records import blocked, fresh, lost, raised, record, returned
+from tests.support.records import blocked, fresh, raised, record, returned, unavailable
 
 HERE: Final = Path(__file__).parent
 ORDER: Final = ("test_trace.py", "test_script.py")
@@ -59,7 +59,7 @@ def synthetic() -> Report:
     now = [
         fresh(record("1.13.1", torn, python="3.9")),
         fresh(record("1.13.1", torn, python="3.11")),
-        fresh(lost("2.0.0", message="no wheel for Python 3.11 | \x1b[31m<b>"), asked="2.0.0-cpu-py3.11"),
+        fresh(unavailable("2.0.0", message="no wheel for Python 3.11 | \x1b[31m<b>"), asked="2.0.0-cpu-py3.11"),
     ]
     known = ["1.9.0", "1.9.1", "1.10.0", "1.11.0", "1.12.0", "1.12.1", "1.13.0", "1.13.1", "2.0.0"]
     records = report_files.merged(accepted, now)

@@ -23,7 +23,7 @@ from scripts.results.records import Record, Store
 from scripts.texts import visible
 from scripts.views import grouping, html, junit, markdown, page, standing, svg, templates, terminal, textwidth
 from tests.support.hostile import TEXTS, hostile_records
-from tests.support.records import blocked, fresh, history, lost, raised, record, returned, seen
+from tests.support.records import blocked, fresh, history, observed, raised, record, returned, unavailable
 
 ANY_TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.sampled_from(TEXTS)
 CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -92,7 +92,10 @@ def test_rows_say_what_they_stand_for() -> None:
 
 
 def test_changes_that_tell_the_same_are_told_once() -> None:
-    before, after = {"a": seen("A"), "b": seen("A"), "c": seen(".")}, {"a": seen("."), "b": seen("."), "c": seen(".")}
+    before, after = (
+        {"a": observed("A"), "b": observed("A"), "c": observed(".")},
+        {"a": observed("."), "b": observed("."), "c": observed(".")},
+    )
     (step,) = grouping.steps(build_report([record("2.0.0", before), record("2.1.0", after)]))
     assert [one.sentence for one in step.told] == [
         "a, b: fixed: RuntimeError 'Failure A of the compiler.' when compiling → returned"
@@ -101,11 +104,11 @@ def test_changes_that_tell_the_same_are_told_once() -> None:
 
 def test_a_change_says_which_builds_show_it() -> None:
     axes = [("cpu", "3.9"), ("cpu", "3.11"), ("cu118", "3.11")]
-    old = [record("2.0.0", {"a": seen(".")}, build=build, python=python) for build, python in axes]
-    new = [record("2.1.0", {"a": seen("A")}, build=build, python=python) for build, python in axes]
+    old = [record("2.0.0", {"a": observed(".")}, build=build, python=python) for build, python in axes]
+    new = [record("2.1.0", {"a": observed("A")}, build=build, python=python) for build, python in axes]
     (step,) = grouping.steps(build_report([*old, *new]))
     assert step.told[0].text.endswith(", on all 3 builds and Pythons")
-    new[0] = record("2.1.0", {"a": seen(".")}, build="cpu", python="3.9")
+    new[0] = record("2.1.0", {"a": observed(".")}, build="cpu", python="3.9")
     (step,) = grouping.steps(build_report([*old, *new]))
     assert step.told[0].text.endswith(", on cpu on Python 3.11, cu118 on Python 3.11 only")
 
@@ -127,14 +130,14 @@ def test_how_things_stand_now(letters: str, said: str) -> None:
 
 
 def test_failures_come_first_in_how_things_stand_and_builds_that_disagree_are_left_out() -> None:
-    shown = {"fine": returned(), "blocked": blocked("bad"), "bad": seen("A"), "torn": seen("A")}
+    shown = {"fine": returned(), "blocked": blocked("bad"), "bad": observed("A"), "torn": observed("A")}
     report = build_report([record("2.0.0", shown), record("2.0.0", {**shown, "torn": returned()}, python="3.9")])
     found = standing.standings(report, report.platforms[0])
     assert [(one.mark, one.names) for one in found] == [("✗", ("bad",)), ("·", ("blocked",)), ("✓", ("fine",))]
 
 
 def test_comparing_keeps_platforms_apart() -> None:
-    there = {"2.0.0": seen("A"), "2.1.0": seen("B")}
+    there = {"2.0.0": observed("A"), "2.1.0": observed("B")}
     report = build_report(
         [
             *history("a", ".."),
@@ -264,13 +267,13 @@ def test_junit_of_hostile_records(hostile: Report) -> None:
 
 def test_junit_tells_drift_accepted_failures_and_what_was_lost() -> None:
     failed = model.Test(outcome="failed", exception="builtins.AssertionError", message="no")
-    known = record("2.0.0", {"script": seen("A")}, tests={"t.py::test_contract": failed})
-    changed = record("2.1.0", {"script": seen("B")})
+    known = record("2.0.0", {"script": observed("A")}, tests={"t.py::test_contract": failed})
+    changed = record("2.1.0", {"script": observed("B")})
     new = record("2.2.0", {}, tests={"t.py::test_contract": failed})
-    crashed = lost("2.4.0").model_copy(update={"status": "crashed"})
+    crashed = unavailable("2.4.0").model_copy(update={"status": "crashed"})
     now = [fresh(one) for one in (known, changed, new)]
-    compared = drift.compare(now, [known, record("2.1.0", {"script": seen("A")})])
-    root = ET.fromstring(junit.render(build_report([*now, lost("2.3.0"), crashed], compared=compared)))
+    compared = drift.compare(now, [known, record("2.1.0", {"script": observed("A")})])
+    root = ET.fromstring(junit.render(build_report([*now, unavailable("2.3.0"), crashed], compared=compared)))
     found = {
         suite.get("name", "").partition("/")[2]: {
             case.get("name"): [part.tag for part in case if part.tag != "system-out"] for case in suite
@@ -320,7 +323,7 @@ def test_the_picture_stays_within_its_frame(hostile: Report) -> None:
 
 
 def test_the_picture_has_each_platform_and_says_what_it_shows() -> None:
-    report = build_report([*history("script", ".A"), record("2.0.0", {"script": seen("B")}, platform="plan9")])
+    report = build_report([*history("script", ".A"), record("2.0.0", {"script": observed("B")}, platform="plan9")])
     root = ET.fromstring(svg.render(report))
     texts = ["".join(one.itertext()) for one in root.iter(f"{SVG}text")]
     assert {"linux-x86_64", "plan9", "✗A RuntimeError", "✓ returned"} <= set(texts)
@@ -364,20 +367,26 @@ def test_the_page_holds_each_text_once() -> None:
 
 
 def test_since_when_says_what_else_changed() -> None:
-    records = [record("2.0.0", {"a": seen("A")}, python="3.9"), record("2.1.0", {"a": seen(".")}, python="3.11")]
+    records = [
+        record("2.0.0", {"a": observed("A")}, python="3.9"),
+        record("2.1.0", {"a": observed(".")}, python="3.11"),
+    ]
     (one,) = standing.standings(build_report(records), "linux-x86_64")
     assert one.sentence == "a: returned, since 2.1.0, where the Python changed as well"
 
 
 def test_what_the_last_release_does_not_show_is_not_told_as_its() -> None:
-    report = build_report([record("2.0.0", {"a": seen("A"), "b": returned()}), record("2.1.0", {"b": returned()})])
+    report = build_report([record("2.0.0", {"a": observed("A"), "b": returned()}), record("2.1.0", {"b": returned()})])
     assert [one.names for one in standing.standings(report, "linux-x86_64")] == [("b",)]
 
 
 def test_what_all_platforms_agree_on_is_told_once() -> None:
     def both(letter: str, elsewhere: str) -> list[Record]:
-        here = [record("2.0.0", {"a": seen(".")}), record("2.1.0", {"a": seen(letter)})]
-        there = [record("2.0.0", {"a": seen(".")}, platform="x"), record("2.1.0", {"a": seen(elsewhere)}, platform="x")]
+        here = [record("2.0.0", {"a": observed(".")}), record("2.1.0", {"a": observed(letter)})]
+        there = [
+            record("2.0.0", {"a": observed(".")}, platform="x"),
+            record("2.1.0", {"a": observed(elsewhere)}, platform="x"),
+        ]
         return [*here, *there]
 
     (step,) = grouping.steps(build_report(both("A", "A")))
