@@ -179,6 +179,7 @@ class Run(Part):
     log: str | None = Field(None, description="The log's path, from the project's root.")
     bytes: int | None = Field(None, description="Size of all wheels of the lock, in bytes.")
     timings: Timings = Timings()
+    modified: tuple[str, ...] = Field((), description="Files of packages that the suite modified in its environment.")
     opened: tuple[str, ...] = Field(
         (), description="Files that were held back and that the probes opened: then they ran again with them."
     )

@@ -6,12 +6,19 @@ import contextlib
 import traceback
 from pathlib import Path
 
+from scripts import paths
+
 
 class CellLog:
     """A text file that everything about a cell is appended to. ``path`` is where it is now."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def name(self) -> str:
+        """The log as records name it."""
+        return self.path.relative_to(paths.ROOT).as_posix()
 
     def start(self) -> None:
         """Begin an empty log."""

@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.version import Version
@@ -15,10 +15,12 @@ from scripts import machine, paths
 from scripts.index import checks
 from scripts.matrix.cells import Cell
 from scripts.results.records import FreshRecord, Run, Timings
-from scripts.run import install_check, resolution
+from scripts.run import install_check, integrity, resolution
 from scripts.run.cell_log import CellLog
+from scripts.run.packages import Packages
+from scripts.run.shared_files import SharedFiles
 from scripts.run.wheel_builder import Target
-from scripts.running import bytecode, environments, failures, interpreters, locks, placeholders, probes, recording
+from scripts.running import environments, failures, interpreters, locks, placeholders, probes, recording
 from scripts.running.failures import CellError
 from scripts.running.holding import NOTHING, Hold
 from scripts.running.workshop import Progress, Workshop, alone
@@ -38,8 +40,9 @@ class CellRun:
         self.started = time.monotonic()
         self.seconds: dict[str, float] = {}
         self.lock: locks.Lock | None = None
-        self.installed: dict[str, environments.Installed] = {}
+        self.packages: Packages | None = None
         self.opened: tuple[str, ...] = ()  # what the probes opened though it was held back
+        self.shared = SharedFiles(work, cell.id, self.log)
 
     def record(self) -> FreshRecord:
         """Run the cell and save its record, which also says why there was nothing to run.
@@ -87,9 +90,9 @@ class CellRun:
             self.log.traceback(f"{what} failed, which changes no result", error)
 
     def _run_until_stable(self, lock: locks.Lock) -> FreshRecord:
-        """Run the cell; where probes open files that are held back, run it again with these.
+        """Run the cell; again where probes opened files that are held back, or where its files can't be trusted.
 
-        That comes to an end, since no file is held back twice.
+        That ends: no file is held back twice, no modified package is shared again, and broken wheels are replaced once.
         """
         hold = self._hold(lock)
         while True:
@@ -101,6 +104,8 @@ class CellRun:
                 self.opened += tuple(opened)
                 hold = hold.without(opened)
                 self.work.needed |= set(opened)  # other cells are spared the same
+            except integrity.ModifiedError as error:
+                self.log.write(f"once more: {error}")
 
     def _run_once(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
         """Return the record of these wheels: another cell's that has the very same, or a new one, which is saved."""
@@ -112,6 +117,7 @@ class CellRun:
                 if (same := self._reuse(lock)) is not None:
                     return same
                 held.enter_context(self.work.footprint.reserved(self.cell.id, lock, hold))
+                held.enter_context(self.work.sharing.using(self.cell.id, lock.wheels))
                 self.work.installing.acquire()
             self.environment = paths.ENVIRONMENTS / self.cell.slug
             try:
@@ -127,7 +133,7 @@ class CellRun:
             filled = self._install(lock, hold)
         finally:
             self.work.installing.release()
-        with placeholders.untouched(filled.placeholders):
+        with self.shared.compared(lock, filled.placeholders), placeholders.untouched(filled.placeholders):
             return self._probe(lock)
 
     def _retire(self) -> None:
@@ -137,7 +143,13 @@ class CellRun:
                 self.environment = environments.retire(self.environment)
 
     def _clean_up(self) -> None:
-        if not self.work.options.keep:
+        if self.packages is not None and self.shared.trusted:
+            with self._side_job("saving bytecode"):
+                self.packages.save_bytecode(self.environment)
+        if self.work.options.keep:
+            with self._side_job("noting that the environment is kept"):
+                environments.claim(self.environment, environments.KEPT)
+        else:
             with self._side_job("removing the environment"):
                 environments.remove(self.environment)
 
@@ -195,20 +207,30 @@ class CellRun:
         return self.limits.resolve + (self.limits.install if nightly else 0)
 
     def _install(self, lock: locks.Lock, hold: Hold) -> environments.Filled:
+        """Fill the environment; anew where what the cache holds is other than when it was first installed."""
+        for _ in range(2):
+            filled = self._fill(lock, hold)
+            self.packages = Packages(self.cell, lock, self.work.footprint, self._interpreter(), self.log)
+            self.packages.read(self.environment)
+            with self._side_job("restoring bytecode"):
+                self.packages.restore_bytecode(self.environment)
+            trusted = self.shared.note(self.packages.look(self.environment), lock)
+            with self._side_job("noting the size of the wheels"):
+                self.packages.count(self.environment)
+            if trusted:
+                install_check.check(environments.site_packages(self.environment), lock.wheels)
+                return filled
+        raise CellError("install", "cache modified", f"files in {paths.CACHE} were modified and can't be evicted")
+
+    def _fill(self, lock: locks.Lock, hold: Hold) -> environments.Filled:
+        self.shared.forget()
         self._report("install", size=self.work.footprint.missing(lock, hold))
         with self._timed("install"):
             environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log.path)
             filled = environments.install(
                 self.environment, lock, cache=paths.CACHE, log=self.log.path, timeout=self.limits.install, hold=hold
             )
-        install_check.check(environments.site_packages(self.environment), lock.wheels)
         self.seconds |= {"download": filled.seconds, "install": round(self.seconds["install"] - filled.seconds, 3)}
-        with self._side_job("noting the size of the wheels"):
-            self.installed = environments.installed(self.environment)
-            sizes = {name: package.bytes for name, package in self.installed.items()}
-            self.work.footprint.installed(self.cell.id, lock, sizes)
-        with self._side_job("restoring bytecode"):
-            bytecode.lend(paths.CACHE, environments.site_packages(self.environment), lock.wheels)
         return filled
 
     def _probe(self, lock: locks.Lock) -> FreshRecord:
@@ -222,20 +244,10 @@ class CellRun:
         )
         for problem in seen.problems:
             self.log.write(f"not believed: {problem}")
-        started, finished = seen.started, seen.finished
-        if started:
-            with self._side_job("saving bytecode"):
-                self._save_bytecode(lock, started.at, finished.warned_in if finished else None)
+        started = seen.started
         self.seconds["import"] = round(started.seconds, 3) if started else 0.0
         self.seconds["probes"] = round(max(0.0, seen.seconds - self.seconds["import"]), 3)
         return recording.recorded(self.cell, self.work.platform, lock, seen, self._run())
-
-    def _save_bytecode(self, lock: locks.Lock, imported: float, warned_in: Sequence[str] | None) -> None:
-        packages = environments.site_packages(self.environment)
-        sizes = bytecode.keep(
-            paths.CACHE, packages, lock.wheels, self.installed, imported=imported, warned_in=warned_in
-        )
-        self.work.footprint.compiled(lock, sizes)
 
     def _run(self, so_far: Run | None = None) -> Run:
         """What belongs to this run; asked for again at the end, when every stage has its time."""
@@ -246,12 +258,13 @@ class CellRun:
             lock=self.lock.digest if self.lock else None,
             recorded_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             machine=f"{platform.platform()}, {machine.cores()} cores",
-            log=_named(self.log.path),
+            log=self.log.name,
             bytes=self.lock.bytes if self.lock else None,
             opened=self.opened,
         )
         total = round(time.monotonic() - self.started, 3)
-        return run.model_copy(update={"timings": Timings.model_validate({**self.seconds, "total": total})})
+        timings = Timings.model_validate({**self.seconds, "total": total})
+        return run.model_copy(update={"modified": self.shared.modified, "timings": timings})
 
     def _inputs(self) -> str:
         """Return the digest of the cell's inputs; an empty one, which is never current, where that fails."""
@@ -268,7 +281,7 @@ class CellRun:
         if before is not None and before.tells and not record.tells:
             return record.model_copy(update={"run": run})
         self.log.move(self.log_of_record)
-        return self._save(record.model_copy(update={"run": run.model_copy(update={"log": _named(self.log.path)})}))
+        return self._save(record.model_copy(update={"run": run.model_copy(update={"log": self.log.name})}))
 
     def _save(self, record: FreshRecord) -> FreshRecord:
         self.work.store.put(record, self.work.path(self.cell))
@@ -285,8 +298,3 @@ class CellRun:
     def _report(self, stage: str, *, size: int = 0, record: FreshRecord | None = None) -> None:
         with self._side_job("showing progress"):
             self.work.listen(Progress(cell=self.cell, stage=stage, size=size, record=record))
-
-
-def _named(log: Path) -> str:
-    """A log as records name it."""
-    return log.relative_to(paths.ROOT).as_posix()

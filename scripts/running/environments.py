@@ -11,16 +11,26 @@ import shutil
 import stat
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from packaging.utils import canonicalize_name
+
 from scripts import machine, process
 from scripts.index import settings
+from scripts.run import owners
 from scripts.running import failures, shelf
 from scripts.running.holding import NOTHING, Hold
 from scripts.running.interpreters import uv_bin
 from scripts.running.locks import Lock, LockedWheel, hashed_requirements
+
+#: How uv installs: by hard links, which keep the times that bytecode is valid for, and are compared after use. Only
+#: macOS makes copies that share their blocks and keep their times.
+_LINK_MODE: Final = "clone" if sys.platform == "darwin" else "hardlink"
+
+#: The owner of an environment that a person asked to keep.
+KEPT: Final = "kept"
 
 #: Seconds to make an empty environment, which takes a tenth of one.
 _CREATE = 120.0
@@ -38,6 +48,7 @@ def create(folder: Path, python: Path, *, cache: Path, log: Path) -> None:
         CellError: uv can't make it.
     """
     remove(folder)
+    claim(folder, owners.me())
     command: list[str | Path] = [
         uv_bin(),
         "venv",
@@ -119,7 +130,7 @@ def _install_by_uv(
     command: list[str | Path] = [
         *(uv_bin(), "pip", "install", "--python", python_of(folder), "--requirements", listed),
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-progress", "--color", "never"),
-        *("--cache-dir", cache),
+        *("--link-mode", _LINK_MODE, "--cache-dir", cache),
         *(("--index", lock.source.index) if lock.source.index else ()),
     ]
     env = process.clean_environment(**settings.uv_settings())
@@ -147,31 +158,55 @@ def _error(done: process.Finished, timeout: float) -> failures.CellError:
     return failures.of_installing(done.output)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Installed:
-    """An installed package: its unpacked size, and what it has at the top of site-packages."""
-
-    bytes: int
-    roots: frozenset[str]
-
-
-def installed(folder: Path) -> dict[str, Installed]:
-    """What is installed, by normalised name, from the ``RECORD`` files."""
-    found: dict[str, Installed] = {}
-    packages = site_packages(folder)
-    for record in packages.glob("*.dist-info/RECORD"):
-        name = record.parent.name.split("-", 1)[0].replace("_", "-").lower()
-        with record.open(encoding="utf-8", newline="") as lines:
-            files = {row[0] for row in csv.reader(lines) if row}
-        size = sum(_on_disk(os.path.join(packages, file)) for file in files)  # noqa: PTH118 - there are 20,000
-        found[name] = Installed(bytes=size, roots=frozenset(file.split("/", 1)[0] for file in files))
+def files(folder: Path) -> dict[str, os.stat_result]:
+    """Return all regular files in an environment's folder of packages, by their paths in it."""
+    found: dict[str, os.stat_result] = {}
+    packages = str(site_packages(folder))
+    waiting, start = [packages], len(packages) + 1
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    # On Windows only a full `stat` knows of links.
+                    status = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
+                    found[entry.path[start:].replace(os.sep, "/")] = status
     return found
 
 
-def _on_disk(path: str) -> int:
-    """Bytes that a file takes. The sizes in RECORD don't do: torch 1.9.1's come to twice what it has."""
+def recorded(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the files of each installed package and their hashes, by normalised name, from the ``RECORD`` files."""
+    records = site_packages(folder).glob("*.dist-info/RECORD")
+    return {canonicalize_name(record.parent.name.split("-", 1)[0]): _recorded(record) for record in records}
+
+
+def sizes(folder: Path, records: Mapping[str, Iterable[str]], found: Mapping[str, os.stat_result]) -> dict[str, int]:
+    """Return the bytes that each package takes, from its record and the files that were found.
+
+    The sizes in records don't do: torch 1.9.1's come to twice what it has.
+    """
+    packages = site_packages(folder)
+    return {
+        name: sum(machine.on_disk(found[file]) if file in found else _on_disk(packages, file) for file in recorded)
+        for name, recorded in records.items()
+    }
+
+
+def _recorded(record: Path) -> dict[str, str]:
+    """Return the files of a ``RECORD`` and their hashes, empty where it has none; none where it can't be read."""
     try:
-        return machine.on_disk(os.lstat(path))
+        with record.open(encoding="utf-8", errors="replace", newline="") as lines:
+            rows = [row for row in csv.reader(lines) if row and "\0" not in row[0]]
+    except (OSError, csv.Error):
+        return {}
+    return {row[0].replace("\\", "/"): row[1] if len(row) > 1 else "" for row in rows}
+
+
+def _on_disk(packages: Path, file: str) -> int:
+    """Bytes that a file outside of the folder of packages takes."""
+    try:
+        return machine.on_disk(os.lstat(packages / file)) if file.startswith("../") else 0
     except OSError:
         return 0
 
@@ -183,20 +218,32 @@ def site_packages(folder: Path) -> Path:
     return next(folder.glob("lib/python*/site-packages"), folder)
 
 
-#: How the names of environments begin that are to be removed, and were not if a run was killed meanwhile.
+#: How the names of environments begin that are done with. If this run is killed before it can, the next removes them.
 _RETIRED: Final = ".removing-"
 
 
 def retire(folder: Path) -> Path:
-    """Give an environment that is done with another name, by which `sweep` knows it. Returns where it is now."""
+    """Give an environment that is done with another name. Returns where it is now."""
+    _owner_file(folder).unlink(missing_ok=True)
     return folder.rename(folder.with_name(f"{_RETIRED}{folder.name}-{uuid.uuid4().hex[:8]}"))
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed runs left of retired environments; what can't be removed stays."""
-    for left in folder.glob(f"{_RETIRED}*"):
-        with contextlib.suppress(OSError):
-            remove(left)
+def claim(folder: Path, owner: str) -> None:
+    """Note whose an environment is: a process, or `KEPT`."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _owner_file(folder).write_text(owner, encoding="utf-8")
+
+
+def owner(folder: Path) -> str:
+    """Return whose an environment is; an empty text where nobody knows."""
+    try:
+        return _owner_file(folder).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _owner_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.owner")
 
 
 def remove(folder: Path) -> None:
@@ -210,3 +257,4 @@ def remove(folder: Path) -> None:
 
     if folder.exists():
         shutil.rmtree(folder, onerror=make_writable)
+    _owner_file(folder).unlink(missing_ok=True)

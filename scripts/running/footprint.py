@@ -6,23 +6,41 @@ cache knows each wheel's unpacked size; a wheel that was never unpacked is estim
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import ByteSize
+from packaging.utils import canonicalize_name
+from pydantic import ByteSize, Field, TypeAdapter
 
 from scripts import machine, process
 from scripts.core.locking import locked
 from scripts.results.records import write_atomically
+from scripts.run import integrity
+from scripts.run.reservations import Reservation, Reservations
 from scripts.running import bytecode, shelf
 from scripts.running.failures import CellError
 from scripts.running.holding import NOTHING, Hold
 from scripts.running.interpreters import uv_bin
 from scripts.running.locks import Lock, LockedWheel
+
+_log = logging.getLogger(__name__)
+
+_LEDGER: Final = TypeAdapter(dict[str, Annotated[int, Field(ge=0)]])
+
+#: Stands in a ledger for all that is there and of which nothing is known; to evict it is to empty the cache.
+_UNKNOWN: Final = "==unknown"
+#: The folders of the cache that hold unpacked wheels and bytecode.
+_HELD_IN: Final = ("archive-v0", "unpacked", "bytecode")
+
+#: Seconds after which to ask again whether another run in the folder has left room.
+_AGAIN: Final = 0.5
 
 #: Unpacked bytes for each byte of a wheel, rounded up from the wheels of torch 1.9 to 2.15 and what they need; by how
 #: the package's name begins. And the same of wheels of which most is held back.
@@ -44,11 +62,12 @@ def human(size: float) -> str:
 
 
 class Footprint:
-    """The budget of one folder of environments and cache, shared by all threads of a run."""
+    """The budget of one folder of environments and cache, shared by all threads of a run and all runs in the folder."""
 
     def __init__(self, cache: Path, budget: int) -> None:
         self.cache, self.budget = cache, budget
         self._ledger_file = cache / "ledger.json"
+        self._reservations = Reservations(cache / "reservations.json")
         self._changed = threading.Condition()
         self._reserved: dict[str, int] = {}
         self._installing: dict[str, Lock] = {}
@@ -56,7 +75,7 @@ class Footprint:
         self._wanted: dict[str, Lock] = {}
 
     def expect(self, name: str, lock: Lock) -> None:
-        """Say that a cell to come needs the wheels of a lock, so that they are dropped last."""
+        """Evict the wheels of a lock last: a pending cell needs them."""
         with self._changed:
             self._wanted[name] = lock
 
@@ -73,20 +92,22 @@ class Footprint:
 
     @contextmanager
     def reserved(self, name: str, lock: Lock, hold: Hold = NOTHING) -> Iterator[None]:
-        """Hold room for a cell, dropping what nobody needs any more; waits for other cells to finish.
+        """Hold room for a cell, evicting what nobody needs any more; waits for other cells to finish.
 
         Raises:
-            CellError: it can't fit, whatever is dropped.
+            CellError: it can't fit, whatever is evicted.
         """
         with self._changed:
             while not self._fits(name, lock, hold):
-                self._changed.wait()
+                self._changed.wait(_AGAIN)  # other runs in the folder can't wake this one
         try:
             yield
         finally:
             with self._changed:
                 for table in (self._reserved, self._installing, self._installed, self._wanted):
                     table.pop(name, None)
+                with self._exclusive():
+                    self._publish()
                 self._changed.notify_all()
 
     def installed(self, name: str, lock: Lock, sizes: dict[str, int]) -> None:
@@ -94,10 +115,11 @@ class Footprint:
         with self._changed, self._exclusive():
             ledger = self._ledger()
             for wheel in lock.wheels:
-                ledger[_key(wheel)] = sizes.get(wheel.name, 0)
-            write_atomically(self._ledger_file, json.dumps(ledger, indent=0))
+                ledger[_key(wheel)] = sizes.get(canonicalize_name(wheel.name), 0)
+            self._write(ledger)
             self._reserved[name] = 0
-            self._installed[name] = self._installing.pop(name)
+            self._installed[name] = self._installing.pop(name, lock)
+            self._publish()
             self._changed.notify_all()
 
     def compiled(self, lock: Lock, sizes: dict[str, int]) -> None:
@@ -106,41 +128,61 @@ class Footprint:
             ledger = self._ledger()
             kept = {f"{_key(wheel)}+bytecode": sizes[wheel.name] for wheel in lock.wheels if wheel.name in sizes}
             if not kept.items() <= ledger.items():
-                write_atomically(self._ledger_file, json.dumps({**ledger, **kept}, indent=0))
+                self._write({**ledger, **kept})
+
+    def evict(self, names: Collection[str]) -> None:
+        """Remove some packages from the cache, in all their versions."""
+        with self._changed, self._exclusive():
+            self._clean(sorted(names))
+            self._changed.notify_all()
 
     def _fits(self, name: str, lock: Lock, hold: Hold) -> bool:
         """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
-        missing = self._missing(lock, hold)
-        coming = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
-        if any(_key(wheel) in coming for wheel in missing if (wheel.size or 0) >= shelf.BIG):
-            return False  # another cell is fetching it: this one finds it in the cache then
-        need = unpacked(missing, whole=not hold.patterns)
-        if need > self._room() and need:
-            self._drop(need - self._room(), lock, missing)
-        if need <= self._room() or not need:
-            self._reserved[name], self._installing[name] = need, lock
-            return True
-        if self._reserved:
+        with self._exclusive():
+            others = self._reservations.others()
+            missing = self._missing(lock, hold)
+            coming = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
+            if any(_key(wheel) in coming for wheel in missing if (wheel.size or 0) >= shelf.BIG):
+                return False  # another cell is fetching it: this one finds it in the cache then
+            need = unpacked(missing, whole=not hold.patterns)
+            if need > self._room(others) and need:
+                self._drop(need - self._room(others), lock, missing, others)
+            if need <= self._room(others) or not need:
+                self._reserved[name], self._installing[name] = need, lock
+                self._publish()
+                return True
+        if self._reserved or others:
             return False
-        raise CellError("install", "over the disk budget", f"needs {human(need)}, {human(max(0, self._room()))} free")
+        free = human(max(0, self._room(others)))
+        raise CellError("install", "over the disk budget", f"needs {human(need)}, {free} free")
 
-    def _room(self) -> int:
+    def _publish(self) -> None:
+        """Tell other runs in the folder what the cells of this one hold."""
+        locks = {**self._installing, **self._installed}
+        self._reservations.publish(
+            {name: (size, {wheel.name for wheel in locks[name].wheels}) for name, size in self._reserved.items()}
+        )
+
+    def _room(self, others: Iterable[Reservation]) -> int:
         """Bytes that may still be taken: within the budget, and on the disk."""
-        promised = sum(self._reserved.values())
+        promised = sum(self._reserved.values()) + sum(other.bytes for other in others)
         within = self.budget - sum(self._ledger().values()) - promised
         return min(within, machine.free_bytes(self.cache) - promised)
 
-    def _drop(self, short: int, lock: Lock, missing: Sequence[LockedWheel]) -> None:
-        """Take packages out of the cache: first what no cell to come needs, then the rest, the largest first.
+    def _drop(self, short: int, lock: Lock, missing: Sequence[LockedWheel], others: Iterable[Reservation]) -> None:
+        """Evict packages: first what no pending cell needs, then the rest, the largest first.
 
         uv drops a package in all its versions. So what another cell is installing right now stays, whatever its
-        version, and so does what ``lock`` needs and the cache holds.
+        version, and so does what ``lock`` needs and the cache holds. Of what a cell has installed, the environment's
+        hard links hold the bytes until it is removed; so that stays as well.
         """
         ledger = self._ledger()
         sizes: dict[str, int] = {}
         for key, size in ledger.items():
             sizes[_name(key)] = sizes.get(_name(key), 0) + size
-        busy = {wheel.name for other in self._installing.values() for wheel in other.wheels}
+        running = [*self._installing.values(), *self._installed.values()]
+        busy = {wheel.name for other in running for wheel in other.wheels}
+        busy |= {name for other in others for name in other.names}
         busy |= {wheel.name for wheel in lock.wheels if _key(wheel) in ledger and wheel not in missing}
         later = {wheel.name for other in self._wanted.values() for wheel in other.wheels if _key(wheel) in ledger}
         dropped: list[str] = []
@@ -151,32 +193,55 @@ class Footprint:
         if dropped:
             self._clean(dropped)
 
-    def _clean(self, names: list[str]) -> None:
-        with self._exclusive():
-            process.capture(
-                [uv_bin(), "cache", "clean", "--quiet", "--cache-dir", self.cache, *names],
-                env=process.clean_environment(),
-            )
-            shelf.drop(self.cache, names)
-            bytecode.drop(self.cache, names)
-            ledger = self._ledger()
-            kept = {key: size for key, size in ledger.items() if _name(key) not in names}
-            write_atomically(self._ledger_file, json.dumps(kept, indent=0))
-        for name, lock in self._installed.items():
-            # The environment's hard links hold the bytes until it is removed.
-            keys = {_key(w) for w in lock.wheels}
-            self._reserved[name] += sum(ledger[key] for key in keys & ledger.keys() - kept.keys())
+    def _clean(self, names: Sequence[str]) -> None:
+        """Remove packages from uv's cache and from what is kept beside it. Only what is gone counts as free."""
+        everything = _name(_UNKNOWN) in names
+        done = process.capture(
+            [uv_bin(), "cache", "clean", "--quiet", "--cache-dir", self.cache, *(() if everything else names)],
+            env=process.clean_environment(),
+        )
+        if done.returncode:
+            reason = done.stderr.strip()
+            _log.warning("uv cache clean failed with exit code %d: %s", done.returncode, reason)
+            return
+        shelf.drop(self.cache, names)
+        bytecode.drop(self.cache, names)
+        integrity.drop(self.cache, names)
+        kept = {} if everything else self._ledger()
+        self._write({key: size for key, size in kept.items() if _name(key) not in names})
 
     def _exclusive(self) -> AbstractContextManager[None]:
         """Against another run in the same folder."""
         return locked(self.cache / "ledger.lock")
 
     def _ledger(self) -> dict[str, int]:
+        """Return the unpacked size of each wheel that the cache holds."""
         try:
-            ledger = json.loads(self._ledger_file.read_bytes())
-        except (OSError, ValueError):
+            return _LEDGER.validate_json(self._ledger_file.read_bytes())
+        except FileNotFoundError:
             return {}
-        return ledger if isinstance(ledger, dict) else {}
+        except (OSError, ValueError) as error:
+            return self._rebuilt(error)
+
+    def _rebuilt(self, error: Exception) -> dict[str, int]:
+        """Return a new ledger in the place of one that can't be read: all that is there counts, under no name."""
+        _log.warning("%s can't be used (%s); it is made anew", self._ledger_file, type(error).__name__)
+        ledger = {_UNKNOWN: sum(on_disk(self.cache / folder) for folder in _HELD_IN)}
+        self._write(ledger)
+        return ledger
+
+    def _write(self, ledger: dict[str, int]) -> None:
+        write_atomically(self._ledger_file, json.dumps(ledger, indent=0))
+
+
+def on_disk(folder: Path) -> int:
+    """Bytes that the files below a folder take."""
+    sizes = 0
+    for path, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):
+                sizes += machine.on_disk(os.lstat(os.path.join(path, name)))  # noqa: PTH118 - there are 20,000
+    return sizes
 
 
 def _key(wheel: LockedWheel) -> str:

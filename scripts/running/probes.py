@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts import process
 from scripts.matrix.config import Limits
-from scripts.run import events
+from scripts.run import events, owners
 from scripts.run.events import Event, Finished, ImportFailed, Read, Started
 from scripts.run.session import End, Lost, Session
 from scripts.running import harness
@@ -56,7 +56,7 @@ def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool) -> 
     """
     started = time.monotonic()
     session, output = Session(), ""
-    with tempfile.TemporaryDirectory(prefix="cell-", ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(prefix=f"{owners.TEMPORARY}{owners.me()}-", ignore_cleanup_errors=True) as scratch:
         work = Path(scratch, "work")
         work.mkdir()
         tests = harness.prepare(folder.absolute(), Path(scratch))

@@ -22,6 +22,9 @@ from scripts.running.workshop import Progress
 #: Seconds between two lines of a log that say nothing but "still at it".
 _EVERY = 30.0
 
+#: Modified files that are named.
+_SHOWN = 5
+
 _DOING = {"resolve": "resolving", "wait": "waiting", "install": "installing", "probes": "probing"}
 
 
@@ -92,6 +95,12 @@ class Display:
         if record.run.opened:
             files = escape(", ".join(record.run.opened))
             note = f"{cell.id} ran twice, since it opened what matrix.toml holds back: {files}"
+            self.console.print(f"[yellow]note:[/] {note}", soft_wrap=True)
+
+        if record.run.modified:
+            files = escape(", ".join(record.run.modified[:_SHOWN]))
+            more = len(record.run.modified) - _SHOWN
+            note = f"{cell.id} modified files of its packages: {files}" + (f" and {more} more" if more > 0 else "")
             self.console.print(f"[yellow]note:[/] {note}", soft_wrap=True)
 
     def _tick(self) -> None:

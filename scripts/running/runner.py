@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -12,7 +13,7 @@ from scripts.errors import MatrixError
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord
-from scripts.running import environments
+from scripts.run import leftovers
 from scripts.running.cellrun import CellRun
 from scripts.running.workshop import Listener, Options, Progress, Queue, Workshop
 
@@ -37,7 +38,6 @@ def run(
     missing = [cell for cell in cells if cell not in records]
     if missing:
         work.queue = Queue(missing)
-        environments.sweep(paths.ENVIRONMENTS)
         records |= run_all(work, [CellRun(work, cell) for cell in missing])
     return {cell: records[cell] for cell in cells}
 
@@ -58,6 +58,8 @@ def _check_writable(folder: Path) -> None:
 def run_all(work: Workshop, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
     """Run cells in their order, some at once; an interruption, or a command that asks to stop, ends them all."""
     records: dict[Cell, FreshRecord] = {}
+    with contextlib.suppress(OSError):
+        leftovers.remove()
     with process.interruptible(), ThreadPoolExecutor(work.jobs, thread_name_prefix="cell") as pool:
         pending: dict[Future[FreshRecord], Cell] = {pool.submit(one.record): one.cell for one in runs}
         try:

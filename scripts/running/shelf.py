@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import sys
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,7 @@ from pydantic import TypeAdapter
 
 from scripts import paths, process
 from scripts.results.records import write_atomically
+from scripts.run import owners
 from scripts.run.unpack import oddities
 from scripts.running import failures
 from scripts.running.holding import Hold
@@ -130,13 +130,17 @@ def leave_to_uv(cache: Path, wheels: Sequence[LockedWheel]) -> None:
 def drop(cache: Path, names: Sequence[str]) -> None:
     """Forget some packages, in all their versions."""
     for name in names:
-        shutil.rmtree(cache / _FOLDER / name, ignore_errors=True)
+        folder = cache / _FOLDER / name
+        hidden = cache / _FOLDER / owners.temporary_name()
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(hidden)  # at once: nobody links half of a wheel
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def put(unpacked: Path, folder: Path, held_back: Sequence[Packed]) -> None:
     """Give an unpacked wheel its place, whole or not at all; one that is there already goes."""
     (unpacked / _HELD).write_text(json.dumps([vars(file) for file in held_back], indent=0), encoding="utf-8")
-    replaced = folder.with_name(f".{uuid.uuid4().hex}")
+    replaced = folder.with_name(owners.temporary_name())
     with contextlib.suppress(FileNotFoundError):
         folder.rename(replaced)
     unpacked.rename(folder)
@@ -146,7 +150,7 @@ def put(unpacked: Path, folder: Path, held_back: Sequence[Packed]) -> None:
 @contextlib.contextmanager
 def making(folder: Path) -> Iterator[tuple[Path, Path]]:
     """A folder to unpack a wheel in, and within it the one for its files; removed at the end if still there."""
-    unpacked = folder.with_name(f".{uuid.uuid4().hex}")
+    unpacked = folder.with_name(owners.temporary_name())
     (unpacked / _FILES).mkdir(parents=True)
     try:
         yield unpacked, unpacked / _FILES

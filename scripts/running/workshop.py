@@ -18,6 +18,7 @@ from scripts.index import checks, settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
 from scripts.results.records import FreshRecord, Store
+from scripts.run import integrity
 from scripts.run.wheel_builder import WheelBuilder
 from scripts.running import harness, locks
 from scripts.running.footprint import Footprint
@@ -96,6 +97,8 @@ class Workshop:
         self.installing = threading.Semaphore(matrix.budget.downloads or self.jobs)
         self.queue = Queue([])
         self.builder = WheelBuilder(paths.BUILDS, paths.CACHE)
+        self.sharing = integrity.Sharing()
+        self.private: set[str] = set()  # packages whose files a test modified: from then on, each cell has its own
         self.needed: set[str] = set()  # files that probes of this run opened though they were held back
         self._same_lock: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -133,7 +135,7 @@ def test_what_was_held_back_is_missing_for_who_wants_all(footprint: Footprint) -
     held = lock(wheel("a"), wheel("b"))
     install(footprint, "one", held, {"a": 100, "b": 100})
     kept = footprint.cache / "unpacked" / "a" / "a1"
-    kept.mkdir(parents=True)
+    (kept / "files").mkdir(parents=True)
     (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
     assert (footprint.missing(held), footprint.missing(held, NOTHING)) == (0, 100)
     back = Hold(patterns=("a/*",))
@@ -147,7 +149,7 @@ def test_a_wheel_that_lacks_a_file_makes_room_for_itself(footprint: Footprint) -
     held = lock(wheel("a"))
     install(footprint, "one", held, {"a": 700})
     kept = footprint.cache / "unpacked" / "a" / "a1"
-    kept.mkdir(parents=True)
+    (kept / "files").mkdir(parents=True)
     (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
     with footprint.reserved("one", held, NOTHING):  # 400 bytes, and 300 are left
         assert not kept.exists()
@@ -171,3 +173,88 @@ def test_a_big_wheel_is_fetched_once_and_others_do_not_wait(tmp_path: Path) -> N
         footprint.installed("first", lock(cuda), {"cuda": 3 * 10**9})
         waiting.result(timeout=10)
     assert went == ["another", "first", "second, 100 bytes to come"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "null", "[]", "5", '"x"', '{"a": "x"}', '{"a": null}', '{"a": -1}', '{"a": [1]}', '{"a": 1e400}']
+)
+def test_a_ledger_that_cannot_be_used_is_rebuilt_and_all_that_is_there_counts(tmp_path: Path, text: str) -> None:
+    held = tmp_path / "archive-v0" / "x" / "file"
+    held.parent.mkdir(parents=True)
+    held.write_bytes(b"x" * 9000)
+    (tmp_path / "ledger.json").write_text(text)
+    footprint = Footprint(tmp_path, 10_000)
+    assert footprint.missing(lock(wheel("a"))) == 100
+    with footprint.reserved("one", lock(wheel("a", size=2000))):  # 8000 bytes: what is there has to go
+        assert not held.exists()
+
+
+def test_what_uv_fails_to_remove_is_not_free(footprint: Footprint, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = lock(wheel("a"))
+    install(footprint, "one", held, {"a": 700})
+    failing = footprint.cache / "uv"
+    failing.write_text("#!/bin/sh\necho no >&2\nexit 2\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr("scripts.running.footprint.uv_bin", lambda: str(failing))
+    with (
+        pytest.raises(CellError, match=r"needs 400B, 300B free"),
+        footprint.reserved("two", lock(wheel("new"))),
+    ):
+        raise AssertionError
+    assert footprint.missing(held) == 0
+
+
+OTHER_RUN = """
+import sys
+from pathlib import Path
+from scripts.running.footprint import Footprint
+from tests.unit.test_footprint import lock, wheel
+footprint = Footprint(Path(sys.argv[1]), 1000)
+with footprint.reserved("theirs", lock(wheel("theirs", size=150))):
+    print("in", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_runs_in_one_folder_keep_to_the_budget_together(footprint: Footprint) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER_RUN, str(footprint.cache)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == b"in\n"
+        entered = threading.Event()
+
+        def enter() -> None:
+            with footprint.reserved("ours", lock(wheel("ours", size=150))):
+                entered.set()
+
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(enter)
+            assert not entered.wait(1.5)  # 600 bytes each, and 1000 in all
+            other.stdin.close()
+            waiting.result(timeout=30)
+
+
+def test_what_a_run_that_was_killed_had_reserved_is_free(footprint: Footprint) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER_RUN, str(footprint.cache)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        other.kill()
+    with footprint.reserved("ours", lock(wheel("ours", size=200))):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", '{"1-1": 5}', '{"1-1": {"c": [1]}}', '{"1-1": {"c": [-1, []]}}'])
+def test_reservations_that_cannot_be_read_are_none(footprint: Footprint, text: str) -> None:
+    (footprint.cache / "reservations.json").write_text(text)
+    with footprint.reserved("ours", lock(wheel("ours", size=200))):
+        pass

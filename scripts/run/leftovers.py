@@ -1,0 +1,40 @@
+"""What a killed run left behind: half-unpacked wheels, environments, temporary folders. The next run removes it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts import paths
+from scripts.run import owners
+from scripts.running import environments
+
+
+def remove(cache: Path = paths.CACHE, envs: Path = paths.ENVIRONMENTS) -> list[Path]:
+    """Remove what belongs to no process that still runs. Returns what was removed."""
+    found = [*_half_unpacked(cache), *_temporary(Path(tempfile.gettempdir())), *_environments(envs)]
+    for folder in found:
+        environments.remove(folder)
+    return found
+
+
+def _half_unpacked(cache: Path) -> Iterator[Path]:
+    for folder in (*(cache / "unpacked").glob(".*"), *(cache / "unpacked").glob("*/.*")):
+        if not owners.alive(folder.name[1:].partition(".")[0]):
+            yield folder
+
+
+def _temporary(folder: Path) -> Iterator[Path]:
+    for path in folder.glob(f"{owners.TEMPORARY}*-*-*"):
+        owner = path.name.removeprefix(owners.TEMPORARY).rpartition("-")[0]
+        if owners.is_name(owner) and not owners.alive(owner):
+            yield path
+
+
+def _environments(envs: Path) -> Iterator[Path]:
+    """Environments of ended processes; those that a person asked to keep stay."""
+    for folder in envs.glob("*/"):
+        owner = environments.owner(folder)
+        if owner != environments.KEPT and not owners.alive(owner):
+            yield folder
