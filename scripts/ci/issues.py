@@ -89,7 +89,7 @@ def drift(found: Sequence[Drift], report: Report) -> IssueText:
     """Return the issue about drift: the differences with their cells, and the change points of these observations."""
     if not found:
         return IssueText(kind="drift", title=None, body=None)
-    cells = {(item.cell.platform, item.cell.id) for item in found}
+    cells = {(item.platform, item.cell) for item in found}
     names = {item.name for item in found if item.name}
     parts = [
         "Fresh records differ from the accepted results. Where the new behaviour is right, `nox -s accept` accepts it.",
@@ -111,7 +111,7 @@ def _equal_drift(found: Iterable[Drift]) -> list[list[Drift]]:
 def _difference(group: Sequence[Drift]) -> str:
     first = group[0]
     name = printable.code(first.name) if first.name else "the cell itself"
-    cells = ", ".join(printable.code(f"{item.cell.platform}/{item.cell.id}") for item in group)
+    cells = ", ".join(printable.code(f"{item.platform}/{item.cell}") for item in group)
     change = printable.fenced(f"accepted: {first.accepted}\nnow:      {first.fresh}")
     return f"**{name}**: {first.kind}, in {cells}\n\n{change}"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from scripts.history import timeline
 from scripts.history.changes import change_points
 from scripts.history.marks import Marks
-from scripts.history.report import ChangePoint, DriftView, Evidence, Name, Report, ReportedCell, ReportedSignature
+from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, ReportedSignature
 from scripts.history.timeline import Axes
 from scripts.matrix import cells
 from scripts.matrix.cells import Cell
@@ -57,7 +57,7 @@ def build_report(
             details.added_to(change) for one in series for change in change_points(one, table.signatures, exists)
         ),
         disagreements=tuple(found for one in series for found in timeline.disagreements(one, table.signatures)),
-        drift=tuple(_drift(compared)) if compared else (),
+        drift=compared.drift if compared else (),
         new=tuple(f"{key.platform}/{key.id}" for key in compared.new) if compared else (),
         signatures=table.reported(),
         legend=table.marks.legend(),
@@ -207,17 +207,3 @@ class _Details:
             if cell.recorded and cell.seen.get(change.name) == signature
         )
         return min(found, key=lambda side: side[:2])[2]
-
-
-def _drift(compared: Compared) -> list[DriftView]:
-    return [
-        DriftView(
-            cell=drift.cell.id,
-            platform=drift.cell.platform,
-            name=drift.name,
-            kind=drift.kind,
-            accepted=drift.accepted,
-            fresh=drift.fresh,
-        )
-        for drift in compared.drift
-    ]

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from scripts.history import marks
+from scripts.results.drift import Drift
 from scripts.results.records import Frame, Part, Reason, Timings, Torch, Wheel
 from scripts.results.signature import Signature
 from scripts.texts import visible
@@ -180,17 +181,6 @@ class Disagreement(Part):
     sentence: str
 
 
-class DriftView(Part):
-    """Something that differs from the accepted results."""
-
-    cell: str
-    platform: str
-    name: str | None
-    kind: str
-    accepted: str
-    fresh: str
-
-
 class Report(Part):
     """Everything that a report shows."""
 
@@ -204,7 +194,7 @@ class Report(Part):
     timelines: tuple[Timeline, ...]
     changes: tuple[ChangePoint, ...]
     disagreements: tuple[Disagreement, ...]
-    drift: tuple[DriftView, ...] = ()
+    drift: tuple[Drift, ...] = ()
     new: tuple[str, ...] = ()
     tracebacks: dict[str, tuple[Frame, ...]] = {}
     packages: dict[str, dict[str, str]] = {}

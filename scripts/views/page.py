@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
-from scripts.history.report import RELEASE_NOTES, Evidence, Report, ReportedCell, label
+from scripts.history.report import RELEASE_NOTES, Evidence, Report, ReportedCell
 from scripts.views import grouping, standing
 from scripts.views.grouping import Band, Step
 
@@ -100,7 +100,7 @@ def data(report: Report) -> dict[str, Any]:
         "bands": {platform: _bands(report, numbers, platform) for platform in report.platforms},
         "steps": [_step(one) for one in grouping.steps(report)],
         "disagreements": [one.sentence for one in report.disagreements],
-        "drift": [_drift(report, place) for place in range(len(report.drift))],
+        "drift": [drift.sentence for drift in report.drift],
         "new": report.new,
     }
 
@@ -144,12 +144,6 @@ def _step(step: Step) -> dict[str, Any]:
 
 def _evidence(evidence: Evidence | None) -> dict[str, Any] | None:
     return evidence.model_dump() if evidence else None
-
-
-def _drift(report: Report, place: int) -> str:
-    one = report.drift[place]
-    what = f"{one.cell} {label(one.name)}" if one.name else one.cell
-    return f"{what}: {one.kind}: {one.accepted} → {one.fresh}"
 
 
 def sizes(report: Report) -> Sequence[tuple[str, int]]:

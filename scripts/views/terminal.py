@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.history.marks import ASCII
-from scripts.history.report import Evidence, Report, ReportedCell, label
+from scripts.history.report import Evidence, Report, ReportedCell
 from scripts.running.footprint import human
 from scripts.texts import visible
 from scripts.views import grouping, standing
@@ -230,9 +230,7 @@ def drift(report: Report) -> RenderableType | None:
     parts: list[RenderableType] = []
     if report.drift:
         parts.append(Text("Drift against results/", style="bold"))
-        for one in report.drift:
-            what = f"{one.cell} {label(one.name)}" if one.name else one.cell
-            parts.append(_item(f"{what}: {one.kind}: {one.accepted} → {one.fresh}"))
+        parts += [_item(drift.sentence) for drift in report.drift]
     if report.new:
         count = "1 cell is" if len(report.new) == 1 else f"{len(report.new)} cells are"
         parts.append(Text(f"{count} new, which results/ lacks. `nox -s accept` makes them accepted results."))

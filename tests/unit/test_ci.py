@@ -19,7 +19,6 @@ from scripts.errors import Exit, UsageError
 from scripts.index.checks import Source
 from scripts.matrix import config
 from scripts.results.drift import Drift
-from scripts.results.records import CellKey
 from scripts.running.locks import Lock, LockedWheel
 from scripts.views import report_files
 from tests.support.hub.machine import read_outputs
@@ -147,8 +146,14 @@ def test_of_several_issues_the_oldest_is_used() -> None:
 
 
 def drifted(number: int, message: str = "no more") -> Drift:
-    key = CellKey(torch=f"2.{number}.0", build="cpu", python="3.11", platform="linux-x86_64")
-    return Drift(cell=key, name="trace", kind="broken", accepted="returned", fresh=f"ValueError {message!r}")
+    return Drift(
+        cell=f"2.{number}.0-cpu-py3.11",
+        platform="linux-x86_64",
+        name="trace",
+        kind="broken",
+        accepted="returned",
+        fresh=f"ValueError {message!r}",
+    )
 
 
 EMPTY = report_files.report(MATRIX, [])
