@@ -125,8 +125,8 @@ def load(path: Path) -> State:
         data: Any = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: no bisection can be read there ({error.strerror})") from error
-    except ValueError as error:
-        raise SchemaError(f"{path}: not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"{path}: not JSON ({error}); remove it and begin anew") from None
     found = data.get("schema") if isinstance(data, dict) else None
     if found != SCHEMA:
         raise SchemaError(f"{path}: schema {found!r}, and this version reads schema {SCHEMA}; begin anew")

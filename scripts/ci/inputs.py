@@ -117,9 +117,13 @@ def _inside(root: Path, name: str, text: str) -> Path | None:
     """
     if not text:
         return None
-    path = (root / text).resolve()
+    try:
+        path = (root / text).resolve()
+        is_folder = path.is_dir()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the input {name!r} is not a path: {error}") from None
     if not path.is_relative_to(root.resolve()):
         raise UsageError(f"the input {name!r} is {text!r}, which is outside the repository")
-    if not path.is_dir():
+    if not is_folder:
         raise UsageError(f"the input {name!r} is {text!r}, but the repository has no such folder")
     return path

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from scripts import paths, printable
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
+from scripts.core.documents import first_problem
 from scripts.errors import Exit, SchemaError
 from scripts.matrix import choosing, config
 from scripts.plans import planning
@@ -46,7 +47,7 @@ def load(path: Path) -> Plan:
     try:
         return Plan.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise SchemaError(f"{path}: not a plan of this version: {error}") from None
+        raise SchemaError(f"{path}: not a plan of this version ({first_problem(error)}); plan again") from None
 
 
 def run() -> Exit:

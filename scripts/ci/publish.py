@@ -15,6 +15,7 @@ from scripts import paths
 from scripts.ci import actions, github, issues
 from scripts.ci.issues import IssueText
 from scripts.ci.report import ISSUE
+from scripts.core.documents import first_problem
 from scripts.errors import Exit, SchemaError, UsageError
 from scripts.index.news import MatrixEdit, news
 from scripts.matrix import config
@@ -38,8 +39,8 @@ def _issue_text(path: Path) -> IssueText:
         raise UsageError(f"{path}: no such file")
     try:
         return IssueText.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise SchemaError(f"{path}: not the text of an issue: {error}") from None
+    except (OSError, ValidationError) as error:
+        raise SchemaError(f"{path}: not the text of an issue ({first_problem(error)})") from None
 
 
 def pull_request(folder: Path) -> Exit:

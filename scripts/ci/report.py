@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from scripts import paths, printable
 from scripts.ci import actions, issues, plan
 from scripts.ci.inputs import Inputs
 from scripts.ci.plan import ExpectedCell
-from scripts.errors import Exit
+from scripts.core.documents import first_problem
+from scripts.errors import Exit, SchemaError
 from scripts.history.report import Report, to_json
 from scripts.matrix import config
 from scripts.matrix.config import Matrix
@@ -68,7 +71,11 @@ def run(folder: Path) -> Exit:
 
 def verdict() -> Exit:
     """Return the exit code of the whole run, from the facts that `run` wrote."""
-    facts = Facts.model_validate_json((FOLDER / _FACTS).read_bytes())
+    path = FOLDER / _FACTS
+    try:
+        facts = Facts.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SchemaError(f"{path}: no facts of a report ({first_problem(error)}); run `ci report` first") from None
     result = judge(facts)
     print(f"{facts.recorded} of {facts.wanted} cells recorded; {result.name.lower()}")
     return result

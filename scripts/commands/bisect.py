@@ -26,7 +26,6 @@ import re
 import shlex
 import shutil
 import sys
-from pathlib import Path
 
 from scripts import machine
 from scripts.bisecting import bisect_json, bisect_log, bisect_state, bisect_views
@@ -34,6 +33,7 @@ from scripts.bisecting.bisect_run import Bench
 from scripts.bisecting.bisect_state import Question, State
 from scripts.bisecting.bisection import Outcome
 from scripts.bisecting.search import Answer
+from scripts.commands.options import file
 from scripts.errors import Exit, UsageError
 from scripts.index import channels
 from scripts.index.http import Web
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--log", action="store_true", help="show the last one so far, and run nothing")
     how.add_argument(
         "--replay",
-        type=Path,
+        type=file,
         metavar="FILE",
         help="repeat the bisection of a state file, going on if it isn't finished",
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.ci import cells, plan, publish, qualify, report, watch
+from scripts.commands.options import path
 from scripts.errors import Exit, UsageError
 
 _WITHOUT_FOLDER: Final[Mapping[str, Callable[[], Exit]]] = {
@@ -41,7 +42,7 @@ _WITH_FOLDER: Final[Mapping[str, Callable[[Path], Exit]]] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the step and its folder."""
     parser.add_argument("step", choices=[*_WITHOUT_FOLDER, *_WITH_FOLDER], metavar="STEP")
-    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="the artifacts of earlier jobs")
+    parser.add_argument("folder", nargs="?", type=path, metavar="DIR", help="the artifacts of earlier jobs")
 
 
 def run(options: argparse.Namespace) -> Exit:

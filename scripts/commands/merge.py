@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from scripts import paths
+from scripts.commands.options import path
 from scripts.errors import Exit
 from scripts.records.merge_folders import merge_folders
 from scripts.results.merging import Merged
@@ -22,9 +22,9 @@ from scripts.views import merge as views
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folders to read and the folder to write."""
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folders of records, searched recursively")
+    parser.add_argument("folders", nargs="+", type=path, metavar="DIR", help="folders of records, searched recursively")
     parser.add_argument(
-        "--output", type=Path, default=paths.RECORDS, metavar="DIR", help="folder to merge into, with what it holds"
+        "--output", type=path, default=paths.RECORDS, metavar="DIR", help="folder to merge into, with what it holds"
     )
 
 

@@ -26,10 +26,43 @@ def add_selecting(parser: argparse.ArgumentParser) -> None:
 
 
 def folder(text: str) -> Path:
-    """A folder that is there, as an option names it."""
-    if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
+    """Return the absolute path of a folder that is there."""
+    if not path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"not a directory: {_shortened(text)}")
     return Path(text).resolve()
+
+
+def file(text: str) -> Path:
+    """Return the path of a file that is there."""
+    if not path(text).is_file():
+        raise argparse.ArgumentTypeError(f"not a file: {_shortened(text)}")
+    return Path(text)
+
+
+def target(text: str) -> Path:
+    """Return the path of a file to write."""
+    if path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"a directory, not a file to write: {_shortened(text)}")
+    return Path(text)
+
+
+def path(text: str) -> Path:
+    """Return a path, which may be there or not, as long as the system can look it up."""
+    try:
+        Path(text).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise argparse.ArgumentTypeError(f"not a path: {_shortened(text)} ({reason})") from None
+    if not text:
+        raise argparse.ArgumentTypeError("not a path: ''")
+    return Path(text)
+
+
+def _shortened(text: str) -> str:
+    longest = 100
+    return repr(text if len(text) <= longest else text[: longest - 1] + "…")
 
 
 def requirement(text: str) -> str:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts import paths
-from scripts.commands.options import requirement, selection_name
+from scripts.commands.options import file, path, requirement, selection_name, target
 from scripts.config.policy import Verdict
 from scripts.core.console import make_console
 from scripts.core.files import write_atomically
@@ -72,10 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     running.add_argument(
         "-j", "--jobs", type=_positive_int, metavar="N", help="cells at once (default: by the machine)"
     )
-    running.add_argument("--replay", type=Path, metavar="FILE", help="repeat a qualification from its locks")
-    running.add_argument("--show", type=Path, metavar="FILE", help="show a qualification without running anything")
+    running.add_argument("--replay", type=file, metavar="FILE", help="repeat a qualification from its locks")
+    running.add_argument("--show", type=file, metavar="FILE", help="show a qualification without running anything")
     running.add_argument("--format", choices=["terminal", "markdown", "html", "json"], default="terminal")
-    running.add_argument("--output", type=Path, metavar="PATH", help="write to this file (default: stdout)")
+    running.add_argument("--output", type=target, metavar="PATH", help="write to this file (default: stdout)")
 
 
 def _add_candidate(group: argparse._ArgumentGroup) -> None:
@@ -88,7 +88,7 @@ def _add_candidate(group: argparse._ArgumentGroup) -> None:
         "--wheel",
         nargs="+",
         action="extend",
-        type=Path,
+        type=path,
         default=[],
         metavar="PATH",
         help="take these wheels, or those in these directories",

@@ -10,11 +10,10 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 from scripts import bulk, paths
-from scripts.commands.options import add_selecting, narrow
+from scripts.commands.options import add_selecting, folder, narrow, target
 from scripts.core.console import make_console
 from scripts.errors import Exit, UsageError
 from scripts.history.report import Report, to_json
@@ -38,11 +37,13 @@ FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options for what to show and in which format."""
     parser.add_argument("--format", choices=["terminal", "markdown", *FORMATS], default="terminal")
-    parser.add_argument("--output", type=Path, metavar="PATH", help="write to this file (default: stdout)")
+    parser.add_argument("--output", type=target, metavar="PATH", help="write to this file (default: stdout)")
     parser.add_argument("--only-changes", action="store_true", help="only changes from the previous release")
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two releases side by side (terminal, markdown)")
     parser.add_argument("--timings", action="store_true", help="time per stage, of cells run here (terminal)")
-    parser.add_argument("--results", type=Path, action="append", metavar="DIR", help="only the records in this folder")
+    parser.add_argument(
+        "--results", type=folder, action="append", metavar="DIR", help="only the records in this folder"
+    )
     parser.add_argument("--accepted", action="store_true", help="only the accepted results, no fresh records")
     parser.add_argument(
         "--evidence",

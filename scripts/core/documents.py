@@ -92,7 +92,7 @@ class Format(Generic[M]):
         if type(schema) is not int or schema > self.schema:  # a bool is an int too
             self._refuse_schema(source, schema)
         if schema == self.schema:
-            self._refuse(source, _first_problem(error))
+            self._refuse(source, first_problem(error))
         while schema < self.schema:
             if schema not in self.migrations:
                 self._refuse_schema(source, schema)
@@ -100,7 +100,7 @@ class Format(Generic[M]):
         try:
             return self.model.model_validate_json(json.dumps(data))
         except ValidationError as problem:
-            self._refuse(source, _first_problem(problem))
+            self._refuse(source, first_problem(problem))
 
     def _data(self, text: str | bytes, source: object, error: ValidationError) -> Any:
         first = error.errors()[0]
@@ -121,6 +121,9 @@ class Format(Generic[M]):
         raise SchemaError(f"{source}: invalid {self.name}: {problem}; {self.remedy}") from None
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError | OSError) -> str:
+    """Return what is wrong with a file, on one line."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
     first = error.errors()[0]
     return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))

@@ -199,6 +199,8 @@ def load(path: Path = MATRIX_TOML) -> Matrix:
         text = path.read_text("utf-8")
     except OSError as error:
         raise ConfigError(path, [f"can't be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, [f"not UTF-8: {error.reason} at byte {error.start}; save it as UTF-8"]) from None
     return parse(text, path)
 
 
@@ -206,8 +208,8 @@ def parse(text: str, path: Path = MATRIX_TOML) -> Matrix:
     """Check the text of a ``matrix.toml``. Raises `ConfigError` with every problem found."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(path, [f"not TOML: {error}"]) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(path, [f"not TOML: {error}"]) from None
     try:
         matrix = Matrix.model_validate(data, context={"folder": path.absolute().parent})
     except ValidationError as error:

@@ -14,6 +14,7 @@ from packaging.utils import InvalidWheelFilename
 from packaging.version import InvalidVersion
 
 from scripts import paths
+from scripts.core import urls
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown
 from scripts.errors import UsageError
@@ -172,7 +173,7 @@ def _wheel_paths(given: Iterable[Path]) -> list[Path]:
 def _local_wheel(path: Path) -> WheelFile:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    wheel = WheelFile(filename=path.name, url=path.as_uri(), sha256=sha256, size=path.stat().st_size)
+    wheel = WheelFile(filename=path.name, url=urls.of_path(path), sha256=sha256, size=path.stat().st_size)
     try:
         _ = wheel.parsed
     except InvalidWheelFilename as error:
@@ -192,7 +193,7 @@ def _write_index(wheels: Sequence[WheelFile]) -> str:
     text = "\n".join(["<!DOCTYPE html>", "<html><body>", *links, "</body></html>", ""])
     folder = paths.QUALIFY / "wheels" / hashlib.sha256(text.encode()).hexdigest()[:16]
     write_atomically(folder / "torch" / "index.html", text)
-    return folder.as_uri()
+    return urls.of_path(folder)
 
 
 # --- listings -----------------------------------------------------------------------------------------------------

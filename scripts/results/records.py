@@ -236,6 +236,16 @@ def _refused(text: str | bytes, where: object, error: ValidationError) -> Schema
     return SchemaError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 
+def _content(path: Path) -> bytes:
+    """Return the content of a file. Raise `SchemaError` where one is there that can't be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SchemaError(f"{path}: can't be read ({error.strerror}); {_REMEDY}") from None
+
+
 class Store:
     """A folder of records, one file a cell: ``<platform>/<cell id>.json``."""
 
@@ -253,12 +263,12 @@ class Store:
     def read(self, model: type[R]) -> list[R]:
         """Every record of the folder. Raises `SchemaError` at the first that can't be read."""
         with bulk.uncollected():
-            return [parse(path.read_bytes(), model, path) for path in self.paths()]
+            return [parse(_content(path), model, path) for path in self.paths()]
 
     def at(self, path: Path, model: type[R]) -> R | None:
         """The record in a file, if there is one."""
         try:
-            return parse(path.read_bytes(), model, path)
+            return parse(_content(path), model, path)
         except FileNotFoundError:
             return None
 

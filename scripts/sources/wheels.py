@@ -18,9 +18,10 @@ import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
+from pydantic import TypeAdapter
 from remotezip import PartialBuffer, RemoteZip, RemoteZipError  # type: ignore[import-untyped]
 
 from scripts import paths
@@ -47,6 +48,9 @@ class Member:
 
     size: int
     crc: int
+
+
+_CONTENTS: Final = TypeAdapter(dict[str, tuple[int, int]])
 
 
 class Reader:
@@ -189,7 +193,7 @@ class _Shelf:
 
     def contents(self) -> Mapping[str, Member] | None:
         try:
-            table: Any = json.loads((self._folder / "contents.json").read_bytes())
+            table = _CONTENTS.validate_json((self._folder / "contents.json").read_bytes())
         except (OSError, ValueError):
             return None
         return {name: Member(size=size, crc=crc) for name, (size, crc) in table.items()}
@@ -202,7 +206,7 @@ class _Shelf:
         """The wheel's last bytes, from its table of contents on, and the size of the wheel."""
         try:
             size, _, content = (self._folder / "end.bin").read_bytes().partition(b"\n")
-            return content, int(size)
+            return (content, int(size)) if content else None
         except (OSError, ValueError):
             return None
 

@@ -52,9 +52,11 @@ Make = Callable[..., Project]
 def make(tmp_path: Path, index: LocalIndex) -> Make:
     """Return a function that copies the project, by default with one Python; ``qualify`` is TOML of its policy."""
 
-    def project(*, pythons: tuple[str, ...] = ("3.11",), qualify: str = "", **options: Any) -> Project:
+    def project(
+        *, pythons: tuple[str, ...] = ("3.11",), qualify: str = "", folder: str = ".", **options: Any
+    ) -> Project:
         text = matrix_text(index, ["2.13.0", OLD, NEW], pythons=pythons, extra=qualify, **options)
-        copy = Project(tmp_path, text, index)
+        copy = Project(tmp_path / folder, text, index)
         copy.env["COLUMNS"] = "100"
         return copy
 
@@ -431,8 +433,8 @@ def test_a_local_wheel_is_tested_instead_of_another_of_the_same_name(
 ) -> None:
     candidate(index)
     wheel = build_torch(NEW, behaviour=does(trace=raises("ValueError", "local")))
-    file = wheel.write(tmp_path / "my wheels")
-    project = make()
+    file = wheel.write(tmp_path / "my wheels #1% é")
+    project = make(folder="my project #2%20 é")
     done = qualify(project, "--wheel", str(file))
     assert done.code == 1, done.output
     data = qualification(project)

@@ -166,3 +166,16 @@ def test_a_broken_lock_is_resolved_anew(copy: Project, name: str, text: str) -> 
     assert copy.scripts("plan").code == 0
     assert run(copy, "--fresh").code == 0
     assert (broken.read_text() if broken.exists() else "") != text or name == "sizes.json"
+
+
+def test_a_record_that_is_a_folder(copy: Project) -> None:
+    assert run(copy).code == 0
+    (record,) = (copy.root / ".matrix").glob(f"**/{NEW}.json")
+    record.unlink()
+    record.mkdir()
+    (record / "x").touch()
+    done = run(copy)
+    assert done.code == 3
+    assert f"a folder is in the place of a file; remove it: '{record}'" in " ".join(done.output.split())
+    for command in ("report", "plan", "accept"):
+        assert copy.scripts(command).code == 0
