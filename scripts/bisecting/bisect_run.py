@@ -110,7 +110,7 @@ class Bench:
         before, after = finding.before.record, finding.after.record
         if before is None or after is None:
             return dataclasses.replace(finding, evidence=Unexplained(why="a side of the change has no record"))
-        found = self._explainer.evidence_of(before, after, finding.observation or COMMAND)
+        found = self._explainer.explain(before, after, finding.observation or COMMAND)
         return dataclasses.replace(finding, evidence=found)
 
     @functools.cached_property

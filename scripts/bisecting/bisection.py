@@ -16,7 +16,7 @@ from scripts.bisecting.bisect_state import Candidate, Question, State, Step
 from scripts.bisecting.search import Answer, Ask, Change, Changes, Found, WrongEnds
 from scripts.matrix import cells
 from scripts.results.records import Record
-from scripts.scanning.evidence import Evidence
+from scripts.scanning.evidence import Comparison
 from scripts.scanning.explaining import Unexplained
 from scripts.sources import torchinfo
 
@@ -45,14 +45,14 @@ class Finding:
     before: Step
     after: Step
     bridge: Bridge | None = None
-    evidence: Evidence | Unexplained | None = None  # None: none was looked for
+    evidence: Comparison | Unexplained | None = None  # None: none was looked for
 
     @property
     def compare(self) -> str | None:
         """GitHub's page of the commits between, the older first, as the records or the wheels tell them."""
         sides = sorted([self.before, self.after], key=_age)
         told = torchinfo.compare_link(*(side.record.torch if side.record else None for side in sides))
-        return told or (self.evidence.compare if isinstance(self.evidence, Evidence) else None)
+        return told or (self.evidence.compare if isinstance(self.evidence, Comparison) else None)
 
 
 def _age(step: Step) -> Version:

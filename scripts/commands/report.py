@@ -103,7 +103,7 @@ def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
     with Web() as web:
         explainer = Explainer(web, matrix.builds)
         return report_files.report(
-            matrix, selected, compared, lambda *change: evidence_views.view(explainer.evidence_of(*change))
+            matrix, selected, compared, lambda *change: evidence_views.for_report(explainer.explain(*change))
         )
 
 

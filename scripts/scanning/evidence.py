@@ -1,8 +1,8 @@
-"""Why behaviour changed between two wheels, as far as their Python files tell.
+"""Compare the Python files of two wheels for the cause of a change in behaviour.
 
-Of the files that tracebacks name, those that differ are compared, and the hunks shown that hold the message, the
-line that raises or the function. Where none differs, the cause lies elsewhere: in compiled code, or in a file that
-no traceback names; then the changed files of ``torch/jit`` and ``torch/nn`` are listed, by size and CRC alone.
+The files named by tracebacks are compared; the hunks of interest contain the message, the line that raises or the
+function. If none of these files differs, the cause lies elsewhere: in compiled code, or in a file that no traceback
+names. Then the changed files of ``torch/jit`` and ``torch/nn`` are listed, which needs only their sizes and CRCs.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from scripts.sources.torchinfo import VERSION_FILE
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Member, Reader
 
-#: What this project is about: looked at in any case, since TorchScript's errors and warnings come without a traceback.
+#: Compared in any case, since TorchScript's errors and warnings have no traceback.
 ALWAYS: Final = ("torch/nn/utils/parametrize.py", "torch/jit/_trace.py", "torch/jit/_script.py")
-#: Where else a cause may lie.
+#: Folders in which a cause may lie otherwise.
 NEARBY: Final = ("torch/jit/", "torch/nn/")
 
 _CONTEXT: Final = 3
-#: Lines of a hunk around the one that tells most; a rewritten file is one hunk of hundreds.
+#: Lines of a hunk shown around the one that explains most; a rewritten file is one hunk of hundreds.
 _AROUND: Final = 8
 
 Why = Literal["message", "category", "line", "function"]
 _RANK: Final[Mapping[Why, int]] = {"message": 0, "category": 1, "line": 2, "function": 3}
-#: Evidence that leaves no doubt: the message itself, or the category of the warning.
-_TELLING: Final = frozenset[Why]({"message", "category"})
+#: Reasons that leave no doubt: the message itself, or the category of the warning.
+_CONCLUSIVE: Final = frozenset[Why]({"message", "category"})
 _MEANING: Final[Mapping[Why, str]] = {
     "category": "another category of the same warning",
     "line": "changed beside the line that raised",
@@ -44,7 +44,7 @@ _MEANING: Final[Mapping[Why, str]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Needles:
-    """What was seen on one side of a change, and there alone."""
+    """What to look for in the sources: what an observation shows on one side of a change only."""
 
     messages: tuple[str, ...] = ()
     categories: frozenset[str] = frozenset()  # of warnings, without their module
@@ -53,24 +53,24 @@ class Needles:
     files: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, seen: Raised | None, other: Raised | None = None) -> Needles:
-        """What an observation names: its message, its warnings, and the frames within torch.
+    def of(cls, observed: Raised | None, opposite: Raised | None = None) -> Needles:
+        """Return the message of an observation, its warnings, and its frames within torch.
 
-        What the ``other`` side shows as well explains no change: of that, only the files count.
+        Texts that the ``opposite`` side has as well explain no change; only the files count then.
         """
-        if seen is None:
+        if observed is None:
             return cls()
-        frames = [frame for frame in seen.frames if frame.file.startswith("torch/")]
+        frames = [frame for frame in observed.frames if frame.file.startswith("torch/")]
         files = tuple(dict.fromkeys(frame.file for frame in reversed(frames)))
-        warned = [warning for warning in seen.warnings if other is None or warning not in other.warnings]
+        warned = [w for w in observed.warnings if opposite is None or w not in opposite.warnings]
         categories = frozenset(warning.category.rpartition(".")[2] for warning in warned)
         texts = [warning.message for warning in warned]
-        if other is not None and (seen.exception, seen.message) == (other.exception, other.message):
+        if opposite and (observed.exception, observed.message) == (opposite.exception, opposite.message):
             return cls(messages=tuple(texts), categories=categories, files=files)
         return cls(
-            messages=tuple(text for text in [seen.message, *texts] if text),
+            messages=tuple(text for text in [observed.message, *texts] if text),
             categories=categories,
-            # Only the innermost frame: what its callers look like changes all the time.
+            # Only the innermost frame: the lines of its callers change all the time.
             lines=frozenset((frame.file, frame.line) for frame in frames[-1:]),
             functions=frozenset(frame.function for frame in frames[-1:]),
             files=files,
@@ -78,60 +78,60 @@ class Needles:
 
 
 class RankedHunk(Hunk):
-    """A hunk with the reason why it explains something; its line is one of the side ``side``."""
+    """A hunk with the reason for which it was found; its line is on the side ``side``."""
 
     why: Why
     side: Literal["before", "after"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What two wheels tell of a change between them."""
+class Comparison:
+    """The files of two wheels, compared for the cause of a change."""
 
     before: Torch | None
     after: Torch | None
     compare: str | None  # GitHub's page of the commits between
     looked_at: tuple[str, ...]
-    differing: tuple[str, ...]  # of these files, those that differ
-    hunks: tuple[RankedHunk, ...]  # the most telling first
-    elsewhere: tuple[str, ...]  # other changed files of torch/jit and torch/nn, where the hunks leave doubt
-    note: str | None = None  # what else must be known, such as that another wheel stood in
+    differing: tuple[str, ...]  # those of `looked_at` that differ
+    hunks: tuple[RankedHunk, ...]  # those that explain most first
+    elsewhere: tuple[str, ...]  # other changed files of torch/jit and torch/nn, unless the hunks are conclusive
+    note: str | None = None  # such as that another wheel was read in place of the tested one
 
     @property
     def summary(self) -> str:
-        """The evidence as a sentence."""
+        """The result in a sentence."""
         if self.hunks:
             first = self.hunks[0]
             doubt = f" ({_MEANING[first.why]})" if first.why in _MEANING else ""
             return f"{self._where(first)}: {first.text}{doubt}"
         number = len(self.elsewhere)
-        other = f" or in {number} other changed file{'s' * (number != 1)} of torch/jit and torch/nn" if number else ""
+        others = f" or in {number} other changed file{'s' * (number != 1)} of torch/jit and torch/nn" if number else ""
         if self.differing:
-            what = f"{', '.join(self.differing)} changed, but no changed line holds what was seen"
-            return f"{what}: the cause may be there, in compiled code{other}"
-        return f"none of {', '.join(self.looked_at)} differs: the cause lies elsewhere, in compiled code{other}"
+            files = ", ".join(self.differing)
+            return f"{files} changed, but in no line that matches: the cause may be there, in compiled code{others}"
+        return f"none of {', '.join(self.looked_at)} differs: the cause lies elsewhere, in compiled code{others}"
 
     @property
     def shown(self) -> tuple[RankedHunk, ...]:
-        """The hunks that people want to see: those that tell as much as the first."""
+        """The hunks worth showing: those found for the same reason as the first."""
         return tuple(hunk for hunk in self.hunks if hunk.why == self.hunks[0].why)
 
     def _where(self, first: RankedHunk) -> str:
-        """The lines of a file where the same stands as in its first hunk."""
+        """Return a hunk's file with all lines that have the text of the hunk."""
         same = (first.file, first.side, first.text)
         lines = [str(hunk.line) for hunk in self.hunks if (hunk.file, hunk.side, hunk.text) == same]
         return f"{first.file}:{','.join(lines)}" + ("" if first.side == "after" else " (before)")
 
 
-def evidence(
-    reader: Reader, before: WheelFile, after: WheelFile, *, seen_before: Needles, seen_after: Needles
-) -> Evidence:
-    """Compare what was seen on both sides of a change with what changed in the wheels.
+def compare(
+    reader: Reader, before: WheelFile, after: WheelFile, *, needles_before: Needles, needles_after: Needles
+) -> Comparison:
+    """Compare the files of two wheels, and find the hunks that contain what was observed.
 
     Raises:
-        WebError: a wheel can't be read.
+        WebError: a wheel cannot be read.
     """
-    files = tuple(dict.fromkeys([*seen_after.files, *seen_before.files, *ALWAYS]))
+    files = tuple(dict.fromkeys([*needles_after.files, *needles_before.files, *ALWAYS]))
     tables = reader.contents(before), reader.contents(after)
     differing = tuple(file for file in files if tables[0].get(file) != tables[1].get(file))
     wanted = [*differing, VERSION_FILE]
@@ -139,35 +139,39 @@ def evidence(
     hunks = [
         hunk
         for file in differing
-        for hunk in hunks_of(file, old[file] or b"", new[file] or b"", seen_before=seen_before, seen_after=seen_after)
+        for hunk in hunks_of(
+            file, old[file] or b"", new[file] or b"", needles_before=needles_before, needles_after=needles_after
+        )
     ]
     torches = [torchinfo.parse(side[VERSION_FILE] or b"") for side in (old, new)]
-    return Evidence(
+    return Comparison(
         before=torches[0],
         after=torches[1],
         compare=torchinfo.compare_link(*torches),
         looked_at=files,
         differing=differing,
         hunks=tuple(sorted(hunks, key=lambda hunk: (_RANK[hunk.why], hunk.side != "after"))),
-        elsewhere=() if any(hunk.why in _TELLING for hunk in hunks) else _nearby(*tables, without=differing),
+        elsewhere=() if any(hunk.why in _CONCLUSIVE for hunk in hunks) else _nearby(*tables, without=differing),
     )
 
 
 def _nearby(before: Mapping[str, Member], after: Mapping[str, Member], *, without: Collection[str]) -> tuple[str, ...]:
-    """Other Python files near the cause that came, went or differ, by size and CRC from the tables of contents."""
+    """Return other Python files of torch/jit and torch/nn that were added, removed or changed (by size and CRC)."""
     names = sorted({*before, *after} - {*without})
     nearby = [name for name in names if name.startswith(NEARBY) and name.endswith(".py")]
     return tuple(name for name in nearby if before.get(name) != after.get(name))
 
 
-def hunks_of(file: str, before: bytes, after: bytes, *, seen_before: Needles, seen_after: Needles) -> list[RankedHunk]:
-    """The hunks of a file's diff that hold what was seen; pure.
+def hunks_of(
+    file: str, before: bytes, after: bytes, *, needles_before: Needles, needles_after: Needles
+) -> list[RankedHunk]:
+    """Return the hunks of a file's diff that contain what was observed. Pure.
 
-    A change can take away what raised before as well as bring what raises after, so both sides are looked at,
-    each with what was seen there.
+    A change can remove the code that raised before as well as add the code that raises after, so each side is searched
+    for its own observation.
     """
     old, new = Text.of(before).lines, Text.of(after).lines
-    sides = (_Side.of("after", file, after, seen_after), _Side.of("before", file, before, seen_before))
+    sides = (_Side.of("after", file, after, needles_after), _Side.of("before", file, before, needles_before))
     found = []
     for group in _groups(before, after):
         matches = [(why, side, line) for side in sides for why, line in side.match(group)]
@@ -184,14 +188,14 @@ Opcode = tuple[str, int, int, int, int]
 
 @functools.lru_cache(maxsize=16)  # the same two files explain several observations
 def _groups(before: bytes, after: bytes) -> list[list[Opcode]]:
-    """The hunks of a diff."""
+    """Return the hunks of a diff."""
     matcher = difflib.SequenceMatcher(None, Text.of(before).lines, Text.of(after).lines)
     return [list(group) for group in matcher.get_grouped_opcodes(_CONTEXT)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One side of a diff, with the lines, from 1, on which stands what was seen there; the most telling first."""
+    """One side of a diff, with the numbers (from 1) of the lines that match; those that explain most first."""
 
     name: Literal["before", "after"]
     messages: Sequence[int]
@@ -200,33 +204,33 @@ class _Side:
     functions: Sequence[int]
 
     @classmethod
-    def of(cls, name: Literal["before", "after"], file: str, content: bytes, seen: Needles) -> _Side:
+    def of(cls, name: Literal["before", "after"], file: str, content: bytes, needles: Needles) -> _Side:
         return cls(
             name=name,
-            messages=literal_lines(content, seen.messages),
-            categories=name_lines(content, seen.categories),
-            raising=[line for path, line in seen.lines if path == file],
-            functions=function_lines(content, seen.functions),
+            messages=literal_lines(content, needles.messages),
+            categories=name_lines(content, needles.categories),
+            raising=[line for path, line in needles.lines if path == file],
+            functions=function_lines(content, needles.functions),
         )
 
     def match(self, group: Sequence[Opcode]) -> Iterator[tuple[Why, int]]:
-        """Why a hunk tells something about this side, and at which line."""
+        """Yield the reasons for which a hunk explains something on this side, each with its line."""
         changed = self._changed(group)
         shown = range(self._start(group[0]) + 1, self._stop(group[-1]) + 1)
-        # The name of a category says something only beside the warning's text, which needn't have changed.
+        # The name of a category matters only next to the warning's text, which may be unchanged.
         named = self.categories if any(line in shown for line in self.messages) else ()
-        tests: list[tuple[Why, Sequence[int], Collection[int]]] = [
+        searches: list[tuple[Why, Sequence[int], Collection[int]]] = [
             ("message", self.messages, changed),
             ("category", named, changed),
             ("line", self.raising, shown),
             ("function", self.functions, changed),
         ]
-        for why, wanted, lines in tests:
-            if (hit := next((line for line in wanted if line in lines), None)) is not None:
-                yield why, hit
+        for why, matching, lines in searches:
+            if (first := next((line for line in matching if line in lines), None)) is not None:
+                yield why, first
 
     def _changed(self, group: Sequence[Opcode]) -> frozenset[int]:
-        """The lines, from 1, that only this side has."""
+        """Return the numbers, from 1, of the lines that only this side has."""
         return frozenset(
             line + 1 for code in group if code[0] != "equal" for line in range(self._start(code), self._stop(code))
         )
@@ -239,7 +243,7 @@ class _Side:
 
 
 def _unified(old: Sequence[str], new: Sequence[str], group: Sequence[Opcode], side: str, line: int) -> str:
-    """A hunk as ``diff -u`` writes it, cut to what is around ``line``."""
+    """Return a hunk in the format of ``diff -u``, cut to the lines around ``line``."""
     rows: list[tuple[str, int, int]] = []  # text, line before, line after
     for tag, old_start, old_stop, new_start, new_stop in group:
         if tag == "equal":
@@ -247,7 +251,7 @@ def _unified(old: Sequence[str], new: Sequence[str], group: Sequence[Opcode], si
         else:
             rows += [(f"-{old[i]}", i + 1, 0) for i in range(old_start, old_stop)]
             rows += [(f"+{new[i]}", 0, i + 1) for i in range(new_start, new_stop)]
-    middle = next(place for place, row in enumerate(rows) if row[2 if side == "after" else 1] == line)
+    middle = next(number for number, row in enumerate(rows) if row[2 if side == "after" else 1] == line)
     shown = rows[max(0, middle - _AROUND) : middle + _AROUND + 1]
     spans = [[row[column] for row in shown if row[column]] for column in (1, 2)]
     starts = [f"{numbers[0]},{len(numbers)}" if numbers else "0,0" for numbers in spans]

@@ -1,61 +1,71 @@
-"""How evidence is shown, wherever it is: rows of text, the hunks of its diffs, JSON. Pure."""
+"""Evidence as rows of text, as diffs, as JSON and as a part of the report. Pure."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from scripts.history.report import Evidence as Shown
-from scripts.scanning.evidence import Evidence
+from scripts.history.report import Evidence
+from scripts.scanning.evidence import Comparison
 from scripts.scanning.explaining import Unexplained
 
 #: Hunks and files shown to people; the JSON has all.
-_MOST_HUNKS: Final = 3
-_MOST_FILES: Final = 10
+_MAX_HUNKS: Final = 3
+_MAX_FILES: Final = 10
 
-Answer = Evidence | Unexplained | None
+#: None: no evidence was looked for.
+Explanation = Comparison | Unexplained | None
 
 
-def rows(found: Answer) -> list[tuple[str, str]]:
-    """The evidence in a sentence, or why there is none, and other files that changed; nothing for no answer."""
-    match found:
+def rows(explanation: Explanation) -> list[tuple[str, str]]:
+    """Return the evidence in a sentence, or the reason why there is none, and other changed files, with labels."""
+    match explanation:
         case None:
             return []
         case Unexplained():
-            return [("evidence", f"none: {found.why}")]
-        case Evidence():
-            more = f" and {len(found.elsewhere) - _MOST_FILES} more" if len(found.elsewhere) > _MOST_FILES else ""
-            told = {"changed": ", ".join(found.elsewhere[:_MOST_FILES]) + more, "note": found.note or ""}
-            return [("evidence", found.summary), *((label, value) for label, value in told.items() if value)]
+            return [("evidence", f"none: {explanation.why}")]
+        case Comparison(elsewhere=files):
+            more = f" and {len(files) - _MAX_FILES} more" if len(files) > _MAX_FILES else ""
+            details = {"changed": ", ".join(files[:_MAX_FILES]) + more, "note": explanation.note or ""}
+            return [("evidence", explanation.summary), *((label, text) for label, text in details.items() if text)]
 
 
-def diffs(*found: Answer) -> list[str]:
-    """The most telling hunks, each file's together below its name, and each once."""
-    hunks = [hunk for one in found if isinstance(one, Evidence) for hunk in one.shown[:_MOST_HUNKS]]
+def diffs(*explanations: Explanation) -> list[str]:
+    """Return the hunks that explain most, once each, as one diff per file."""
+    hunks = [hunk for found in explanations if isinstance(found, Comparison) for hunk in found.shown[:_MAX_HUNKS]]
     by_file: dict[str, list[str]] = {}
     for file, diff in dict.fromkeys((hunk.file, hunk.diff) for hunk in hunks):
         by_file.setdefault(file, []).append(diff)
     return [f"--- a/{file}\n+++ b/{file}\n{''.join(texts)}".rstrip("\n") for file, texts in by_file.items()]
 
 
-def view(found: Evidence | Unexplained) -> Shown:
-    """The evidence as a report has it: what tells most, or why nothing does."""
-    match found:
+def for_report(explanation: Comparison | Unexplained) -> Evidence:
+    """Return the evidence as the report shows it: the hunks that explain most, or the reason why there is none."""
+    match explanation:
         case Unexplained():
-            return Shown(summary=f"none: {found.why}")
-        case Evidence():
-            summary = "; ".join(filter(None, [found.summary, found.note]))
-            files = found.elsewhere or found.differing
-            return Shown(summary=summary, hunks=found.shown[:_MOST_HUNKS], files=files, compare=found.compare)
+            return Evidence(summary=f"none: {explanation.why}")
+        case Comparison():
+            return Evidence(
+                summary="; ".join(filter(None, [explanation.summary, explanation.note])),
+                hunks=explanation.shown[:_MAX_HUNKS],
+                files=explanation.elsewhere or explanation.differing,
+                compare=explanation.compare,
+            )
 
 
-def as_json(found: Answer) -> dict[str, Any] | None:
-    """The evidence for machines; a ``problem`` where there is none, null where none was looked for."""
-    match found:
+def as_json(explanation: Explanation) -> dict[str, Any] | None:
+    """Return the evidence for machines: a ``problem`` if there is none, None if none was looked for."""
+    match explanation:
         case None:
             return None
         case Unexplained():
-            return {"problem": found.why}
-        case Evidence():
-            plain = {"summary": found.summary, "note": found.note, "compare": found.compare}
-            files = {"looked_at": found.looked_at, "differing": found.differing, "elsewhere": found.elsewhere}
-            return {**plain, **files, "hunks": [hunk.model_dump() for hunk in found.hunks]}
+            return {"problem": explanation.why}
+        case Comparison():
+            return {
+                "summary": explanation.summary,
+                "note": explanation.note,
+                "compare": explanation.compare,
+                "looked_at": explanation.looked_at,
+                "differing": explanation.differing,
+                "elsewhere": explanation.elsewhere,
+                "hunks": [hunk.model_dump() for hunk in explanation.hunks],
+            }

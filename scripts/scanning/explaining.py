@@ -1,4 +1,4 @@
-"""Evidence for a change between two records: which wheels they tested, and what of their files says why."""
+"""Find the evidence for a change between two records, in the files of the wheels that they tested."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripts.matrix.cells import DEFAULT_BUILD
 from scripts.matrix.config import Build
 from scripts.results.records import Observation, Raised, Record
 from scripts.scanning import evidence
-from scripts.scanning.evidence import Evidence, Needles
+from scripts.scanning.evidence import Comparison, Needles
 from scripts.sources import wheelfiles
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Member, NotKeptError, Reader
@@ -22,67 +22,67 @@ from scripts.sources.wheels import Member, NotKeptError, Reader
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Unexplained:
-    """Why there is no evidence."""
+    """The reason why there is no evidence."""
 
     why: str
 
 
 class Explainer:
-    """Compares the wheels that records tested. What was read once is kept, and then needs no network at all."""
+    """Compares the wheels that records tested. Files are cached, so a comparison needs the network only once."""
 
     def __init__(self, web: Web, builds: Mapping[str, Build], *, download: bool = False) -> None:
         self._web, self._builds = web, builds
-        self._reader = _Remembering(web, download=download)
+        self._reader = _CachingReader(web, download=download)
         self._pages: dict[str, list[WheelFile] | WebError] = {}
-        self._compared: dict[tuple[object, ...], Evidence] = {}
+        self._compared: dict[tuple[object, ...], Comparison] = {}
 
-    def evidence_of(self, before: Record, after: Record, name: str | None) -> Evidence | Unexplained:
-        """The evidence for a change of an observation or test, in whichever order the sides are given.
+    def explain(self, before: Record, after: Record, name: str | None) -> Comparison | Unexplained:
+        """Return the evidence for a change of an observation or test, in whichever order the sides are given.
 
-        ``name`` is None where something else than an observation changed: then only files are compared. Never
-        raises: an unreachable index, a wheel that is gone and the like are said in the answer.
+        ``name`` is None if something other than an observation changed: then only files are compared. Never raises
+        an error: an unreachable index or a missing wheel is the reason why there is no evidence.
         """
         old, new = sorted((before, after), key=lambda record: cells.version(record.cell.torch))
-        one, other = _seen(old, name), _seen(new, name)
-        seen = Needles.of(one, other), Needles.of(other, one)
+        observed_before, observed_after = _observed(old, name), _observed(new, name)
+        needles = Needles.of(observed_before, observed_after), Needles.of(observed_after, observed_before)
         try:
-            wheels = _kept(old), _kept(new)
-            key = (*(wheel.sha256 for wheel in wheels), *seen)
+            wheels = _tested_wheel(old), _tested_wheel(new)
+            key = (*(wheel.sha256 for wheel in wheels), *needles)
             if key not in self._compared:
-                self._compared[key] = self._compare(old, new, *seen)
+                self._compared[key] = self._compare(old, new, *needles)
         except (WebError, OSError) as error:
             return Unexplained(why=str(error))
         return self._compared[key]
 
-    def _compare(self, old: Record, new: Record, before: Needles, after: Needles) -> Evidence:
-        """From what is kept, or else from the index."""
+    def _compare(self, old: Record, new: Record, before: Needles, after: Needles) -> Comparison:
+        """Compare cached files, or else those of the wheels on the index."""
         try:
-            sides = _kept(old), _kept(new)
-            return evidence.evidence(self._reader, *sides, seen_before=before, seen_after=after)
+            sides = _tested_wheel(old), _tested_wheel(new)
+            return evidence.compare(self._reader, *sides, needles_before=before, needles_after=after)
         except NotKeptError:
             sides = self._listed(old), self._listed(new)
-            found = evidence.evidence(self._reader, *sides, seen_before=before, seen_after=after)
-            return dataclasses.replace(found, note=_note((old, new), sides))
+            comparison = evidence.compare(self._reader, *sides, needles_before=before, needles_after=after)
+            return dataclasses.replace(comparison, note=_note((old, new), sides))
 
     def _listed(self, record: Record) -> WheelFile:
-        """The wheel that a record tested, on its index, or one of the same release that stands in for it.
+        """Return the wheel that a record tested as its index lists it, or else another one of the same release.
 
         Raises:
-            WebError: the index has none of that release.
+            WebError: the index has no wheel of that release.
         """
-        kept, cell = _kept(record), record.cell
+        tested, cell = _tested_wheel(record), record.cell
         page = self._page(record.wheel.index if record.wheel else DEFAULT_BUILD)
         for wheel in page:
-            if wheel.filename == kept.filename and wheel.sha256 in {None, kept.sha256}:
-                return dataclasses.replace(wheel, sha256=kept.sha256)
-        # It came from a folder of somebody's, say. Files of pure Python are the same in all wheels of a release.
-        other = wheelfiles.one_a_release(page, cell.platform).get(cell.torch)
-        if other is None:
-            raise WebError(f"{cell.id}: its index no longer has {kept.filename}")
-        return other
+            if wheel.filename == tested.filename and wheel.sha256 in {None, tested.sha256}:
+                return dataclasses.replace(wheel, sha256=tested.sha256)
+        # It came from a local folder, say. All wheels of a release have the same Python files.
+        substitute = wheelfiles.one_a_release(page, cell.platform).get(cell.torch)
+        if substitute is None:
+            raise WebError(f"{cell.id}: its index no longer has {tested.filename}")
+        return substitute
 
     def _page(self, name: str) -> list[WheelFile]:
-        """The wheels of a build's index, asked for once. Raises `WebError`, each time the same."""
+        """Return the wheels of a build's index, which is read once. Raises the same `WebError` each time it failed."""
         if name not in self._pages:
             build = self._builds.get(name)
             index = build.index if build and name != DEFAULT_BUILD else None
@@ -96,8 +96,8 @@ class Explainer:
         return page
 
 
-class _Remembering(Reader):
-    """Keeps tables of contents in memory, too: many changes are between the same few wheels."""
+class _CachingReader(Reader):
+    """Caches tables of contents in memory as well: many changes are between the same few wheels."""
 
     def __init__(self, web: Web, *, download: bool) -> None:
         super().__init__(web, download=download)
@@ -109,23 +109,24 @@ class _Remembering(Reader):
         return self._tables[wheel.filename]
 
 
-def _seen(record: Record, name: str | None) -> Raised | None:
-    """What a record has under a name; of what was blocked, that which blocked it."""
-    what = judging.seen(record, name) if name else None
-    if isinstance(what, Observation) and what.blocked_by:
-        return judging.seen(record, what.blocked_by)
-    return what
+def _observed(record: Record, name: str | None) -> Raised | None:
+    """Return the observation or test of a name; for a blocked observation, the one that blocked it."""
+    observed = judging.seen(record, name) if name else None
+    if isinstance(observed, Observation) and observed.blocked_by:
+        return judging.seen(record, observed.blocked_by)
+    return observed
 
 
 def _note(records: Sequence[Record], wheels: Sequence[WheelFile]) -> str | None:
-    """Which wheels stood in for those that were tested."""
-    pairs = [(_kept(record).filename, wheel.filename) for record, wheel in zip(records, wheels, strict=True)]
-    said = [f"{tested} is on no index, so {read} was read" for tested, read in pairs if tested != read]
-    return "; ".join(said) or None
+    """Return which wheels were read in place of the tested ones, as text."""
+    pairs = [(_tested_wheel(record).filename, wheel.filename) for record, wheel in zip(records, wheels, strict=True)]
+    return (
+        "; ".join(f"{tested} is on no index; read {read} instead" for tested, read in pairs if tested != read) or None
+    )
 
 
-def _kept(record: Record) -> WheelFile:
-    """The wheel that a record tested, without an address: as far as it was read before. Raises `WebError`."""
+def _tested_wheel(record: Record) -> WheelFile:
+    """Return the wheel that a record tested, without its URL: enough for cached files. Raises `WebError`."""
     if record.wheel is None:
         raise WebError(f"{record.cell.id}: the record names no wheel")
     return WheelFile(filename=record.wheel.filename, url="", sha256=record.wheel.sha256 or None)

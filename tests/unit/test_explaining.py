@@ -17,7 +17,7 @@ from scripts.index.http import Web
 from scripts.matrix.config import Build
 from scripts.results.records import CellKey, Observation, Record, Torch, Wheel
 from scripts.scanning import evidence_views
-from scripts.scanning.evidence import Evidence
+from scripts.scanning.evidence import Comparison
 from scripts.scanning.explaining import Explainer, Unexplained
 from tests.support.server import Fault
 from tests.support.static import Static
@@ -107,17 +107,17 @@ def broken() -> Iterator[Web]:
 def test_evidence_of_two_records_in_either_order() -> None:
     with Index(WHEELS).web() as web:
         explain = Explainer(web, BUILDS)
-        found = explain.evidence_of(BEFORE, AFTER, "trace")
-        assert isinstance(found, Evidence)
+        found = explain.explain(BEFORE, AFTER, "trace")
+        assert isinstance(found, Comparison)
         assert found.summary == f"{PATH}:2: raise RuntimeError('{MESSAGE}')"
-        assert explain.evidence_of(AFTER, BEFORE, "trace") is found
+        assert explain.explain(AFTER, BEFORE, "trace") is found
 
 
 def test_every_change_point_of_a_timeline_has_its_evidence() -> None:
     records = [AFTER, record("1.9.1", wheel=False).model_copy(update={"cell": _on("3.8")}), BEFORE]
     with Index(WHEELS).web() as web:
         explainer = Explainer(web, BUILDS)
-        report = build_report(records, explain=lambda *change: evidence_views.view(explainer.evidence_of(*change)))
+        report = build_report(records, explain=lambda *change: evidence_views.for_report(explainer.explain(*change)))
     assert {change.name for change in report.changes} == {"trace", "traced-call"}
     for change in report.changes:
         assert change.evidence
@@ -130,20 +130,20 @@ def _on(python: str) -> CellKey:
 
 def test_what_was_blocked_is_explained_by_what_blocked_it() -> None:
     with Index(WHEELS).web() as web:
-        found = Explainer(web, BUILDS).evidence_of(BEFORE, AFTER, "traced-call")
-    assert isinstance(found, Evidence)
+        found = Explainer(web, BUILDS).explain(BEFORE, AFTER, "traced-call")
+    assert isinstance(found, Comparison)
     assert MESSAGE in found.summary
 
 
 def test_what_was_read_once_needs_no_network(broken: Web) -> None:
     with Index(WHEELS).web() as web:
-        first = Explainer(web, BUILDS).evidence_of(BEFORE, AFTER, "trace")
-    assert Explainer(broken, BUILDS).evidence_of(BEFORE, AFTER, "trace") == first
+        first = Explainer(web, BUILDS).explain(BEFORE, AFTER, "trace")
+    assert Explainer(broken, BUILDS).explain(BEFORE, AFTER, "trace") == first
     assert broken.requests == 0
 
 
 def test_without_network_that_is_said(broken: Web) -> None:
-    found = Explainer(broken, BUILDS).evidence_of(BEFORE, AFTER, "trace")
+    found = Explainer(broken, BUILDS).explain(BEFORE, AFTER, "trace")
     assert isinstance(found, Unexplained)
     assert "closed connection" in found.why
     assert evidence_views.rows(found) == [("evidence", f"none: {found.why}")]
@@ -154,7 +154,7 @@ def test_an_index_out_of_reach_is_asked_once_however_many_changes_there_are() ->
     del index.files[f"{BASE}/torch/"]
     with index.web() as web:
         explain = Explainer(web, BUILDS)
-        first, second = (explain.evidence_of(BEFORE, AFTER, name) for name in ("trace", None))
+        first, second = (explain.explain(BEFORE, AFTER, name) for name in ("trace", None))
     assert first == second
     assert STATIC.asked() == [f"{BASE}/torch/"]
 
@@ -168,7 +168,7 @@ def test_an_index_out_of_reach_is_asked_once_however_many_changes_there_are() ->
 )
 def test_wheels_that_can_not_be_had_are_said(before: Record, said: str) -> None:
     with Index(WHEELS).web() as web:
-        found = Explainer(web, BUILDS).evidence_of(before, AFTER, "trace")
+        found = Explainer(web, BUILDS).explain(before, AFTER, "trace")
     assert isinstance(found, Unexplained)
     assert said in found.why
 
@@ -179,10 +179,10 @@ def test_another_wheel_of_the_release_stands_in_and_that_is_said() -> None:
         update={"wheel": Wheel(filename="torch-1.9.1+cpu-cp39-cp39-linux_x86_64.whl", sha256="f" * 64, index="cpu")}
     )
     with Index(WHEELS).web() as web:
-        found = Explainer(web, BUILDS).evidence_of(named, AFTER, "trace")
-    assert isinstance(found, Evidence)
+        found = Explainer(web, BUILDS).explain(named, AFTER, "trace")
+    assert isinstance(found, Comparison)
     assert MESSAGE in found.summary
-    assert found.note == f"torch-1.9.1+cpu-cp39-cp39-linux_x86_64.whl is on no index, so {filename('1.9.1')} was read"
+    assert found.note == f"torch-1.9.1+cpu-cp39-cp39-linux_x86_64.whl is on no index; read {filename('1.9.1')} instead"
     assert ("note", found.note) in evidence_views.rows(found)
 
 
@@ -191,12 +191,12 @@ def test_a_page_that_is_none_is_said(page: bytes) -> None:
     index = Index(WHEELS)
     index.files[f"{BASE}/torch/"] = page
     with index.web() as web:
-        found = Explainer(web, BUILDS).evidence_of(BEFORE, AFTER, "trace")
+        found = Explainer(web, BUILDS).explain(BEFORE, AFTER, "trace")
     assert isinstance(found, Unexplained)
 
 
 def test_a_cache_that_can_not_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "wheels").write_text("in the way")
     with Index(WHEELS).web() as web:
-        found = Explainer(web, BUILDS).evidence_of(BEFORE, AFTER, "trace")
+        found = Explainer(web, BUILDS).explain(BEFORE, AFTER, "trace")
     assert isinstance(found, Unexplained)

@@ -198,14 +198,14 @@ MESSAGE = "Cannot trace a model while caching parametrizations."
 
 def found(
     before: Mapping[str, bytes], after: Mapping[str, bytes], seen: Needles, earlier: Needles
-) -> evidence.Evidence:
+) -> evidence.Comparison:
     reader = Shelves(
         {
             "1": {"torch/version.py": version_file("1", "a" * 40), **before},
             "2": {"torch/version.py": version_file("2", "b" * 40), **after},
         }
     )
-    return evidence.evidence(reader, wheel("1"), wheel("2"), seen_before=earlier, seen_after=seen)
+    return evidence.compare(reader, wheel("1"), wheel("2"), needles_before=earlier, needles_after=seen)
 
 
 def test_the_changed_line_that_holds_the_message_comes_first() -> None:
@@ -234,7 +234,7 @@ def test_raising_lines_and_functions_count_where_no_text_does() -> None:
 def test_a_change_without_any_sign_of_the_message_is_said_to_be_one() -> None:
     result = found({PATH: BEFORE}, {PATH: AFTER}, Needles(messages=("boom",)), Needles())
     assert (result.differing, result.hunks) == ((PATH,), ())
-    assert "no changed line holds what was seen" in result.summary
+    assert "changed, but in no line that matches" in result.summary
 
 
 def test_where_nothing_looked_at_differs_the_cause_lies_elsewhere() -> None:
