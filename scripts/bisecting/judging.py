@@ -21,12 +21,8 @@ Shown = Signature | Unknowable
 
 
 def seen(record: Record | None, name: str) -> Observation | Test | None:
-    """What a record has under a name: of an observation, a test, or a test without its file."""
-    if record is None or not record.usable:
-        return None
-    if name in record.observations:
-        return record.observations[name]
-    return next((test for key, test in record.tests.items() if name in {key, key.rpartition("::")[2]}), None)
+    """Return what a record has under a name, if there is a record: see `Record.observed`."""
+    return record.observed(name) if record else None
 
 
 def names(record: Record) -> list[str]:

@@ -148,6 +148,14 @@ class Record(Part):
         """Whether the cell was had and its probes ran: only then can behaviour be compared."""
         return self.status == "recorded"
 
+    def observed(self, name: str) -> Observation | Test | None:
+        """Return what is recorded under a name: an observation, a test, or a test without its file."""
+        if not self.usable:
+            return None
+        if name in self.observations:
+            return self.observations[name]
+        return next((test for key, test in self.tests.items() if name in {key, key.rpartition("::")[2]}), None)
+
     @property
     def tells(self) -> bool:
         """Whether the record tells of torch at all, be it of a crash at its import; else it couldn't be had."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from scripts.bisecting import judging
 from scripts.index import pages
 from scripts.index.errors import WebError
 from scripts.index.http import Web
@@ -111,9 +110,9 @@ class _CachingReader(Reader):
 
 def _observed(record: Record, name: str | None) -> Raised | None:
     """Return the observation or test of a name; for a blocked observation, the one that blocked it."""
-    observed = judging.seen(record, name) if name else None
+    observed = record.observed(name) if name else None
     if isinstance(observed, Observation) and observed.blocked_by:
-        return judging.seen(record, observed.blocked_by)
+        return record.observed(observed.blocked_by)
     return observed
 
 
