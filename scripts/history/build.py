@@ -54,9 +54,9 @@ def build_report(
         cells=tuple(reported),
         timelines=tuple(map(timeline.timeline, series)),
         changes=tuple(
-            details.added_to(change) for one in series for change in change_points(one, table.signatures, exists)
+            details.added_to(change) for each in series for change in change_points(each, table.signatures, exists)
         ),
-        disagreements=tuple(found for one in series for found in timeline.disagreements(one, table.signatures)),
+        disagreements=tuple(found for each in series for found in timeline.disagreements(each, table.signatures)),
         drift=compared.drift if compared else (),
         new=tuple(f"{key.platform}/{key.id}" for key in compared.new) if compared else (),
         signatures=table.reported(),
@@ -169,7 +169,7 @@ class _Table:
 
 
 class _Details:
-    """Adds to change points what only the records tell: the commits and the evidence."""
+    """Adds the commits and the evidence to change points, from the records of both sides."""
 
     def __init__(self, records: Sequence[Record], reported: Sequence[ReportedCell], explain: Explain | None) -> None:
         self._explain = explain

@@ -128,7 +128,7 @@ class Hunk(Part):
 
 
 class Evidence(Part):
-    """What changed in torch's own files at a change point, as far as it explains the change."""
+    """Changes in torch's own files that may explain a change point."""
 
     summary: str
     hunks: tuple[Hunk, ...] = ()

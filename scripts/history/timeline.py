@@ -162,7 +162,7 @@ def _range(signature: str, intervals: Sequence[Interval], numbers: Sequence[int]
 
 
 def disagreements(series: Series, signatures: Mapping[str, Signature]) -> Iterator[Disagreement]:
-    """Return the releases in which builds or Pythons differ, which is a finding by itself."""
+    """Return the releases in which builds or Pythons differ."""
     for release, by_axes in series.signatures.items():
         if len(set(by_axes.values())) > 1:
             sides = {signature: tuple(map(str, axes)) for signature, axes in _sides(by_axes).items()}

@@ -44,7 +44,7 @@ _MEANING: Final[Mapping[Why, str]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Needles:
-    """What to look for in the sources: what an observation shows on one side of a change only."""
+    """The search terms for the sources: texts and frames that an observation has on one side of a change only."""
 
     messages: tuple[str, ...] = ()
     categories: frozenset[str] = frozenset()  # of warnings, without their module

@@ -1,8 +1,8 @@
-"""How long the report of many records takes, from their files to the page, and how fast the page answers.
+"""Measure the report of many records, from their files to the page, and the page's filters in a browser.
 
     python -m tests.support.bench_report [--records 10000] [--browser]
 
-Prints its figures one a line. Limits for 10,000 records: 3 s to render, 15 MB, 200 ms for a filter.
+Prints one figure per line. Limits for 10,000 records: 3 s to render, 15 MB, 200 ms for a filter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.records import generated_records
 
 T = TypeVar("T")
 
-#: Milliseconds from a change of the state in the address to the next frame that shows it.
+#: JavaScript: milliseconds from a change of the URL's fragment to the next frame that shows it.
 _FILTER = """
 fragment => new Promise(done => {
   const start = performance.now();
@@ -35,10 +35,10 @@ fragment => new Promise(done => {
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=10_000, metavar="N")
-    parser.add_argument("--browser", action="store_true", help="also how fast the page opens and filters")
+    parser.add_argument("--browser", action="store_true", help="also measure opening and filtering the page")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         page = _render(Path(folder), options.records)
@@ -58,7 +58,7 @@ def _render(folder: Path, number: int) -> Path:
         records = _timed("read", lambda: store.read(Record))
         report = _timed("report", lambda: build_report(records))
         text = _timed("html", lambda: html.render(report))
-        _say("all", start)
+        _print_times("all", start)
     page = folder / "report.html"
     page.write_text(text, "utf-8")
     print(f"page: {page.stat().st_size / 1e6:.1f} MB")
@@ -66,19 +66,19 @@ def _render(folder: Path, number: int) -> Path:
 
 
 def _now() -> tuple[float, float]:
-    """The wall's clock and the processor's: on a machine that is busy with other things, they differ."""
+    """Return wall-clock and CPU time in seconds; on a busy machine, they differ."""
     return time.perf_counter(), time.process_time()
 
 
-def _say(what: str, start: tuple[float, float]) -> None:
-    wall, processor = (now - then for now, then in zip(_now(), start, strict=True))
-    print(f"{what}: {wall:.2f} s, of the processor {processor:.2f} s")
+def _print_times(step: str, start: tuple[float, float]) -> None:
+    wall, cpu = (now - then for now, then in zip(_now(), start, strict=True))
+    print(f"{step}: {wall:.2f} s, CPU time {cpu:.2f} s")
 
 
-def _timed(what: str, work: Callable[[], T]) -> T:
+def _timed(step: str, work: Callable[[], T]) -> T:
     start = _now()
     result = work()
-    _say(what, start)
+    _print_times(step, start)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Records made by hand: as few words as a test needs, and as many records as a benchmark wants."""
+"""Records for tests, made with few arguments, and as many as a benchmark needs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMES: Final = (
 
 
 def returned(*warnings: tuple[str, str], phase: str | None = None) -> Observation:
-    """An observation that is fine, with warnings by category and text."""
+    """Return an observation that returned, with warnings by category and text."""
     return Observation(outcome="returned", phase=phase, warnings=warned(*warnings))
 
 
@@ -48,7 +48,7 @@ def raised(
     phase: str | None = "compiling",
     frames: tuple[Frame, ...] = (),
 ) -> Observation:
-    """An observation that failed."""
+    """Return an observation that raised."""
     return Observation(
         outcome="raised",
         phase=phase,
@@ -61,12 +61,12 @@ def raised(
 
 
 def blocked(by: str) -> Observation:
-    """An observation that could not be made."""
+    """Return an observation that was blocked by another one."""
     return Observation(outcome="blocked", blocked_by=by)
 
 
 def warned(*warnings: tuple[str, str]) -> tuple[Warned, ...]:
-    """Warnings by category and text."""
+    """Return warnings from categories and texts."""
     return tuple(Warned(category=category, message=text) for category, text in warnings)
 
 
@@ -81,7 +81,7 @@ def record(
     index: str = "cpu",
     packages: Mapping[str, str] | None = None,
 ) -> Record:
-    """The record of a cell whose probes ran."""
+    """Return the record of a cell in which the suite ran."""
     identity = f"{torch}{build}{python}{platform}"
     return Record(
         cell=CellKey(torch=torch, build=build, python=python, platform=platform),
@@ -105,7 +105,7 @@ def unavailable(
     message: str = "no wheel for this Python",
     kind: str = "no-wheel",
 ) -> Record:
-    """The record of a cell that could not be had."""
+    """Return the record of an unavailable cell."""
     return Record(
         cell=CellKey(torch=torch, build=build, python=python, platform=platform),
         status="unavailable",
@@ -114,7 +114,7 @@ def unavailable(
 
 
 def fresh(record: Record, *, recorded_at: str = "2026-11-24T20:00:00+00:00", asked: str | None = None) -> FreshRecord:
-    """A record as a run makes it."""
+    """Return a record as a run makes it."""
     timings = Timings(resolve=0.5, download=None, install=9.25, import_=3.5, probes=1.0, total=14.25)
     run = Run(
         asked=asked or record.cell.id,
@@ -129,12 +129,12 @@ def fresh(record: Record, *, recorded_at: str = "2026-11-24T20:00:00+00:00", ask
 
 
 def sha(text: str) -> str:
-    """A sha256 that looks like one."""
+    """Return the sha256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def history(name: str, letters: str, *, python: str = "3.11", build: str = "cpu") -> list[Record]:
-    """Releases 2.0.0, 2.1.0 … with one observation: a letter each, ``.`` where it returned, a space for none."""
+    """Return records of 2.0.0, 2.1.0 …, one per letter, with one observation (see `observed`); a space: no record."""
     return [
         record(f"2.{minor}.0", {name: observed(letter)}, python=python, build=build)
         for minor, letter in enumerate(letters)
@@ -143,7 +143,7 @@ def history(name: str, letters: str, *, python: str = "3.11", build: str = "cpu"
 
 
 def observed(letter: str) -> Observation:
-    """``.`` returned, ``w`` returned with a warning, any other letter a failure of its own."""
+    """Return an observation: ``.`` returned, ``w`` returned with a warning, other letters each a failure of its own."""
     match letter:
         case ".":
             return returned()
@@ -154,19 +154,19 @@ def observed(letter: str) -> Observation:
 
 
 def generated_records(number: int) -> Iterator[Record]:
-    """So many records as a long-lived project has: releases, Pythons, builds and platforms, changing now and then."""
+    """Yield records of many releases, Pythons, builds and platforms whose behaviour changes now and then."""
     platforms = (LINUX, "linux-aarch64", "macos-arm64", "windows-x86_64")
     pythons = [f"3.{minor}" for minor in range(8, 15)]
     builds = ["cpu", *(f"cu{version}" for version in range(110, 119))]
     per_release = len(platforms) * len(pythons) * len(builds)
     releases = (f"{major}.{minor}.{patch}" for major in itertools.count(1) for minor in range(20) for patch in range(3))
-    places = itertools.product(platforms, pythons, builds)
+    axes = itertools.product(platforms, pythons, builds)
     torch = ""
     for count in range(number):
         if count % per_release == 0:
             torch = next(releases)
-            places = itertools.product(platforms, pythons, builds)
-        platform, python, build = next(places)
+            axes = itertools.product(platforms, pythons, builds)
+        platform, python, build = next(axes)
         era = count // per_release // 5
         yield record(torch, _era(era), build=build, python=python, platform=platform, index=build, packages=_PACKAGES)
 
@@ -175,10 +175,10 @@ _PACKAGES: Final = {f"package-{number}": f"1.{number}.0" for number in range(30)
 
 
 def _era(era: int) -> dict[str, Observation]:
-    """How everything behaves in five releases in a row."""
+    """Return the observations of five releases in a row."""
     frames = tuple(
-        Frame(file=f"torch/jit/_{place}.py", line=era * 100 + place, function=f"f{place}") for place in range(12)
+        Frame(file=f"torch/jit/_{number}.py", line=era * 100 + number, function=f"f{number}") for number in range(12)
     )
     failing = raised(f"Failure {era}: aren't supported in this place of the program.", frames=frames)
     fine = returned(("builtins.FutureWarning", f"`torch.jit` is deprecated since {era}."), phase="tracing")
-    return {name: failing if place < len(NAMES) // 2 else fine for place, name in enumerate(NAMES)}
+    return {name: failing if number < len(NAMES) // 2 else fine for number, name in enumerate(NAMES)}

@@ -1,4 +1,4 @@
-"""Timelines against brute force: flips, gaps, builds that disagree, and what a change may be blamed on."""
+"""Timelines compared with brute force: changes back and forth, gaps, disagreeing builds, and causes of changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def signature(letter: str) -> Signature:
     return signature_of(observed(letter))
 
 
-# --- one axes: all that there is to see -------------------------------------------------------------------------
+# --- one build and Python ----------------------------------------------------------------------------------------
 
 LETTERS = st.text("AB.w ", min_size=1, max_size=12).filter(lambda text: text.strip())
 
@@ -104,7 +104,7 @@ def test_a_change_across_a_gap_lies_somewhere_in_it() -> None:
     }
 
 
-def test_what_was_skipped_or_is_missing_is_a_gap() -> None:
+def test_a_release_without_an_observation_is_a_gap() -> None:
     records = [
         *history(NAME, ". A"),
         record("2.1.0", {NAME: Observation(outcome="skipped", why="no GPU"), "trace": returned()}),
@@ -114,16 +114,16 @@ def test_what_was_skipped_or_is_missing_is_a_gap() -> None:
     assert report.changes[0].suspects == ("2.1.0", "2.2.0")
 
 
-def test_releases_are_in_the_order_of_versions() -> None:
+def test_releases_are_ordered_by_version() -> None:
     shown = {"2.10.0": "A", "2.9.1": ".", "2.9.0": "."}
     records = [record(torch, {NAME: observed(letter)}) for torch, letter in shown.items()]
     assert [(c.before, c.after) for c in report_of(records).changes] == [("2.9.1", "2.10.0")]
 
 
-# --- several axes -----------------------------------------------------------------------------------------------
+# --- several builds and Pythons ----------------------------------------------------------------------------------
 
 AXES = [("cpu", "3.9"), ("cpu", "3.11"), ("cu118", "3.9"), ("cu118", "3.11")]
-#: For each of some releases, what each of the axes shows, if anything.
+#: By release, then by axes: the letter of an observation.
 WORLDS = st.lists(
     st.dictionaries(st.sampled_from(AXES), st.sampled_from("AB."), min_size=1), min_size=1, max_size=6
 )  # fmt: skip
@@ -144,7 +144,7 @@ def build_and_python(axes: str) -> tuple[str, str]:
 
 
 def steps(world: World) -> set[tuple[str, str, tuple[str, str], Signature, Signature]]:
-    """Every change that some axes show from one release that they were run on to the next."""
+    """Return every change on equal axes, from one release that they were run on to the next."""
     found = set()
     for axes in AXES:
         run_on = [n for n, shown in enumerate(world) if axes in shown]
@@ -170,15 +170,15 @@ def blamed_on_torch(report: Report) -> set[tuple[str, str, tuple[str, str], Sign
 
 
 @given(WORLDS)
-def test_torch_is_blamed_for_what_equal_axes_show_and_for_nothing_else(world: World) -> None:
+def test_torch_is_blamed_for_changes_on_equal_axes_only(world: World) -> None:
     blamed = blamed_on_torch(report_of(records_of(world)))
     assert blamed <= steps(world)
     neighbours = {(f"2.{n}.0", f"2.{n + 1}.0") for n in range(len(world))}
-    assert {one for one in steps(world) if one[:2] in neighbours} <= blamed
+    assert {step for step in steps(world) if step[:2] in neighbours} <= blamed
 
 
 @given(WORLDS)
-def test_every_change_that_equal_axes_show_is_reported_or_follows_from_reported_ones(world: World) -> None:
+def test_every_change_on_equal_axes_is_reported_or_follows_from_reported_ones(world: World) -> None:
     report = report_of(records_of(world))
     changes = [
         (c.before, c.after, signature_in(report, c.old), signature_in(report, c.new))
@@ -193,7 +193,7 @@ def test_every_change_that_equal_axes_show_is_reported_or_follows_from_reported_
         assert (before, after, old, new) in changes or new in reached, axes
 
 
-def test_wheels_of_the_default_index_are_settled_by_a_cell_of_the_default_build() -> None:
+def test_a_change_between_default_wheels_is_settled_by_a_cell_of_the_default_build() -> None:
     records = [
         record("1.12.0", {NAME: observed(".")}, build="cu102", python="3.9", index="default"),
         record("1.13.0", {NAME: observed("A")}, build="cu117", python="3.10", index="default"),
@@ -203,7 +203,7 @@ def test_wheels_of_the_default_index_are_settled_by_a_cell_of_the_default_build(
     assert set(change.settle) == {"1.13.0-default-py3.9", "1.12.0-default-py3.10"}
 
 
-def test_a_change_is_seen_across_a_release_that_was_run_on_other_axes_only() -> None:
+def test_a_change_is_found_across_a_release_that_was_run_on_other_axes_only() -> None:
     records = [
         *history(NAME, "..."),
         *history(NAME, ". A", python="3.9"),
@@ -214,13 +214,16 @@ def test_a_change_is_seen_across_a_release_that_was_run_on_other_axes_only() -> 
     assert change.suspects == ("2.1.0", "2.2.0")
 
 
-def test_a_wider_change_that_narrower_ones_explain_is_not_told_again() -> None:
+def test_a_change_that_follows_from_narrower_ones_is_not_reported_again() -> None:
     records = [*history(NAME, ".AB"), *history(NAME, ". B", python="3.9")]
-    assert [(one.before, one.after) for one in report_of(records).changes] == [("2.0.0", "2.1.0"), ("2.1.0", "2.2.0")]
+    assert [(change.before, change.after) for change in report_of(records).changes] == [
+        ("2.0.0", "2.1.0"),
+        ("2.1.0", "2.2.0"),
+    ]
 
 
 @given(WORLDS)
-def test_what_unequal_axes_show_is_confounded_and_names_what_differs(world: World) -> None:
+def test_a_change_without_shared_axes_is_confounded_and_names_what_differs(world: World) -> None:
     report = report_of(records_of(world))
     steps = {(f"2.{n}.0", f"2.{n + 1}.0"): pair for n, pair in enumerate(pairwise(world))}
     confounded = {(c.before, c.after): c for c in report.changes if c.confounded}
@@ -239,7 +242,7 @@ def test_what_unequal_axes_show_is_confounded_and_names_what_differs(world: Worl
 
 
 @given(WORLDS)
-def test_the_cell_that_is_said_to_settle_it_does(world: World) -> None:
+def test_a_settling_cell_ends_the_confounding(world: World) -> None:
     records = records_of(world)
     for change in report_of(records).changes:
         for text in change.settle:
@@ -251,7 +254,7 @@ def test_the_cell_that_is_said_to_settle_it_does(world: World) -> None:
 
 
 @given(WORLDS)
-def test_disagreements_are_releases_with_more_than_one_behaviour(world: World) -> None:
+def test_disagreements_are_releases_with_several_signatures(world: World) -> None:
     report = report_of(records_of(world))
     expected = {f"2.{n}.0" for n, shown in enumerate(world) if len(set(shown.values())) > 1}
     assert {found.release for found in report.disagreements} == expected
@@ -265,7 +268,7 @@ def test_disagreements_are_releases_with_more_than_one_behaviour(world: World) -
 
 
 def findings(report: Report, platform: str) -> str:
-    """Return all that a report says of a platform, with signatures in place of their ids."""
+    """Return the findings of a platform as text, with signatures in place of their ids."""
     text = json.dumps(
         [
             [timeline.intervals for timeline in report.timelines if timeline.platform == platform],
@@ -278,7 +281,7 @@ def findings(report: Report, platform: str) -> str:
 
 
 @given(WORLDS, st.sampled_from(["linux-x86_64", "macos-arm64"]))
-def test_platforms_are_never_told_as_one(world: World, platform: str) -> None:
+def test_platforms_have_separate_findings(world: World, platform: str) -> None:
     here = records_of(world)
     there = [one.model_copy(update={"cell": one.cell.model_copy(update={"platform": "plan9"})}) for one in here]
     both, alone = build_report([*here, *there]), report_of(here)
@@ -299,18 +302,18 @@ def test_without_a_bridge_a_change_is_confounded() -> None:
     assert change.settle == ("1.13.1-cpu-py3.9", "1.12.1-cpu-py3.11")
 
 
-def test_with_a_bridge_it_is_torchs() -> None:
+def test_with_a_bridge_a_change_is_blamed_on_torch() -> None:
     (change,) = report_of(bridged(bridge=True)).changes
     assert change.confounded == ()
     assert change.on == ("cpu on Python 3.9",)
 
 
-def test_a_cell_without_a_wheel_settles_nothing() -> None:
+def test_a_cell_without_a_wheel_is_not_proposed() -> None:
     (change,) = build_report(bridged(bridge=False), exists=lambda cell: cell.torch == "1.12.1").changes
     assert change.settle == ("1.12.1-cpu-py3.11",)
 
 
-def test_the_wheels_of_the_default_index_are_one_build() -> None:
+def test_the_cuda_wheels_of_the_default_index_are_one_build() -> None:
     records = [
         record("2.4.0", {NAME: observed(".")}, build="cu121", index="default"),
         record("2.5.0", {NAME: observed("A")}, build="cu124", index="default"),
@@ -330,9 +333,9 @@ def test_cpu_of_the_default_index_is_a_build_of_its_own() -> None:
     assert "2.5.0-default-py3.11" in change.settle
 
 
-def test_fresh_records_and_accepted_ones_make_the_same_timeline() -> None:
+def test_fresh_and_accepted_records_give_the_same_timeline() -> None:
     records = history(NAME, "..A")
-    now, accepted = report_of([fresh(one) for one in records]), report_of(records)
+    now, accepted = report_of([fresh(each) for each in records]), report_of(records)
     assert (now.timelines, now.changes) == (accepted.timelines, accepted.changes)
 
 
@@ -340,5 +343,5 @@ KINDS = {".w": "warning added", "w.": "warning gone", "AB": "different failure",
 
 
 @pytest.mark.parametrize("letters", KINDS)
-def test_kinds(letters: str) -> None:
+def test_the_kind_of_a_change(letters: str) -> None:
     assert [change.kind for change in report_of(history(NAME, letters)).changes] == [KINDS[letters]]
