@@ -15,18 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scripts import guardian
 from scripts.core import children
 from scripts.core.children import Child, Stopped, check_stopping
 from scripts.core.output import Output
 
-__all__ = ["Captured", "Finished", "Stopped", "capture", "check_stopping", "clean_environment", "interruptible", "run"]
-
-#: Variables that bring another Python, or other ways of running one, into a child.
-_LEAKS = {
-    *("VIRTUAL_ENV", "CONDA_PREFIX", "UV_PYTHON", "PYTEST_ADDOPTS", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP"),
-    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE"),
-}
+__all__ = ["Captured", "Finished", "Stopped", "capture", "check_stopping", "interruptible", "run"]
 
 #: Seconds that a process gets to write its stacks before it is killed, and its output to come to an end.
 _GRACE = 3.0
@@ -62,12 +55,6 @@ class Finished:
             return f"signal {-self.returncode}"
 
 
-def clean_environment(**changes: str) -> dict[str, str]:
-    """The environment of a child: this process's without what would leak another Python into it, plus ``changes``."""
-    kept = {name: value for name, value in os.environ.items() if name not in _LEAKS}
-    return {**kept, guardian.VARIABLE: guardian.MARK, **changes}
-
-
 def run(
     command: Sequence[str | Path],
     *,
@@ -82,7 +69,7 @@ def run(
     Args:
         command: the program and its arguments.
         log: a text file; the command itself is written there first. That it can't be written changes nothing.
-        env: the whole environment.
+        env: the whole environment, see `scripts.core.environment`.
         timeout: seconds until it is ended, with all its children.
         cwd: its working directory.
         deadline: asked again and again for the time (`time.monotonic`) at which to give up, where the limit

@@ -25,6 +25,7 @@ from typing import Any, Final, Protocol
 import psutil
 
 from scripts import guardian
+from scripts.core import environment
 
 #: Seconds in which a supervisor answers, and in which it ends what is left.
 _ANSWER: Final = 60.0
@@ -189,6 +190,7 @@ def _server() -> socket.socket:
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # out of Ctrl-C's reach
+            umask=environment.UMASK,  # which all programs inherit
         )
     atexit.register(_dismiss, ours, program)
     return ours
@@ -214,8 +216,9 @@ class _Searched:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env=env,
+            env={guardian.VARIABLE: guardian.MARK, **env},
             cwd=cwd,
+            umask=environment.UMASK,
             start_new_session=True,  # ignored on Windows, where psutil finds the children
         )
 

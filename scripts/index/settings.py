@@ -1,100 +1,246 @@
-"""Settings of pip and uv that say where packages come from."""
+"""The user's settings of pip and uv: those that say where packages come from, and nothing else.
+
+Indexes, mirrors, proxies, certificates and credentials are honoured, wherever they are set: uv's variables and files,
+or else pip's. What would change *which* packages are taken is left out and named, see `Settings.ignored`.
+"""
 
 from __future__ import annotations
 
-import configparser
+import dataclasses
+import math
 import os
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
 
-#: pip's setting -> uv's variable. uv reads its own; people behind a mirror often have only pip's.
-_FROM_PIP = {
+from scripts import paths
+from scripts.core import environment
+from scripts.errors import UsageError
+from scripts.index import pip_config, uv_config
+
+#: Variables that are handed on to uv as they are.
+_WHERE: Final = re.compile(
+    r"UV_(DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|INDEX_STRATEGY|INDEX_\w+_(USERNAME|PASSWORD)"
+    r"|KEYRING_PROVIDER|CREDENTIALS_DIR|API_KEY|AUTH_TOKEN|(S3|GCS|AZURE)_ENDPOINT_URL"
+    r"|INSECURE_HOST|NATIVE_TLS|SYSTEM_CERTS|OFFLINE|(HTTP|REQUEST|HTTP_CONNECT)_TIMEOUT|HTTP_RETRIES|LOCK_TIMEOUT"
+    r"|CONCURRENT_\w+|STACK_SIZE|MANAGED_PYTHON|NO_MANAGED_PYTHON"
+    r"|PYTHON_(DOWNLOADS|DOWNLOADS_JSON_URL|INSTALL_DIR|INSTALL_MIRROR|CACHE_DIR|PREFERENCE|SEARCH_PATH|NO_REGISTRY))"
+    r"|GIT_(ASKPASS|SSH|SSH_COMMAND|SSL_\w+|CONFIG_\w+)|SSH_ASKPASS"
+    r"|HTTP_TIMEOUT|SSL_CERT_FILE|SSL_CERT_DIR|SSL_CLIENT_CERT|NETRC|PYX_\w+"
+    r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
+)
+#: What programs that know credentials read; handed on where uv is set to ask one, or a cloud's storage.
+_CREDENTIALS: Final = re.compile(
+    r"PYTHON_KEYRING_\w+|KEYRING_\w+|ARTIFACTS_\w+|AWS_\w+|GOOGLE_\w+|CLOUDSDK_\w+|AZURE_\w+|VSS_NUGET_\w+"
+)
+_ASKS: Final = ("UV_KEYRING_PROVIDER", "UV_S3_ENDPOINT_URL", "UV_GCS_ENDPOINT_URL", "UV_AZURE_ENDPOINT_URL")
+
+#: Variables that change which versions or files are taken, or how.
+_WHICH: Final = re.compile(
+    r"UV_(TORCH_BACKEND|CUDA_DRIVER_VERSION|AMD_GPU_ARCHITECTURE|PRERELEASE\w*|RESOLUTION|FORK_STRATEGY|CONSTRAINT"
+    r"|BUILD_CONSTRAINT|OVERRIDE|EXCLUDE|EXCLUDE_NEWER\w*|NO_BINARY|NO_BINARY_PACKAGE|ONLY_BINARY|NO_BUILD"
+    r"|NO_BUILD_PACKAGE|NO_BUILD_ISOLATION|NO_SOURCES|NO_SOURCES_PACKAGE|REQUIRE_HASHES|NO_VERIFY_HASHES"
+    r"|INSECURE_NO_ZIP_VALIDATION|SKIP_WHEEL_FILENAME_CHECK|LIBC|NO_CACHE|LINK_MODE)"
+)
+#: The same of pip's options.
+_WHICH_OF_PIP: Final = frozenset(
+    {
+        *("constraint", "build-constraint", "requirement", "pre", "all-releases", "only-final", "uploaded-prior-to"),
+        *("no-binary", "only-binary", "prefer-binary", "no-deps", "require-hashes", "upgrade-strategy"),
+        *("no-build-isolation", "config-settings", "global-option", "platform", "abi", "implementation"),
+        "python-version",
+    }
+)
+
+#: pip's option -> uv's variable. uv reads its own; people behind a mirror often have only pip's.
+_FROM_PIP: Final = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_EXTRA_INDEX_URL",
     "find-links": "UV_FIND_LINKS",
     "no-index": "UV_NO_INDEX",
     "trusted-host": "UV_INSECURE_HOST",
     "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "proxy": "ALL_PROXY",
     "default-timeout": "UV_HTTP_TIMEOUT",
     "timeout": "UV_HTTP_TIMEOUT",
+    "retries": "UV_HTTP_RETRIES",
 }
-#: Older or longer names that say the same to uv; where one is set, pip's setting is not used.
-_SAME = {"UV_DEFAULT_INDEX": ("UV_INDEX_URL",), "UV_EXTRA_INDEX_URL": ("UV_INDEX",)}
+#: Names that say the same to uv; where one is set, pip's option is not used.
+_SAME: Final = {
+    "UV_DEFAULT_INDEX": ("UV_INDEX_URL",),
+    "UV_EXTRA_INDEX_URL": ("UV_INDEX",),
+    "UV_HTTP_TIMEOUT": ("UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT"),
+    "ALL_PROXY": tuple(n for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for n in (name, name.lower())),
+}
+
+#: What a value must look like, and how that is said. uv's own complaint would be about something else.
+_COUNT: Final = (r"\d+", "a whole number")
+_SECONDS: Final = (r"\d+", "a whole number of seconds")
+_SWITCH: Final = (r"(?i)1|0|true|false|t|f|yes|no|y|n|on|off", "true or false")
+_FORMS: Final = {
+    **dict.fromkeys(("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT", "UV_HTTP_CONNECT_TIMEOUT"), _SECONDS),
+    "UV_HTTP_RETRIES": _COUNT,
+    **dict.fromkeys(
+        ("UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_BUILDS", "UV_CONCURRENT_INSTALLS"),
+        (r"0*[1-9]\d*", "a whole number above 0"),
+    ),
+    **dict.fromkeys(("UV_OFFLINE", "UV_NO_INDEX", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"), _SWITCH),
+    "UV_INDEX_STRATEGY": (
+        r"first-index|unsafe-first-match|unsafe-best-match",
+        "first-index, unsafe-first-match or unsafe-best-match",
+    ),
+    "UV_KEYRING_PROVIDER": (r"disabled|subprocess|native", "disabled, subprocess or native"),
+}
 
 
-def pip_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Settings of pip from its files and its variables, by the name of the option; variables win."""
-    settings: dict[str, str] = {}
-    for path in _pip_files(environ):
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read(path, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError):
-            continue  # pip itself complains about it, and better
-        for section in ("global", "install"):
-            if parser.has_section(section):
-                settings.update(
-                    {key.replace("_", "-"): " ".join(value.split()) for key, value in parser.items(section)}
-                )
-    for option in _FROM_PIP:
-        value = environ.get("PIP_" + option.upper().replace("-", "_"))
-        if value:
-            settings[option] = value
-    return settings
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where packages come from, as uv's variables."""
+
+    variables: Mapping[str, str]
+    ignored: tuple[str, ...]  # what would have changed which packages are taken: names, each with its file if any
+
+    @property
+    def default_index(self) -> str | None:
+        """URL of the default index, or None for the one that pip and uv know by themselves."""
+        value = self.variables.get("UV_DEFAULT_INDEX") or self.variables.get("UV_INDEX_URL")
+        return self._url(value) if value else None
+
+    @property
+    def further_indexes(self) -> list[str]:
+        """URLs of the indexes that are searched besides."""
+        return [self._url(one) for name in ("UV_EXTRA_INDEX_URL", "UV_INDEX") for one in self._items(name)]
+
+    @property
+    def find_links(self) -> list[str]:
+        """Folders and pages with wheels."""
+        return self._items("UV_FIND_LINKS")
+
+    @property
+    def proxies(self) -> dict[str, str]:
+        """Proxies by the scheme of what is fetched; ``all`` for every scheme."""
+        found = {name: self.variables.get(f"{name}_proxy".upper()) for name in ("http", "https", "all")}
+        return {name: value for name, value in found.items() if value}
+
+    @property
+    def local(self) -> dict[str, object]:
+        """What of the settings decides which wheel a name and version are, without credentials."""
+        return {
+            "default": _bare(self.default_index or ""),
+            "further": [_bare(url) for url in self.further_indexes],
+            "links": [_bare(place) for place in self.find_links],
+            "no index": self.variables.get("UV_NO_INDEX", "").lower() in {"1", "true", "t", "yes", "y", "on"},
+            "strategy": self.variables.get("UV_INDEX_STRATEGY"),
+        }
+
+    def _items(self, name: str) -> list[str]:
+        return [item for item in re.split(r"[\s,]+", self.variables.get(name, "")) if item]
+
+    def _url(self, text: str) -> str:
+        """Return the URL of ``NAME=URL``, with that name's credentials if there are any."""
+        named = re.fullmatch(r"([\w.-]+)=(\w+:.*)", text)
+        if named is None:
+            return text
+        prefix = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", named[1].upper())
+        given = (self.variables.get(f"{prefix}_{part}", "") for part in ("USERNAME", "PASSWORD"))
+        user, password = (quote(text, safe="") for text in given)
+        parts = urlsplit(named[2])
+        if not user or "@" in parts.netloc:
+            return named[2]
+        return urlunsplit(parts._replace(netloc=f"{user}{f':{password}' if password else ''}@{parts.netloc}"))
 
 
-def _pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """The configuration files, the strongest last (pip's documentation, "Configuration")."""
-    override = environ.get("PIP_CONFIG_FILE")
-    if override == os.devnull:
-        return
-    home = Path(environ.get("HOME") or Path.home())
-    if sys.platform == "win32":
-        yield Path(environ.get("PROGRAMDATA", r"C:\ProgramData"), "pip", "pip.ini")
-        yield home / "pip" / "pip.ini"
-        yield Path(environ.get("APPDATA", home), "pip", "pip.ini")
-    else:
-        for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":"):
-            yield Path(folder, "pip", "pip.conf")
-        yield Path("/etc/pip.conf")
-        yield home / ".pip" / "pip.conf"
-        yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config", "pip", "pip.conf")
-    if override:
-        yield Path(override)
+def read(environ: Mapping[str, str] = os.environ, folder: Path = paths.ROOT) -> Settings:
+    """Return the settings as uv and pip would find them in ``folder``.
 
+    Several indexes are searched for the best version, as pip does; uv alone would stop at the first that has the
+    package.
 
-def uv_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The ``UV_*`` variables that make uv see the same indexes as pip would.
-
-    Several indexes are searched for the best version, as pip does; uv alone would stop at the first that has
-    the package.
+    Raises:
+        UsageError: a value can't be used, or a file of uv's can't be read; the message names it.
     """
-    settings = {}
-    for option, value in pip_settings(environ).items():
-        name = _FROM_PIP.get(option)
-        if name and not any(environ.get(known) for known in (name, *_SAME.get(name, ()))):
-            settings[name] = value.replace(" ", ",") if name == "UV_FIND_LINKS" else value
-    if "UV_INDEX_STRATEGY" not in environ:
-        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    return settings
+    of_uv, of_pip = uv_config.read(environ, folder), pip_config.read(environ)
+    found = _with_files(of_uv, {name: value for name, value in environ.items() if value and _WHERE.fullmatch(name)})
+    _check(found)
+    found = {**_of_pip(of_pip, found), **found}
+    found.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    if bundle := environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE"):
+        found.setdefault("SSL_CERT_FILE", bundle)  # pip's last resort
+    if any(found.get(name, "disabled") != "disabled" for name in _ASKS):
+        found |= {name: value for name, value in environ.items() if _CREDENTIALS.fullmatch(name)}
+    which = [name for name, value in environ.items() if value and _WHICH.fullmatch(name)]
+    of_pips = [option.where for name, option in of_pip.items() if name in _WHICH_OF_PIP]
+    return Settings(variables=found, ignored=(*sorted(which), *of_uv.ignored, *of_pips))
+
+
+def _with_files(of_uv: uv_config.Found, mine: Mapping[str, str]) -> dict[str, str]:
+    """Return variables joined with what uv's files set: lists are added to, single values filled in."""
+    found = dict(mine)
+    for name, values in of_uv.variables.items():
+        if name in uv_config.LISTS:
+            separator = uv_config.LISTS[name]
+            found[name] = separator.join([*filter(None, [mine.get(name)]), *values])
+        elif not any(mine.get(known) for known in (name, *_SAME.get(name, ()))):
+            found[name] = values[0]
+    return found
+
+
+def _of_pip(options: Mapping[str, pip_config.Option], known: Mapping[str, str]) -> dict[str, str]:
+    """Return uv's variables for pip's options, where uv itself is told nothing."""
+    found = {}
+    for option, name in _FROM_PIP.items():
+        if option in options and not any(known.get(one) for one in (name, *_SAME.get(name, ()))):
+            found[name] = _converted(name, options[option])
+    return found
+
+
+def _converted(name: str, option: pip_config.Option) -> str:
+    value = option.value
+    if name == "UV_FIND_LINKS":
+        return value.replace(" ", ",")
+    if name == "UV_HTTP_TIMEOUT":
+        try:
+            value = str(max(1, math.ceil(float(value))))
+        except (ValueError, OverflowError):
+            raise UsageError(f"{option.where}: {value!r} is not a number of seconds") from None
+    _check({name: value}, option.where)
+    return value
+
+
+def _check(found: Mapping[str, str], where: str | None = None) -> None:
+    """Raise `UsageError` for a value that uv can't read, which it would tell as another problem."""
+    for name, (pattern, wanted) in _FORMS.items():
+        if name in found and not re.fullmatch(pattern, found[name]):
+            raise UsageError(f"{where or name}: {found[name]!r} is not {wanted}")
+
+
+def uv_environment(*, environ: Mapping[str, str] = os.environ, **changes: str) -> dict[str, str]:
+    """Return the environment of uv, and of helpers that download: closed but for where packages come from."""
+    shut = {"UV_NO_CONFIG": "1", "PIP_CONFIG_FILE": os.devnull}
+    return environment.tool(environ, **read(environ).variables, **shut, **changes)
 
 
 def default_index(environ: Mapping[str, str] = os.environ) -> str | None:
-    """URL of the configured default index, or None for the one that pip and uv know by themselves."""
-    merged = {**uv_settings(environ), **{k: v for k, v in environ.items() if k.startswith("UV_")}}
-    return merged.get("UV_DEFAULT_INDEX") or merged.get("UV_INDEX_URL")
+    """Return the URL of the configured default index, or None for the one that pip and uv know by themselves."""
+    return read(environ).default_index
 
 
 def further_sources(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Find-links and extra indexes, which can hold wheels with a local label that the default index never has."""
-    merged = {**uv_settings(environ), **environ}
-    named = [merged.get(name, "") for name in ("UV_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_INDEX")]
-    return [source for value in named for source in re.split(r"[\s,]+", value) if source]
+    """Return find-links and extra indexes: they can hold wheels with a local label that the default index never has."""
+    settings = read(environ)
+    return [*settings.find_links, *settings.further_indexes]
 
 
 def certificate_file(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The file of certificates that pip and uv are told to trust; None for the usual ones."""
-    file = environ.get("SSL_CERT_FILE") or uv_settings(environ).get("SSL_CERT_FILE")
+    """Return the file of certificates that pip and uv are told to trust; None for the usual ones."""
+    file = read(environ).variables.get("SSL_CERT_FILE")
     return file if file and Path(file).is_file() else None
+
+
+def _bare(url: str) -> str:
+    """Return a URL without credentials and trailing slash."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")

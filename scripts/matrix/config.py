@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scripts.config.policy import BLOCK, WARN, Category
 from scripts.config.values import BuildName, Pattern, PythonName, Release, Require, Specifier
+from scripts.core import environment
 from scripts.errors import ConfigError
 from scripts.matrix import cells, consistency
 from scripts.paths import MATRIX_TOML
@@ -28,7 +29,16 @@ class Probes(Table):
 
     path: str = Field("tests/cells", description="Folder of the tests, from the project's root.")
     require: tuple[Require, ...] = Field((), description="What the tests themselves need, in every cell.")
+    env: dict[str, str] = Field({}, description="Environment variables that the tests need; all others are taken away.")
     order: tuple[str, ...] = Field((), description="Files in the order in which reports show them; others follow.")
+
+    @field_validator("env")
+    @classmethod
+    def _declarable(cls, env: dict[str, str]) -> dict[str, str]:
+        problems = [problem for name, value in env.items() if (problem := environment.problem(name, value))]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return env
 
 
 class Limits(Table):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import tempfile
 from collections.abc import Collection, Sequence
@@ -128,15 +127,11 @@ class _Uv:
         limit = self.timeout + (self.target.timeout if from_source else 0)
         with tempfile.TemporaryDirectory(prefix="cell-build-", ignore_cleanup_errors=True) as scratch:
             # uv asks an sdist's build for its metadata, unless these are written in it.
-            env = wheel_builder.environment(Path(scratch)) if from_source else _environment()
+            env = wheel_builder.environment(Path(scratch)) if from_source else settings.uv_environment()
             done = process.run(command, log=self.target.log, env=env, timeout=limit)
         if done.timed_out:
             raise CellError("resolve", "timed out", f"resolving took longer than {limit:g} s")
         return done
-
-
-def _environment() -> dict[str, str]:
-    return process.clean_environment(**settings.uv_settings())
 
 
 def _diagnosed(error: CellError, output: str, cell: Cell, source: Source) -> CellError:
@@ -145,7 +140,7 @@ def _diagnosed(error: CellError, output: str, cell: Cell, source: Source) -> Cel
         return error
     project = failures.missing_project(output) or "torch"
     own = source.index if project == "torch" else None
-    if own is None and "UV_NO_INDEX" in {**settings.uv_settings(), **os.environ}:
+    if own is None and settings.read().is_on("UV_NO_INDEX"):
         return error
     release = cell.torch if project == "torch" else None
     found = diagnosis.why_missing(own or pages.default_index(), project, release, source.label or cell.build)
@@ -172,6 +167,7 @@ def _project(needs: Sequence[str], source: Source) -> str:
         'name = "cell"',
         'version = "0"',
         f"dependencies = {json.dumps(list(needs))}",
+        "[tool.uv.workspace]",  # its own root: nothing that a project above says about sources applies
     ]
     by_url = any(canonicalize_name(one.name) == "torch" and one.url for one in map(Requirement, needs))
     if source.index is not None and not by_url:

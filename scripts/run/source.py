@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from urllib.parse import parse_qs, urldefrag, urlsplit
 
 from scripts import process
-from scripts.core import urls
+from scripts.core import environment, urls
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.run import source_tree
@@ -212,7 +212,7 @@ def _commit(folder: Path) -> str:
     if git is None:
         return ""
     with tempfile.TemporaryDirectory(prefix="cell-git-", ignore_cleanup_errors=True) as scratch:
-        env = process.clean_environment(GIT_OPTIONAL_LOCKS="0")
+        env = environment.tool(GIT_OPTIONAL_LOCKS="0")
         command: list[str | Path] = [git, "-C", folder, "rev-parse", "HEAD"]
         done = process.run(command, log=Path(scratch, "log"), env=env, timeout=_GIT)
         return done.output.strip() if done.ok else ""

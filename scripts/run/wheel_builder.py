@@ -33,7 +33,7 @@ _EPOCH: Final = "315532800"
 _WANTED: Final = re.compile(
     rf"PATH|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|{guardian.VARIABLE}"
     r"|(?:https?|all|no)_proxy|SSL_CERT_(?:FILE|DIR)|NETRC"
-    r"|UV_(?:(?:DEFAULT_|EXTRA_)?INDEX\w*|FIND_LINKS|NO_INDEX|OFFLINE|INSECURE_HOST|KEYRING_PROVIDER|\w+_TLS|HTTP_\w+|NO_CONFIG)",
+    r"|UV_(?:(?:DEFAULT_|EXTRA_)?INDEX\w*|FIND_LINKS|NO_INDEX|OFFLINE|INSECURE_HOST|KEYRING_PROVIDER|\w+_TLS|SYSTEM_CERTS|HTTP_\w+|NO_CONFIG)",
     re.IGNORECASE,
 )
 #: Where a wheel lies that every Python can have.
@@ -175,13 +175,13 @@ def environment(scratch: Path) -> dict[str, str]:
     own = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(home))
     own |= {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": _EPOCH}
     own |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_CEILING_DIRECTORIES": str(scratch)}
-    everything = process.clean_environment(**settings.uv_settings())
+    everything = settings.uv_environment()
     return {**{name: value for name, value in everything.items() if _WANTED.fullmatch(name)}, **own}
 
 
 def _git_environment() -> dict[str, str]:
     """The environment of git, which needs the user's credentials and runs nothing of the repository."""
-    return process.clean_environment()
+    return settings.uv_environment()
 
 
 def _checked(archive: Archive, url: str) -> Archive:

@@ -241,6 +241,7 @@ class CellRun:
             limits=self.limits,
             log=self.log.path,
             gpu=lock.source.gpu,
+            env=self.work.env,
         )
         for problem in seen.problems:
             self.log.write(f"not believed: {problem}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from scripts import paths, process
+from scripts.core import environment
 from scripts.errors import MatrixError, UsageError
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
@@ -73,14 +76,14 @@ class CommandRun(CellRun):
     def _probe(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")
         python = environments.python_of(self.environment)
+        words = filled(self.command, python, self.cell)
         try:
-            done = process.run(
-                filled(self.command, python, self.cell),
-                log=self.log.path,
-                env=_environment(python),
-                timeout=self.limit,
-                cwd=paths.ROOT,
-            )
+            with tempfile.TemporaryDirectory(prefix="cell-") as scratch:
+                env = environment.cell(python, Path(scratch), gpu=lock.source.gpu, declared=self.work.env)
+                # Unbuffered, or a script's output would come after the traceback that ended it.
+                env |= {"VIRTUAL_ENV": str(python.parent.parent), "PYTHONUNBUFFERED": "1"}
+                command = _found(words, env["PATH"])
+                done = process.run(command, log=self.log.path, env=env, timeout=self.limit, cwd=paths.ROOT)
         except OSError as error:
             raise UsageError(f"--command: it can't be started: {error}") from error
         if not done.timed_out and not 0 <= done.returncode <= _LAST_BAD:
@@ -128,14 +131,10 @@ def filled(command: str, python: Path, cell: Cell) -> list[str]:
     return words
 
 
-def _environment(python: Path) -> dict[str, str]:
-    """As if the cell's environment were activated.
-
-    Unbuffered, or a script's output would come after the traceback that ended it.
-    """
-    path = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
-    venv = str(python.parent.parent)
-    return process.clean_environment(PATH=path, VIRTUAL_ENV=venv, PYTHONNOUSERSITE="1", PYTHONUNBUFFERED="1")
+def _found(words: Sequence[str], path: str) -> list[str]:
+    """Return the command with its program found: in the cell's environment, or else where the user's shell would."""
+    search = os.pathsep.join([path, os.environ.get("PATH", "")])
+    return [shutil.which(words[0], path=search) or words[0], *words[1:]]
 
 
 def run(

@@ -59,7 +59,7 @@ def create(folder: Path, python: Path, *, cache: Path, log: Path) -> None:
         "--no-project",
         "--quiet",
     ]
-    done = process.run([*command, "--cache-dir", cache], log=log, env=process.clean_environment(), timeout=_CREATE)
+    done = process.run([*command, "--cache-dir", cache], log=log, env=settings.uv_environment(), timeout=_CREATE)
     if not done.ok:
         raise _error(done, _CREATE)
 
@@ -133,7 +133,7 @@ def _install_by_uv(
         *("--link-mode", _LINK_MODE, "--cache-dir", cache),
         *(("--index", lock.source.index) if lock.source.index else ()),
     ]
-    env = process.clean_environment(**settings.uv_settings())
+    env = settings.uv_environment()
     done = process.run(command, log=log, env=env, timeout=timeout)
     if not done.ok and _error(done, timeout).reason.kind == "no wheel":
         # What was locked is there: the page is an older one, as an index of many servers can have for a while.

@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from pydantic import ByteSize, Field, TypeAdapter
 
 from scripts import machine, process
+from scripts.core import environment
 from scripts.core.locking import locked
 from scripts.results.records import write_atomically
 from scripts.run import integrity
@@ -198,7 +199,7 @@ class Footprint:
         everything = _name(_UNKNOWN) in names
         done = process.capture(
             [uv_bin(), "cache", "clean", "--quiet", "--cache-dir", self.cache, *(() if everything else names)],
-            env=process.clean_environment(),
+            env=environment.tool(),
         )
         if done.returncode:
             reason = done.stderr.strip()

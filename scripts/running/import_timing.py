@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts import paths, process
+from scripts.core import environment
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Limits
 from scripts.running import environments, interpreters
@@ -20,7 +21,6 @@ from scripts.running.locks import Lock
 #: Imports of each side that are timed; before them, one that isn't.
 _TURNS: Final = 3
 _CODE: Final = "import time; start = time.perf_counter(); import torch; print('seconds', time.perf_counter() - start)"
-_CLOSED: Final = {"PYTHONNOUSERSITE": "1", "CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": ""}
 
 
 def best(sides: Sequence[tuple[Cell, Lock]], limits: Limits) -> list[float] | None:
@@ -54,8 +54,9 @@ def _taken(folders: Sequence[Path], limits: Limits) -> list[float]:
 
 def _once(folder: Path, limits: Limits) -> float:
     """Seconds of one import. Raises `CellError`."""
-    command: list[str | Path] = [environments.python_of(folder), "-c", _CODE]
-    env = process.clean_environment(**_CLOSED)
+    python = environments.python_of(folder)
+    command: list[str | Path] = [python, "-c", _CODE]
+    env = environment.cell(python, folder, gpu=False, declared={})
     done = process.run(command, log=_log(folder), env=env, timeout=limits.startup)
     said = [line.split()[1] for line in done.output.splitlines() if line.startswith("seconds ")]
     if not done.ok or not said:

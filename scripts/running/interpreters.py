@@ -12,6 +12,7 @@ from pathlib import Path
 import uv
 
 from scripts import process
+from scripts.index import settings
 
 _lock = threading.Lock()
 
@@ -37,7 +38,7 @@ def environment() -> dict[str, str]:
     for active versions.
     """
     folders = os.pathsep.join(str(folder) for folder in pyenv_folders())
-    return process.clean_environment(PATH=os.pathsep.join(filter(None, [folders, os.environ.get("PATH", "")])))
+    return settings.uv_environment(PATH=os.pathsep.join(filter(None, [folders, os.environ.get("PATH", "")])))
 
 
 def find(python: str) -> Path | None:

@@ -8,9 +8,11 @@ import json
 import secrets
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from scripts import process
+from scripts.core import environment
 from scripts.matrix.config import Limits
 from scripts.run import events, owners
 from scripts.run.events import Event, Finished, ImportFailed, Read, Started
@@ -49,8 +51,8 @@ class Seen:
         return next((event for event in self.events if isinstance(event, Finished) and not self.lost), None)
 
 
-def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool) -> Seen:
-    """Run every test of ``folder``; one that crashes or hangs costs itself only.
+def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env: Mapping[str, str]) -> Seen:
+    """Run every test of ``folder``; one that crashes or hangs costs itself only. ``env`` is what the suite declares.
 
     After a crash or a hang the others go on in a new process, which leaves out what was begun before.
     """
@@ -61,7 +63,9 @@ def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool) -> 
         work.mkdir()
         tests = harness.prepare(folder.absolute(), Path(scratch))
         while not session.over:
-            read, finished = _one_process(python, tests, session, Path(scratch), limits=limits, log=log, gpu=gpu)
+            read, finished = _one_process(
+                python, tests, session, Path(scratch), limits=limits, log=log, gpu=gpu, env=env
+            )
             output = (output + finished.output)[-_TAIL:]
             end = End(returncode=finished.returncode, timed_out=finished.timed_out, signal_name=finished.signal_name)
             session = session.after(read, end)
@@ -76,7 +80,15 @@ def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool) -> 
 
 
 def _one_process(
-    python: Path, tests: Harness, session: Session, scratch: Path, *, limits: Limits, log: Path, gpu: bool
+    python: Path,
+    tests: Harness,
+    session: Session,
+    scratch: Path,
+    *,
+    limits: Limits,
+    log: Path,
+    gpu: bool,
+    env: Mapping[str, str],
 ) -> tuple[Read, process.Finished]:
     """Start pytest once, with a limit that moves on with every event."""
     token = secrets.token_hex(16)
@@ -91,7 +103,7 @@ def _one_process(
     finished = process.run(
         tests.command(python, scratch / "work"),
         log=log,
-        env={**_environment(scratch / "work", gpu=gpu), **named, **plugins},
+        env={**environment.cell(python, scratch / "work", gpu=gpu, declared=env), **named, **plugins},
         timeout=limits.startup,
         cwd=tests.folder,
         deadline=watch.deadline,
@@ -117,19 +129,6 @@ class _Watch:
                 if self._testing:
                     self._limit = time.monotonic() + self._probe
         return self._limit
-
-
-def _environment(work: Path, *, gpu: bool) -> dict[str, str]:
-    """Closed off: no user site, no GPU unless asked for."""
-    return process.clean_environment(
-        PYTHONNOUSERSITE="1",
-        PYTHONFAULTHANDLER="1",
-        PYTHONIOENCODING="utf-8",
-        PYTHONWARNINGS="default",
-        HOME=str(work),
-        TMPDIR=str(work),
-        **({} if gpu else {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}),
-    )
 
 
 def read_events(path: Path, token: str = "") -> Read:

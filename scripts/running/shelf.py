@@ -20,6 +20,7 @@ from installer.scripts import Script
 from pydantic import TypeAdapter
 
 from scripts import paths, process
+from scripts.index import settings
 from scripts.results.records import write_atomically
 from scripts.run import owners
 from scripts.run.unpack import oddities
@@ -62,7 +63,7 @@ def fetch(cache: Path, lock: Lock, hold: Hold, *, log: Path, timeout: float) -> 
     write_atomically(job, json.dumps(said, indent=1))
     # A process of its own can be ended at any time, and has a processor of its own.
     command: list[str | Path] = [sys.executable, "-m", "scripts.running.unpacking", job]
-    done = process.run(command, log=log, env=process.clean_environment(), timeout=timeout, cwd=paths.ROOT)
+    done = process.run(command, log=log, env=settings.uv_environment(), timeout=timeout, cwd=paths.ROOT)
     if done.timed_out:
         raise failures.CellError("download", "timed out", f"downloading took longer than {timeout:g} s")
     return round(done.seconds, 3)

@@ -36,6 +36,8 @@ class Options:
     require: tuple[str, ...] = ()  # further requirements, in place of pins on the same packages
     records: Path = paths.RECORDS
     probes: Path | None = None  # another folder of probes than matrix.toml's
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)  # variables for the tests, besides matrix.toml's
+    exclude_newer: str | None = None  # only files that were uploaded before this RFC 3339 timestamp
     locks: Mapping[Cell, locks.Lock] = dataclasses.field(default_factory=dict)  # cells not to resolve anew
 
 
@@ -90,6 +92,7 @@ class Workshop:
         self.store = Store(options.records)
         self.probes = options.probes or paths.ROOT / matrix.probes.path
         self.probes_digest = harness.digest(self.probes)
+        self.env = {**matrix.probes.env, **options.env}
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
         self.footprint = Footprint(paths.CACHE, options.disk or int(matrix.budget.disk))
         self.checks = checks.SHARED
@@ -142,7 +145,7 @@ class Workshop:
                 self.builder.identity(line) for line in locks.requirements(self.matrix, cell, self.options.require)
             ],
             "probes": self.probes_digest,
-            "indexes": {k: v for k, v in settings.uv_settings().items() if "INDEX" in k or "LINKS" in k},
+            "indexes": settings.read().local,
             "gpu": build.gpu,
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts import process
+from scripts.core import environment
 from scripts.errors import MatrixError
 from scripts.index.http import Web
 from scripts.matrix.cells import Cell
@@ -57,22 +58,23 @@ def imports(cell: Cell, lock: Lock, hold: Hold, cache: Path, folder: Path) -> Im
         CellError: the environment cannot be created.
         MatrixError: torch cannot be imported.
     """
-    log, environment = folder / "import.log", folder / "environment"
+    log, made = folder / "import.log", folder / "environment"
     interpreter = interpreters.find(cell.python)
     if interpreter is None:
         raise MatrixError(f"{cell.id}: no interpreter for Python {cell.python}")
     try:
-        environments.create(environment, interpreter, cache=cache, log=log)
-        environments.install(environment, lock, cache=cache, log=log, timeout=1800, hold=hold)
-        first, again = (_import(environments.python_of(environment), log) for _ in range(2))
+        environments.create(made, interpreter, cache=cache, log=log)
+        environments.install(made, lock, cache=cache, log=log, timeout=1800, hold=hold)
+        first, again = (_import(environments.python_of(made), log) for _ in range(2))
     finally:
-        shutil.rmtree(environment, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
     return Import(cell=cell.id, first=first, again=again)
 
 
 def _import(python: Path, log: Path) -> float:
     command: list[str | Path] = [python, "-c", "import torch"]
-    done = process.run(command, log=log, env=process.clean_environment(), timeout=600, cwd=log.parent)
+    env = environment.cell(python, log.parent, gpu=False, declared={})
+    done = process.run(command, log=log, env=env, timeout=600, cwd=log.parent)
     if not done.ok:
         raise MatrixError(f"import torch: {done.output.strip()[-500:]}")
     return round(done.seconds, 3)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -30,12 +31,8 @@ _PROJECT_FILES: Final = ("noxfile.py", "pyproject.toml", "matrix.toml", "scripts
 
 #: Variables that would change a subject's behaviour from that on a maintainer's machine.
 _REMOVED_VARIABLES: Final = (
-    "PYTHONDONTWRITEBYTECODE",
-    "NOXSESSION",
-    "NOXPYTHON",
-    "CI",
-    "MATRIX_EVENTS",
-    "UV_CACHE_DIR",
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "UV_PYTHON", "PYTEST_ADDOPTS"),
+    *("NOXSESSION", "NOXPYTHON", "CI", "MATRIX_EVENTS", "UV_CACHE_DIR"),
 )
 
 _NOXFILE: Final = '''"""Written by `nox -s bench`: the minimum for testing some releases of torch."""
@@ -97,12 +94,13 @@ class Subject:
 
     def environment(self) -> dict[str, str]:
         """Return the user's environment variables, with caches and temporary files in the subject's folder."""
-        env = {name: value for name, value in interpreters.environment().items() if name not in _REMOVED_VARIABLES}
+        env = {name: value for name, value in os.environ.items() if name not in _REMOVED_VARIABLES}
         temporary = self.folder / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         return {
-            **settings.uv_settings(),
             **env,
+            **settings.read().variables,
+            "PATH": interpreters.environment()["PATH"],
             "PIP_CACHE_DIR": str(self.folder / "cache" / "pip"),
             "UV_CACHE_DIR": str(self.folder / "cache" / "uv"),
             "TMPDIR": str(temporary),

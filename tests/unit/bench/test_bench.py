@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scripts import process
+from scripts.core import environment
 from scripts.errors import SchemaError, UsageError
 from scripts.matrix import config
 from scripts.matrix.cells import Cell
@@ -128,7 +128,7 @@ def test_cpu_time_of_grandchildren_counts(tmp_path: Path) -> None:
     measured = measure.measure(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env=process.clean_environment(),
+        env=environment.tool(),
         folder=tmp_path,
         log=tmp_path / "log",
         timeout=60,
