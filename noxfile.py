@@ -3,7 +3,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #   "nox[uv]>=2026.8.10",
-#   "uv>=0.9",
+#   "uv>=0.11.3",
 #   "packaging>=24",
 #   "pydantic>=2.10",
 #   "rich>=13.9",

@@ -47,7 +47,7 @@ class Bench:
         if question.build not in self.matrix.builds:
             near = consistency.nearest(question.build, list(self.matrix.builds))
             raise UsageError(f"--build: unknown build {question.build!r}{near}")
-        recorded = probing.Recorded(self.matrix, question.platform)
+        recorded = self._recorded(question)
         found = candidates.between(self.matrix, self._offers(question), question)
         if not (question.python or question.command or self.options.fresh):
             found = tuple(candidates.where_recorded(self.matrix, one, recorded) for one in found)
@@ -121,14 +121,22 @@ class Bench:
         options = Options(fresh=self.options.fresh, jobs=self.options.jobs)
         return probing.Prober(
             question=question,
-            recorded=probing.Recorded(self.matrix, question.platform),
-            run=probing.running(self.matrix, self._display),
+            recorded=self._recorded(question),
+            run=probing.running(self._asked(question), self._display),
             command=functools.partial(self._command, question),
             options=options,
             only_recorded=question.recorded,
             commit=self._commit if question.nightly else lambda _: None,
             tell=_tell,
         )
+
+    def _asked(self, question: Question) -> Matrix:
+        return self.matrix.asked(env=question.env, exclude_newer=question.exclude_newer)
+
+    def _recorded(self, question: Question) -> probing.Recorded:
+        """Return the records that answer a question; nothing was accepted in an environment of its own."""
+        own = bool(question.env or question.exclude_newer)
+        return probing.Recorded(self._asked(question), question.platform, accepted=not own)
 
     def _display(self, total: int) -> Display:
         return Display(total, said=self._said)
@@ -141,7 +149,7 @@ class Bench:
     def _command(self, question: Question, wanted: Sequence[Cell], options: Options) -> Mapping[Cell, Ran]:
         command, limit = question.command or "", question.command_timeout
         with self._display(len(wanted)) as display:
-            return commandrun.run(self.matrix, wanted, command, options, limit=limit, listen=display)
+            return commandrun.run(self._asked(question), wanted, command, options, limit=limit, listen=display)
 
     def _keep(self, state: State, new: Sequence[Step]) -> None:
         bisect_state.save(state)

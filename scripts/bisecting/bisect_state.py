@@ -36,6 +36,8 @@ class Question(Part):
     third: Literal["skip", "bad", "good"] = "skip"
     pre: bool = False
     nightly: bool = False
+    env: dict[str, str] = Field({}, description="Variables for the tests or the command, besides matrix.toml's.")
+    exclude_newer: str | None = Field(None, description="The time from which files of the index are left out.")
     every_change: bool = False
     grain: int | None = None
     repeat: int = 1

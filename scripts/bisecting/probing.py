@@ -31,8 +31,8 @@ Command = Callable[[Sequence[Cell], Options], Mapping[Cell, Ran]]
 class Recorded:
     """The records that are there: fresh ones that are up to date, then accepted ones."""
 
-    def __init__(self, matrix: Matrix, platform: str) -> None:
-        self._matrix, self._platform = matrix, platform
+    def __init__(self, matrix: Matrix, platform: str, *, accepted: bool = True) -> None:
+        self._matrix, self._platform, self._with_accepted = matrix, platform, accepted
         self._work = Workshop(matrix, Options(), lambda _: None)
 
     def __call__(self, cell: Cell) -> Record | None:
@@ -50,7 +50,7 @@ class Recorded:
 
     @functools.cached_property
     def _results(self) -> list[Record]:
-        found = Store(paths.RESULTS).read(Record)
+        found = Store(paths.RESULTS).read(Record) if self._with_accepted else []
         return [record for record in found if record.tells and record.cell.platform == self._platform]
 
 

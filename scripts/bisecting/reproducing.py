@@ -19,6 +19,8 @@ def command(state: State, finding: Finding) -> str:
         words += ["--observation", name]
     words += ["--good", before.torch, "--bad", after.torch, "--build", _build(question, finding)]
     words += ["--python", before.python] if before.python == after.python else []
+    for name, value in question.env.items():
+        words += ["--env", f"{name}={value}"]
     words += [*_predicate(question), *(f"--{flag}" for flag in ("pre", "nightly") if getattr(question, flag))]
     return shlex.join([*words, "--fresh"])
 
@@ -37,6 +39,7 @@ def _predicate(question: Question) -> Iterable[str]:
         "--command": question.command,
         "--command-timeout": str(question.command_timeout) if question.command_timeout else None,
         "--repeat": str(question.repeat) if question.repeat > 1 else None,
+        "--exclude-newer": question.exclude_newer,
         "--third": question.third if question.third != "skip" else None,
     }
     # One word, for a value may begin with a dash.

@@ -11,7 +11,6 @@ from scripts import cli, machine
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
 from scripts.errors import Exit
-from scripts.matrix import config
 from scripts.matrix.cells import Cell
 from scripts.running.cellrun import CellRun
 from scripts.running.failures import CellError
@@ -33,7 +32,7 @@ def run() -> Exit:
 def lock() -> Exit:
     """Resolve the job's cells; output the key of their wheels' cache, and whether the wheels fit into it."""
     inputs = Inputs.read()
-    context = Workshop(config.load(), inputs.options, lambda _: None)
+    context = Workshop(inputs.matrix(), inputs.options, lambda _: None)
     locks = [lock for cell_id in inputs.cells if (lock := _resolve(context, Cell.parse(cell_id))) is not None]
     size, limit = distinct_bytes(locks), CACHE_LIMIT // max(1, int(os.environ.get("CI_JOBS_TOTAL") or 1))
     keep = bool(locks) and size <= limit

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from scripts import paths
-from scripts.commands.options import add_cells, add_selecting
+from scripts.commands.options import add_cells, add_selecting, in_environment
 from scripts.config import requirement
 from scripts.errors import UsageError
-from scripts.matrix import choosing
+from scripts.matrix import choosing, config
+from scripts.matrix.config import Matrix
 from scripts.running.workshop import Options
 
 #: The folder into which a caller's repository is checked out, when another repository calls the workflow.
@@ -29,6 +30,8 @@ class Inputs:
     torch: str | None = None
     since: str | None = None
     require: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()  # NAME=VALUE
+    exclude_newer: str | None = None
     probes: Path | None = None  # the caller's own tests; None: the built-in suite
     results: Path | None = None  # the caller's accepted results
     jobs: int | None = None
@@ -55,6 +58,8 @@ class Inputs:
             torch=get("torch") or None,
             since=get("since") or None,
             require=tuple(_requirements(root / CALLER, get("require"))),
+            env=tuple(line.strip() for line in get("env").splitlines() if line.strip()),
+            exclude_newer=get("exclude_newer") or None,
             probes=_inside(root / CALLER, "probes", get("probes")),
             results=_inside(root / CALLER, "results", get("results")),
             jobs=int(jobs) if jobs else None,
@@ -72,11 +77,17 @@ class Inputs:
         """The options of the run."""
         return Options(require=self.require, probes=self.probes)
 
+    def matrix(self) -> Matrix:
+        """Return matrix.toml with what the inputs say of the environment."""
+        return in_environment(config.load(), self.plan_options())
+
     @property
     def arguments(self) -> list[str]:
         """The arguments of the `run` command besides the cells."""
         probes = [f"--probes={self.probes}"] if self.probes else []
-        return [*probes, *(f"--require={text}" for text in self.require)]
+        day = [f"--exclude-newer={self.exclude_newer}"] if self.exclude_newer else []
+        repeated = [*(f"--require={text}" for text in self.require), *(f"--env={text}" for text in self.env)]
+        return [*probes, *day, *repeated]
 
     def plan_options(self) -> argparse.Namespace:
         """Return the inputs as options of the `plan` command, validated like those.

@@ -16,7 +16,6 @@ from scripts.ci.plan import ExpectedCell
 from scripts.core.documents import first_problem
 from scripts.errors import Exit, SchemaError
 from scripts.history.report import Report, to_json
-from scripts.matrix import config
 from scripts.matrix.config import Matrix
 from scripts.records.merge_folders import merge_folders
 from scripts.records.verdict import broken
@@ -48,7 +47,8 @@ class Facts(Part):
 
 def run(folder: Path) -> Exit:
     """Merge the records that the jobs left below ``folder``, and report them. A later step judges them."""
-    inputs, matrix = Inputs.read(), config.load()
+    inputs = Inputs.read()
+    matrix = inputs.matrix()
     expected = plan.load(plan.FILE).cells
     merged = merge_folders([folder], paths.RECORDS)
     fresh = _only_expected(report_files.fresh(matrix, inputs.options), expected)

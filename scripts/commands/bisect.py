@@ -33,7 +33,7 @@ from scripts.bisecting.bisect_run import Bench
 from scripts.bisecting.bisect_state import Question, State
 from scripts.bisecting.bisection import Outcome
 from scripts.bisecting.search import Answer
-from scripts.commands.options import file
+from scripts.commands.options import add_environment, file
 from scripts.errors import Exit, UsageError
 from scripts.index import channels
 from scripts.index.http import Web
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The question, the candidates, and how to go about it."""
     _add_question(parser.add_argument_group("the question"))
     _add_candidates(parser.add_argument_group("the candidates"))
+    add_environment(parser)
     how = parser.add_argument_group("how")
     how.add_argument(
         "-j", "--jobs", type=_positive, default=1, metavar="N", help="candidates at once, where that saves rounds"
@@ -176,6 +177,8 @@ def _question(options: argparse.Namespace) -> Question:
         third=options.third,
         pre=options.pre,
         nightly=options.nightly,
+        env=dict(options.env),
+        exclude_newer=options.exclude_newer,
         every_change=options.all,
         grain=(options.grain or _GRAIN) if options.all else None,
         repeat=options.repeat,

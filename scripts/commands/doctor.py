@@ -89,6 +89,8 @@ def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell]) -> None:
     console.print(f"[bold]indexes[/]     default: {escape(name)} {answers[default]}", soft_wrap=True)
     if further := settings.further_sources():
         console.print(f"             further: {escape(', '.join(map(shown, further)))}", soft_wrap=True)
+    if note := settings.read().note:
+        console.print(f"             [yellow]{escape(note)}[/]", soft_wrap=True)
     for name, url in urls.items():
         if url:
             fallback = matrix.builds[name].fallback

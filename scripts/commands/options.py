@@ -9,6 +9,8 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from scripts.config import requirement as requirements
+from scripts.config import values
+from scripts.core import environment
 from scripts.errors import UsageError
 from scripts.matrix import cells, consistency
 from scripts.matrix.cells import Cell
@@ -70,6 +72,45 @@ def requirement(text: str) -> str:
     try:
         return requirements.parse(text, Path.cwd())
     except requirements.RequirementError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """Add ``--env`` and ``--exclude-newer``, which `in_environment` applies."""
+    group = parser.add_argument_group("environment")
+    group.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        type=_variable,
+        metavar="NAME=VALUE",
+        help="a variable for the tests, besides what matrix.toml declares; all others are taken away",
+    )
+    group.add_argument(
+        "--exclude-newer",
+        type=_timestamp,
+        metavar="DATE",
+        help="take only what the index had at the end of this day (UTC), or at an RFC 3339 time; torch is exempt",
+    )
+
+
+def in_environment(matrix: Matrix, options: argparse.Namespace) -> Matrix:
+    """Return the matrix with what the options of `add_environment` say."""
+    return matrix.asked(env=dict(options.env), exclude_newer=options.exclude_newer)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    problem = environment.problem(name, value) if equals else f"{text!r} has no value; write NAME=VALUE"
+    if problem:
+        raise argparse.ArgumentTypeError(problem)
+    return name, value
+
+
+def _timestamp(text: str) -> str:
+    try:
+        return values.timestamp(text)
+    except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts import paths
-from scripts.commands.options import file, path, requirement, selection_name, target
+from scripts.commands.options import add_environment, file, path, requirement, selection_name, target
 from scripts.config.policy import Verdict
 from scripts.core.console import make_console
 from scripts.core.files import write_atomically
@@ -67,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REQ",
         help="compare again with this requirement, which replaces a pin on the same package; repeatable",
     )
+    add_environment(parser)
     running = parser.add_argument_group("running")
     running.add_argument("--fresh", action="store_true", help="also run cells that are recorded or accepted")
     running.add_argument(
@@ -130,7 +131,7 @@ def _carry_out(plan: Plan) -> Qualification:
 def _check_replay(options: argparse.Namespace) -> None:
     """Raise `UsageError` for options that a replay takes from its file."""
     question = ["candidate", "baseline", "baseline_build", "selection", "build", "python", "torch", "with_", "index"]
-    for name in (*question, "wheel", "pre", "nightly"):
+    for name in (*question, "wheel", "pre", "nightly", "env", "exclude_newer"):
         if getattr(options, name):
             option = "CANDIDATE" if name == "candidate" else f"--{name.strip('_').replace('_', '-')}"
             raise UsageError(f"--replay repeats the question of its file; remove {option}")
@@ -151,6 +152,8 @@ def _question(matrix: Matrix, options: argparse.Namespace) -> Question:
         build=options.build,
         python=options.python,
         pins=tuple(options.with_),
+        env=dict(options.env),
+        exclude_newer=options.exclude_newer,
         fresh=options.fresh,
         jobs=options.jobs,
     )

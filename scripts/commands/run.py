@@ -11,7 +11,15 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from scripts.commands.options import add_cells, add_selecting, chosen, folder, requirement
+from scripts.commands.options import (
+    add_cells,
+    add_environment,
+    add_selecting,
+    chosen,
+    folder,
+    in_environment,
+    requirement,
+)
 from scripts.core.console import make_console
 from scripts.errors import Exit
 from scripts.matrix import config
@@ -30,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Selection, and how the run is to go."""
     add_cells(parser)
     add_selecting(parser)
+    add_environment(parser)
     parser.add_argument("--fresh", action="store_true", help="run also the cells whose record is up to date")
     parser.add_argument("--upgrade", action="store_true", help="resolve anew, and run what resolves to another lock")
     parser.add_argument("--keep", action="store_true", help="leave the environments in .matrix/envs")
@@ -49,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Run what has to be run, and say what came of it."""
-    matrix = config.load()
+    matrix = in_environment(config.load(), options)
     cells = chosen(matrix, options)
     with Display(len(cells)) as display:
         records = runner.run(matrix, cells, run_options(options), display)

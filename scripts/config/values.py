@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Annotated
 
@@ -43,9 +44,27 @@ def _pattern(text: str) -> str:
     return text
 
 
+def timestamp(text: str) -> str:
+    """Return a date or RFC 3339 timestamp as a timestamp in UTC; a date is its whole day.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            moment = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
+        else:
+            moment = dt.datetime.strptime(text.upper().replace(" ", "T"), "%Y-%m-%dT%H:%M:%S%z").astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        example = "2026-01-31 or 2026-01-31T12:00:00Z"
+        raise ValueError(f"{text!r} is not a date or a timestamp with a time zone; write one like {example}") from None
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 Specifier = Annotated[str, AfterValidator(_specifier), Field(description="A PEP 440 specifier, such as '>=1.9,<2.3'.")]
 Release = Annotated[str, AfterValidator(_release), Field(description="A torch version without local label.")]
 Require = Annotated[str, AfterValidator(_requirement), Field(description="PEP 508, or a path relative to this file.")]
 Pattern = Annotated[str, AfterValidator(_pattern), Field(description="A regular expression, searched for.")]
 PythonName = Annotated[str, Field(pattern=r"^3\.\d+t?$", description="A Python, such as '3.11'.")]
 BuildName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.]*$", description="A build, such as 'cpu' or 'cu124'.")]
+Timestamp = Annotated[str, AfterValidator(timestamp), Field(description="A day, or an RFC 3339 timestamp.")]

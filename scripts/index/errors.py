@@ -12,6 +12,8 @@ import urllib3.exceptions
 
 from scripts.core.urls import shown
 from scripts.errors import MatrixError
+from scripts.index import settings
+from scripts.index.settings import Settings
 
 #: PyTorch's download host is a bucket that nobody may list, so S3 answers 403 where a file is missing (S3's
 #: documentation of GetObject, "Permissions").
@@ -126,10 +128,18 @@ def of_exception(url: str, error: BaseException) -> WebError:
     return UnreachableError(f"{shown(url)}: {_reason(error)}{through(url)}")
 
 
+def proxies(url: str, found: Settings) -> dict[str, str]:
+    """Return the proxies that requests to a URL go through, by scheme: the system's, or pip's and uv's."""
+    no_proxy = found.variables.get("no_proxy") or found.variables.get("NO_PROXY")
+    if requests.utils.should_bypass_proxies(url, no_proxy):
+        return {}
+    return {**requests.utils.get_environ_proxies(url, no_proxy), **found.proxies}
+
+
 def through(url: str) -> str:
     """Return the words that name the proxy which requests to a URL go through; none without a proxy."""
     try:
-        proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+        proxy = requests.utils.select_proxy(url, proxies(url, settings.read()))
     except ValueError:
         return ""
     return f" (through the proxy {shown(proxy)})" if proxy else ""

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from scripts.core import urls
 from scripts.index import settings
-from scripts.index.errors import NoRangesError, WebError, of_exception, of_status
+from scripts.index.errors import NoRangesError, WebError, of_exception, of_status, proxies
 from scripts.index.retries import Retries, Retry
 
 #: Connections at once: enough to hide the latency, few enough for a small mirror.
@@ -56,6 +56,7 @@ class Web:
             self._session.mount(scheme, adapter)
         # Given with each request: requests lets its own variables win over a session's setting.
         self._verify = settings.certificate_file() or True
+        self._settings = settings.read()
         self._lock = threading.Lock()
         self.requests = 0
         self.bytes = 0
@@ -145,6 +146,7 @@ class Web:
             allow_redirects=True,
             timeout=self._plan.timeout,
             verify=self._verify,
+            proxies=proxies(url, self._settings),
         )
         if not response.ok or response.status_code in _NOWHERE:
             with response:

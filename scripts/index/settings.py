@@ -72,6 +72,8 @@ _FROM_PIP: Final = {
 _SAME: Final = {
     "UV_DEFAULT_INDEX": ("UV_INDEX_URL",),
     "UV_EXTRA_INDEX_URL": ("UV_INDEX",),
+    "HTTP_PROXY": ("http_proxy",),
+    "HTTPS_PROXY": ("https_proxy",),
     "UV_HTTP_TIMEOUT": ("UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT"),
     "ALL_PROXY": tuple(n for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for n in (name, name.lower())),
 }
@@ -104,6 +106,12 @@ class Settings:
     ignored: tuple[str, ...]  # what would have changed which packages are taken: names, each with its file if any
 
     @property
+    def note(self) -> str | None:
+        """What was ignored, as a line for people."""
+        names = ", ".join(self.ignored)
+        return f"note: ignored, since it would change which packages are taken: {names}" if names else None
+
+    @property
     def default_index(self) -> str | None:
         """URL of the default index, or None for the one that pip and uv know by themselves."""
         value = self.variables.get("UV_DEFAULT_INDEX") or self.variables.get("UV_INDEX_URL")
@@ -122,8 +130,9 @@ class Settings:
     @property
     def proxies(self) -> dict[str, str]:
         """Proxies by the scheme of what is fetched; ``all`` for every scheme."""
-        found = {name: self.variables.get(f"{name}_proxy".upper()) for name in ("http", "https", "all")}
-        return {name: value for name, value in found.items() if value}
+        named = [(scheme, f"{scheme}_proxy") for scheme in ("http", "https", "all")]
+        found = {scheme: self.variables.get(name) or self.variables.get(name.upper()) for scheme, name in named}
+        return {scheme: value for scheme, value in found.items() if value}
 
     @property
     def local(self) -> dict[str, object]:
@@ -132,9 +141,13 @@ class Settings:
             "default": _bare(self.default_index or ""),
             "further": [_bare(url) for url in self.further_indexes],
             "links": [_bare(place) for place in self.find_links],
-            "no index": self.variables.get("UV_NO_INDEX", "").lower() in {"1", "true", "t", "yes", "y", "on"},
+            "no index": self.is_on("UV_NO_INDEX"),
             "strategy": self.variables.get("UV_INDEX_STRATEGY"),
         }
+
+    def is_on(self, name: str) -> bool:
+        """Return whether a switch is on."""
+        return uv_config.is_true(self.variables.get(name, ""))
 
     def _items(self, name: str) -> list[str]:
         return [item for item in re.split(r"[\s,]+", self.variables.get(name, "")) if item]

@@ -25,7 +25,7 @@ _WHERE: Final = {
     "index-strategy": "UV_INDEX_STRATEGY",
     "keyring-provider": "UV_KEYRING_PROVIDER",
     "allow-insecure-host": "UV_INSECURE_HOST",
-    "native-tls": "UV_SYSTEM_CERTS",
+    "native-tls": "UV_NATIVE_TLS",
     "system-certs": "UV_SYSTEM_CERTS",
     "offline": "UV_OFFLINE",
     "http-proxy": "HTTP_PROXY",
@@ -84,7 +84,7 @@ def read(environ: Mapping[str, str], folder: Path) -> Found:
 
 def _tables(environ: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Return the settings of each file that uv would read, the strongest first."""
-    if _is_true(environ.get("UV_NO_CONFIG", "")):
+    if is_true(environ.get("UV_NO_CONFIG", "")):
         return
     if environ.get("UV_CONFIG_FILE"):
         path = Path(environ["UV_CONFIG_FILE"])
@@ -120,7 +120,7 @@ def _of_user(environ: Mapping[str, str]) -> Path | None:
 
 
 def _of_system(environ: Mapping[str, str]) -> Path | None:
-    if _is_true(environ.get("UV_NO_SYSTEM_CONFIG", "")):
+    if is_true(environ.get("UV_NO_SYSTEM_CONFIG", "")):
         return None
     if sys.platform == "win32":
         return Path(environ.get("PROGRAMDATA", r"C:\ProgramData"), "uv", "uv.toml")
@@ -187,5 +187,6 @@ def _text(value: object, folder: Path | None) -> str:
     return str(folder / text)
 
 
-def _is_true(text: str) -> bool:
+def is_true(text: str) -> bool:
+    """Return whether uv takes the text of a switch for true."""
     return text.lower() in {"1", "true", "t", "yes", "y", "on"}

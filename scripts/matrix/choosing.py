@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from scripts import paths
-from scripts.commands.options import chosen, folder, requirement
+from scripts.commands.options import add_environment, chosen, folder, in_environment, requirement
 from scripts.errors import ConfigError
 from scripts.matrix import cells, config, touched
 from scripts.matrix.cells import Cell
@@ -36,10 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as `nox -s matrix` has it",
     )
     parser.add_argument("--probes", type=folder, metavar="FOLDER", help="as `nox -s matrix` has it")
+    add_environment(parser)
 
 
 def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
     """The plan of what the options choose, without cells that can't exist on a platform."""
+    matrix = in_environment(matrix, options)
     wide = _in_all_builds(matrix) if options.all_builds else matrix
     found = chosen(wide, options)
     if options.since:
@@ -63,7 +65,7 @@ def since(matrix: Matrix, found: list[Cell], options: argparse.Namespace) -> lis
     if text is None or (probes.is_relative_to(paths.ROOT) and history.changed(commit, probes)):
         return found
     try:
-        before = config.parse(text)
+        before = in_environment(config.parse(text), options)
     except ConfigError:
         return found  # written for another version of the engine: nothing can be compared
     if options.cells or options.selection not in before.selections:

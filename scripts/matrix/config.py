@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scripts.config.policy import BLOCK, WARN, Category
-from scripts.config.values import BuildName, Pattern, PythonName, Release, Require, Specifier
+from scripts.config.values import BuildName, Pattern, PythonName, Release, Require, Specifier, Timestamp
 from scripts.core import environment
 from scripts.errors import ConfigError
 from scripts.matrix import cells, consistency
@@ -182,6 +182,9 @@ class Matrix(Table):
 
     schema_: Literal[1] = Field(alias="schema", description="Version of this file's format.")
     releases: tuple[Release, ...] = Field(min_length=1, description="Every stable release that is known, in order.")
+    exclude_newer: Timestamp | None = Field(
+        None, alias="exclude-newer", description="Only files that the default index had then, but for torch itself."
+    )
     probes: Probes = Probes()
     limits: Limits = Limits()
     budget: Budget = Budget()
@@ -192,6 +195,11 @@ class Matrix(Table):
     selections: dict[str, Selection] = Field(min_length=1)
     qualify: Qualify = Qualify()
     runners: dict[str, Runner] = Field({}, description="Where cells run at a CI service, by platform.")
+
+    def asked(self, *, env: Mapping[str, str], exclude_newer: str | None) -> Matrix:
+        """Return this matrix with more variables for the tests, and another day for the index."""
+        probes = self.probes.model_copy(update={"env": {**self.probes.env, **env}})
+        return self.model_copy(update={"probes": probes, "exclude_newer": exclude_newer or self.exclude_newer})
 
     def pins_for(self, release: str) -> list[Pin]:
         """The pins that apply to a release, in the order of the file."""

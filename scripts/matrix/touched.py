@@ -22,8 +22,15 @@ def since(before: Matrix, now: Matrix, cells: Sequence[Cell], *, was_there: Call
 
 
 def _facts(matrix: Matrix, cell: Cell) -> object:
-    """All that matrix.toml says about a cell and that decides what its record says: see `Workshop.inputs`."""
+    """All that matrix.toml says about a cell and that decides what its record says: see `fingerprint.of`."""
     if cell.build not in matrix.builds:
         return None
     build = matrix.builds[cell.build]
-    return build.index, build.gpu, locks.requirements(matrix, cell), matrix.probes.path
+    return (
+        build.index,
+        build.gpu,
+        locks.requirements(matrix, cell),
+        matrix.probes.path,
+        matrix.probes.env,
+        matrix.exclude_newer,
+    )

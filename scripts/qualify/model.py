@@ -141,6 +141,7 @@ class Qualification(StrictModel):
     platform: str
     machine: str
     suite: str = Field(alias="probes", description="Digest of the test suite.")
+    env: dict[str, str] = Field({}, description="Variables for the tests, besides those of matrix.toml.")
     tools: dict[str, str]
     policy: Qualify
     findings: tuple[Finding, ...]

@@ -28,7 +28,7 @@ def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan
     """
     if earlier.platform != machine.platform_name():
         raise UsageError(f"--replay: cannot repeat a run on {earlier.platform} on {machine.platform_name()}")
-    serving = _matrix_of(matrix, earlier)
+    serving = _matrix_of(matrix.asked(env=earlier.env, exclude_newer=None), earlier)
     accepted = {
         request(pair, "baseline"): pair.baseline[0]
         for pair in earlier.pairs
@@ -41,6 +41,7 @@ def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan
         pairs=tuple(pair.model_copy(update={"candidate": (), "baseline": (), "note": None}) for pair in earlier.pairs),
         date=earlier.asked_on,
         suite=suite_digest(matrix),
+        env=earlier.env,
         matrix=serving,
         known_builds=frozenset(matrix.builds),
         find_accepted=lambda pair, _candidate: accepted.get(request(pair, "baseline")),

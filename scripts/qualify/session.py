@@ -51,6 +51,8 @@ class Question:
         build: only this build, or a pattern.
         python: only this Python.
         pins: requirements that are each tried in place of the usual pins.
+        env: variables for the tests, besides those of matrix.toml.
+        exclude_newer: timestamp from which files of the index are left out.
         fresh: whether cells run although they are recorded or accepted.
         jobs: number of cells at once; None to derive it from the machine.
     """
@@ -65,6 +67,8 @@ class Question:
     build: str | None = None
     python: str | None = None
     pins: tuple[str, ...] = ()
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    exclude_newer: str | None = None
     fresh: bool = False
     jobs: int | None = None
 
@@ -79,6 +83,7 @@ class Plan:
     pairs: tuple[CellPair, ...]
     date: dt.date
     suite: str  # digest
+    env: dict[str, str]
     matrix: Matrix  # with the builds that serve the candidate
     known_builds: frozenset[str]  # those of matrix.toml
     find_accepted: FindAccepted
@@ -95,6 +100,7 @@ class Plan:
 def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
     """Look up candidate and baseline, and pair their cells. Raises `UsageError` if the question cannot be answered."""
     pins = tuple(dict.fromkeys((*matrix.qualify.with_, *question.pins)))
+    matrix = matrix.asked(env=question.env, exclude_newer=question.exclude_newer)
     matrix = matrix.model_copy(update={"qualify": matrix.qualify.model_copy(update={"with_": pins})})
     candidate = _candidate(web, matrix, question)
     baseline = _baseline(web, matrix, candidate, question)
@@ -111,6 +117,7 @@ def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
         pairs=tuple(pairs(candidate.matrix, candidate, baseline, python=question.python, selection=question.selection)),
         date=dt.datetime.now(dt.UTC).date(),
         suite=suite_digest(matrix),
+        env=question.env,
         matrix=candidate.matrix,
         known_builds=frozenset(matrix.builds),
         find_accepted=_find_accepted(web, matrix, baseline, question),
@@ -122,7 +129,7 @@ def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
 
 def suite_digest(matrix: Matrix) -> str:
     """Return the digest of the test suite."""
-    return harness.digest(paths.ROOT / matrix.probes.path)
+    return harness.suite(paths.ROOT / matrix.probes.path).snapshot().digest
 
 
 def _candidate(web: Web, matrix: Matrix, question: Question) -> AvailableVersion:
@@ -171,7 +178,7 @@ def _baseline(web: Web, matrix: Matrix, candidate: AvailableVersion, question: Q
 
 
 def _find_accepted(web: Web, matrix: Matrix, baseline: Baseline, question: Question) -> FindAccepted:
-    if question.fresh:
+    if question.fresh or question.env or question.exclude_newer:  # nothing was accepted in such an environment
         return lambda _pair, _candidate: None
     hashes = _hashes(web, matrix, sorted(baseline.pythons))
     return AcceptedResults(matrix=matrix, platform=machine.platform_name(), hashes=hashes)
@@ -225,6 +232,7 @@ def _qualification(
         platform=machine.platform_name(),
         machine=f"{platform.platform()}, {machine.cores()} cores",
         suite=plan.suite,
+        env=plan.env,
         tools={"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _TOOLS}},
         policy=plan.policy,
         pairs=run,

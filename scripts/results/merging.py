@@ -77,22 +77,35 @@ class _Found:
     record: FreshRecord
 
     @property
-    def rank(self) -> tuple[bool, bool, str, str]:
-        """The greatest is kept: what tells of torch, what was asked for and is no fallback, what is later.
+    def rank(self) -> tuple[bool, bool, str, bool, str]:
+        """The greatest is kept: what tells of torch, what is no fallback, what is later, what was made here.
 
         The text decides where nothing else does, so that the order of files never does.
         """
         run = self.record.run
-        return self.record.tells, run.fallback is None, run.recorded_at, records.dump(self.record)
+        return (
+            self.record.tells,
+            run.fallback is None,
+            run.recorded_at,
+            run.local is not None,
+            records.dump(self.record),
+        )
 
 
-def merge(files: Iterable[File]) -> Merged:
-    """One record a cell, and what contradicts it."""
+def merge(files: Iterable[File], here: Iterable[File] = ()) -> Merged:
+    """Return one record a cell, and what contradicts it.
+
+    Records that are not from ``here`` lose the local part of their fingerprint: it says nothing on this machine.
+    """
     refused: list[Refused] = []
     cells: dict[tuple[str, Cell], list[_Found]] = {}
-    for file in sorted(files, key=lambda file: file.name):
+    everything = [*((file, True) for file in here), *((file, False) for file in files)]
+    for file, mine in sorted(everything, key=lambda one: (one[0].name, one[1])):
         try:
             record = checked(file)
+            record = (
+                record if mine else record.model_copy(update={"run": record.run.model_copy(update={"local": None})})
+            )
         except MatrixError as error:
             refused.append(Refused(name=file.name, why=str(error).removeprefix(f"{file.name}: ")))
         else:
@@ -105,6 +118,10 @@ def merge(files: Iterable[File]) -> Merged:
         conflicts=tuple(conflict for key, found in in_order for conflict in _conflicts(best[key], found)),
         refused=tuple(refused),
     )
+
+
+def _from_elsewhere(record: FreshRecord) -> FreshRecord:
+    return record.model_copy(update={"run": record.run.model_copy(update={"local": None})})
 
 
 def _conflicts(best: _Found, found: Iterable[_Found]) -> list[Conflict]:

@@ -180,7 +180,9 @@ class Run(Part):
 
     asked: str = Field(description="Id of the cell that was asked for.")
     fallback: str | None = Field(None, description="Why another build than the one asked for was tested.")
-    inputs: str = Field(description="Digest of everything that decides whether the record is up to date.")
+    inputs: str = Field(description="The portable fingerprint; empty if the suite changed while its tests ran.")
+    local: str | None = Field(None, description="The local fingerprint; none if the record was made elsewhere.")
+    exclude_newer: str | None = Field(None, description="The time from which files of the index were left out.")
     lock: str | None = Field(None, description="The lock's sha256.")
     recorded_at: str
     machine: str

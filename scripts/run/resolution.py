@@ -50,8 +50,12 @@ def resolve(
     folder: Path,
     timeout: float,
     refresh: bool = False,
+    exclude_newer: str | None = None,
 ) -> Lock:
     """Resolve a cell's requirements with uv, and keep the lock in ``folder``.
+
+    Of everything but torch, only files are taken that the index had at the timestamp ``exclude_newer``. torch is asked
+    for by its version, and the indexes of builds do not say when they got a file.
 
     Pages of an index count for as long as the index says, unless ``refresh``. That there is no such wheel is taken only
     from pages that were asked for just now.
@@ -61,7 +65,7 @@ def resolve(
     """
     folder.mkdir(parents=True, exist_ok=True)
     needs = [builder.with_wheel(line, target) for line in needs]
-    uv = _Uv(folder=folder, source=source, target=target, builder=builder, timeout=timeout)
+    uv = _Uv(folder=folder, source=source, target=target, builder=builder, timeout=timeout, day=exclude_newer)
     wanted = torch_requirements(cell, source)
     for torch, anew in [(torch, anew) for anew in sorted({refresh, True}) for torch in wanted]:
         done = uv.resolve([torch, *needs], refresh=anew)
@@ -83,6 +87,7 @@ class _Uv:
     target: Target
     builder: WheelBuilder
     timeout: float
+    day: str | None  # from which files are left out
 
     @property
     def output(self) -> Path:
@@ -123,6 +128,7 @@ class _Uv:
             *("--no-header", "--no-annotate", "--no-progress", "--color", "never", "--quiet"),
             *("--cache-dir", self.builder.cache),
             *(("--refresh",) if refresh else ()),
+            *(("--exclude-newer", self.day, "--exclude-newer-package", "torch=false") if self.day else ()),
         ]
         limit = self.timeout + (self.target.timeout if from_source else 0)
         with tempfile.TemporaryDirectory(prefix="cell-build-", ignore_cleanup_errors=True) as scratch:

@@ -24,6 +24,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from scripts import process
+from scripts.core import environment
 from scripts.core.files import write_atomically
 from scripts.run import integrity
 from scripts.running.locks import LockedWheel
@@ -105,7 +106,7 @@ class Bytecode:
         job = scratch / "compile.json"
         write_atomically(job, json.dumps(pairs))
         command: list[str | Path] = [python, "-I", "-S", "-B", _COMPILER, job]
-        process.run(command, log=log, env=process.clean_environment(), timeout=_TIMEOUT, cwd=scratch)
+        process.run(command, log=log, env=environment.tool(), timeout=_TIMEOUT, cwd=scratch)
         return {wheel.name: size for wheel in self._wheels if (size := self._size(wheel))}
 
     def _target(self, source: str) -> Path:

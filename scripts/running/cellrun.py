@@ -41,6 +41,7 @@ class CellRun:
         self.seconds: dict[str, float] = {}
         self.lock: locks.Lock | None = None
         self.packages: Packages | None = None
+        self.suite_digest: str | None = None  # of what ran; empty if that changed meanwhile
         self.opened: tuple[str, ...] = ()  # what the probes opened though it was held back
         self.shared = SharedFiles(work, cell.id, self.log)
 
@@ -199,6 +200,7 @@ class CellRun:
                 folder=self.folder,
                 timeout=self._time_to_resolve(),
                 refresh=self.work.options.upgrade,
+                exclude_newer=self.work.matrix.exclude_newer,
             )
 
     def _time_to_resolve(self) -> float:
@@ -235,13 +237,16 @@ class CellRun:
 
     def _probe(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")
-        seen = probes.run(
-            environments.python_of(self.environment),
-            self.work.probes,
-            limits=self.limits,
-            log=self.log.path,
-            gpu=lock.source.gpu,
-            env=self.work.env,
+        seen, self.suite_digest = self.work.suite.run(
+            lambda: probes.run(
+                environments.python_of(self.environment),
+                self.work.probes,
+                limits=self.limits,
+                log=self.log.path,
+                gpu=lock.source.gpu,
+                env=self.work.matrix.probes.env,
+            ),
+            self.log.write,
         )
         for problem in seen.problems:
             self.log.write(f"not believed: {problem}")
@@ -255,7 +260,8 @@ class CellRun:
         run = so_far or Run(
             asked=self.cell.id,
             fallback=self.lock.source.fallback if self.lock else None,
-            inputs=self._inputs(),
+            **self._fingerprint(),
+            exclude_newer=self.work.matrix.exclude_newer,
             lock=self.lock.digest if self.lock else None,
             recorded_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             machine=f"{platform.platform()}, {machine.cores()} cores",
@@ -267,13 +273,14 @@ class CellRun:
         timings = Timings.model_validate({**self.seconds, "total": total})
         return run.model_copy(update={"modified": self.shared.modified, "timings": timings})
 
-    def _inputs(self) -> str:
-        """Return the digest of the cell's inputs; an empty one, which is never current, where that fails."""
+    def _fingerprint(self) -> dict[str, str]:
+        """Return both parts of the fingerprint; an empty one, which is never current, where there is none."""
         try:
-            return self.work.inputs(self.cell)
+            found = self.work.fingerprint(self.cell, self.suite_digest)
         except Exception as error:  # noqa: BLE001 - the record is worth keeping all the same
-            self.log.traceback("no digest of the inputs", error)
-            return ""
+            self.log.traceback("no fingerprint", error)
+            return {"inputs": ""}
+        return {"inputs": found.portable if self.suite_digest != "" else "", "local": found.local}
 
     def _save_unless_worse(self, record: FreshRecord) -> FreshRecord:
         """Save the record; one that says only what couldn't be had never replaces one that saw torch."""

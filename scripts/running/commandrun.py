@@ -79,7 +79,7 @@ class CommandRun(CellRun):
         words = filled(self.command, python, self.cell)
         try:
             with tempfile.TemporaryDirectory(prefix="cell-") as scratch:
-                env = environment.cell(python, Path(scratch), gpu=lock.source.gpu, declared=self.work.env)
+                env = environment.cell(python, Path(scratch), gpu=lock.source.gpu, declared=self.work.matrix.probes.env)
                 # Unbuffered, or a script's output would come after the traceback that ended it.
                 env |= {"VIRTUAL_ENV": str(python.parent.parent), "PYTHONUNBUFFERED": "1"}
                 command = _found(words, env["PATH"])

@@ -7,12 +7,12 @@ else of the project: the recorder lies alone in a folder of its own on the path.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 from pathlib import Path
 from typing import Final
 
 from scripts import paths
+from scripts.run.suite import Suite
 
 _RECORDER: Final = "recorder"
 
@@ -81,18 +81,7 @@ def _settings_of(folder: Path) -> str | None:
     return None
 
 
-def digest(folder: Path) -> str:
-    """A digest over all files of the probes and the recorder: others make other records."""
-    if brings_recorder(folder):
-        return _digest(folder)
-    both = f"{_digest(folder)} {_digest(paths.PROBES / _RECORDER)}"
-    return hashlib.sha256(both.encode()).hexdigest()
-
-
-def _digest(folder: Path) -> str:
-    total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
-            total.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-            total.update(path.read_bytes())
-    return total.hexdigest()
+def suite(folder: Path) -> Suite:
+    """Return all files of a folder of tests and of the recorder: others make other records."""
+    recorder = {} if brings_recorder(folder) else {_RECORDER: paths.PROBES / _RECORDER}
+    return Suite({"suite": folder, **recorder})

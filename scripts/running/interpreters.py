@@ -54,7 +54,8 @@ def _find(python: str) -> Path | None:
 
 def downloads_allowed() -> bool:
     """Whether uv may download interpreters."""
-    return os.environ.get("UV_PYTHON_DOWNLOADS") != "never" and not os.environ.get("UV_OFFLINE")
+    found = settings.read()
+    return found.variables.get("UV_PYTHON_DOWNLOADS") not in {"never", "manual"} and not found.is_on("UV_OFFLINE")
 
 
 def problem(python: str) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from scripts import paths, process
+from scripts import paths, printable, process
 from scripts.errors import MatrixError
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
@@ -55,11 +57,18 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
+@functools.cache  # once a run, also where that has many rounds
+def _show(note: str) -> None:
+    print(printable.line(note), file=sys.stderr)
+
+
 def run_all(work: Workshop, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
     """Run cells in their order, some at once; an interruption, or a command that asks to stop, ends them all."""
     records: dict[Cell, FreshRecord] = {}
     with contextlib.suppress(OSError):
         leftovers.remove()
+    if work.settings.note:
+        _show(work.settings.note)
     with process.interruptible(), ThreadPoolExecutor(work.jobs, thread_name_prefix="cell") as pool:
         pending: dict[Future[FreshRecord], Cell] = {pool.submit(one.record): one.cell for one in runs}
         try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +15,9 @@ from scripts.errors import SchemaError
 from scripts.index import checks, settings
 from scripts.matrix.cells import Cell
 from scripts.matrix.config import Matrix
-from scripts.results.records import FreshRecord, Store
+from scripts.records import fingerprint
+from scripts.records.fingerprint import Fingerprint
+from scripts.results.records import FreshRecord, Run, Store
 from scripts.run import integrity
 from scripts.run.wheel_builder import WheelBuilder
 from scripts.running import harness, locks
@@ -36,8 +36,6 @@ class Options:
     require: tuple[str, ...] = ()  # further requirements, in place of pins on the same packages
     records: Path = paths.RECORDS
     probes: Path | None = None  # another folder of probes than matrix.toml's
-    env: Mapping[str, str] = dataclasses.field(default_factory=dict)  # variables for the tests, besides matrix.toml's
-    exclude_newer: str | None = None  # only files that were uploaded before this RFC 3339 timestamp
     locks: Mapping[Cell, locks.Lock] = dataclasses.field(default_factory=dict)  # cells not to resolve anew
 
 
@@ -91,8 +89,9 @@ class Workshop:
         self.platform = machine.platform_name()
         self.store = Store(options.records)
         self.probes = options.probes or paths.ROOT / matrix.probes.path
-        self.probes_digest = harness.digest(self.probes)
-        self.env = {**matrix.probes.env, **options.env}
+        self.suite = harness.suite(self.probes)
+        self.suite_digest = self.suite.snapshot().digest
+        self.settings = settings.read()
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
         self.footprint = Footprint(paths.CACHE, options.disk or int(matrix.budget.disk))
         self.checks = checks.SHARED
@@ -124,7 +123,7 @@ class Workshop:
         is asked once a run, without retries, so that a run with nothing to do stays fast.
         """
         record = self.stored(cell)
-        if record is None or not record.tells or record.run.inputs != self.inputs(cell):
+        if record is None or not record.tells or not self.made_from(record.run, cell):
             return None
         if record.run.fallback is None or record.wheel is None:
             return record
@@ -135,20 +134,25 @@ class Workshop:
         """As `current`, in a run in which cells are run: what is decided for these counts for fallbacks, too."""
         return self.current(cell, lambda url: self.checks(url).ok)
 
-    def inputs(self, cell: Cell) -> str:
-        """A digest of everything that decides what a cell's record says; another makes it out of date."""
+    def fingerprint(self, cell: Cell, suite: str | None = None) -> Fingerprint:
+        """Return the fingerprint of a cell's record; ``suite`` is the digest of what ran, if not that of the start."""
         build = self.matrix.builds[cell.build]
-        said = {
-            "cell": cell.id,
-            "index": build.index,
-            "requirements": [
+        return fingerprint.of(
+            cell=cell.id,
+            suite=suite or self.suite_digest,
+            requirements=[
                 self.builder.identity(line) for line in locks.requirements(self.matrix, cell, self.options.require)
             ],
-            "probes": self.probes_digest,
-            "indexes": settings.read().local,
-            "gpu": build.gpu,
-        }
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+            env=self.matrix.probes.env,
+            gpu=build.gpu,
+            exclude_newer=self.matrix.exclude_newer,
+            index=build.index,
+            settings=self.settings.local,
+        )
+
+    def made_from(self, run: Run, cell: Cell) -> bool:
+        """Return whether a record was made from what matrix.toml, the suite and the settings say now."""
+        return self.fingerprint(cell).matches(run.inputs, run.local)
 
     def same_wheels(self, cell: Cell, lock: locks.Lock) -> FreshRecord | None:
         """An up-to-date record that came out with the same lock: the cell's own, or one of another build.

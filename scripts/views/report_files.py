@@ -50,7 +50,7 @@ def fresh(matrix: Matrix, options: Options = Options()) -> list[FreshRecord]:  #
 def _is_current(work: Workshop, record: FreshRecord) -> bool:
     """Return True if a record's fingerprint is that of the present matrix.toml and suite."""
     cell = Cell.parse(record.run.asked)
-    return cell.build in work.matrix.builds and record.run.inputs == work.inputs(cell)
+    return cell.build in work.matrix.builds and work.made_from(record.run, cell)
 
 
 def distinct(fresh: Iterable[FreshRecord]) -> list[Record]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import paths
+from scripts.config import values
 from scripts.errors import ConfigError, Exit
 from scripts.matrix import cells, config
 
@@ -178,3 +179,26 @@ def test_the_default_selection_is_the_latest_patch_of_each_minor() -> None:
 def test_no_text_makes_the_reader_fail_otherwise(text: str) -> None:
     for candidate in (text, GOOD + text):
         assert all("Traceback" not in problem for problem in _problems_or_none(candidate))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-31", "2026-02-01T00:00:00Z"),
+        ("2026-12-31", "2027-01-01T00:00:00Z"),
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31t12:00:00z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31 12:00:00+02:00", "2026-01-31T10:00:00Z"),
+    ],
+)
+def test_days_and_timestamps(text: str, expected: str) -> None:
+    assert values.timestamp(text) == expected
+    assert values.timestamp(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "1 week", "2026-02-30", "2026-01-31T12:00:00", "2026-01", "9999-12-31", "20260131"]
+)
+def test_what_is_no_day(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a date or a timestamp with a time zone"):
+        values.timestamp(text)

@@ -124,6 +124,19 @@ def test_one_record_a_cell_and_what_tells_goes_first(files: list[File]) -> None:
         assert kept.tells == any(other.tells for other in by_cell[kept.cell.platform, kept.cell.id])
 
 
+def test_only_records_of_this_machine_keep_what_is_local() -> None:
+    ours, theirs = file(record(at=1, local="l"), "here"), file(record("2.5.0", local="m"))
+    kept = merging.merge([theirs], here=[ours]).records
+    assert [(one.cell.torch, one.run.local) for one in kept] == [("2.5.0", None), ("2.5.1", "l")]
+
+
+def test_a_record_that_comes_back_is_still_ours() -> None:
+    ours = record(local="l")
+    for here, back in (("a", "b"), ("b", "a")):
+        (kept,) = merging.merge([file(ours, back)], here=[file(ours, here)]).records
+        assert kept.run.local == "l"
+
+
 def test_a_rerun_is_no_conflict_and_the_later_is_kept() -> None:
     merged = merging.merge([file(record(at=2), "b"), file(record(at=1, machine="other"), "a")])
     assert [one.run.recorded_at[-8:-6] for one in merged.records] == ["02"]

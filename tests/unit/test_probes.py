@@ -35,7 +35,7 @@ def run(folder: Path, files: Mapping[str, str], *, limit: float = 60) -> Seen:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(textwrap.dedent(text), encoding="utf-8")
     limits = Limits(startup=60, probe=limit)
-    return probes.run(Path(sys.executable), suite, limits=limits, log=folder / "x.log", gpu=False)
+    return probes.run(Path(sys.executable), suite, limits=limits, log=folder / "x.log", gpu=False, env={})
 
 
 def verdicts(seen: Seen) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import UsageError
-from scripts.index import pip_config, settings
+from scripts.index import errors, pip_config, settings
 from tests.support.shells import HOSTILE, WHICH
 
 #: Nothing of this machine's own files.
@@ -217,3 +217,21 @@ def test_uv_runs_without_its_files() -> None:
     env = settings.uv_environment(environ={**NONE, **HOSTILE, "PATH": "/bin", "UV_DEFAULT_INDEX": "https://m"})
     assert (env["UV_NO_CONFIG"], env["UV_DEFAULT_INDEX"], env["PATH"]) == ("1", "https://m", "/bin")
     assert not set(env) & (set(HOSTILE) - {"LC_ALL", "PYTHONUTF8", "SSH_AUTH_SOCK"})
+
+
+def test_the_engine_s_own_requests_go_through_the_same_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "no_proxy",
+        "NO_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    found = read(PIP_PROXY="socks5://p:1", NO_PROXY="near.example")
+    assert errors.proxies("https://far.example/simple", found) == {"all": "socks5://p:1"}
+    assert errors.proxies("https://near.example/simple", found) == {}
+    assert read(PIP_PROXY="http://p:1", https_proxy="http://q:1").proxies == {"https": "http://q:1"}
