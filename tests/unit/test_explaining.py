@@ -1,4 +1,4 @@
-"""Evidence for two records: from the index the first time, from what is kept ever after, and never an exception."""
+"""Evidence for two records: read from the index once, then from the cache, and never an exception."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def record(release: str, *, message: str | None = None, wheel: bool = True, sha2
         sha256=sha256 or hashlib.sha256(WHEELS.get(release, b"")).hexdigest(),
         index="cpu",
     )
-    seen = Observation(outcome="raised", message=message) if message else Observation(outcome="returned")
+    traced = Observation(outcome="raised", message=message) if message else Observation(outcome="returned")
     return Record(
         cell=CellKey(torch=release, build="cpu", python="3.9", platform="linux-x86_64"),
         status="recorded",
         wheel=known if wheel else None,
         torch=Torch(version=release),
         observations={
-            "trace": seen,
-            "traced-call": Observation(outcome="blocked", blocked_by="trace") if message else seen,
+            "trace": traced,
+            "traced-call": Observation(outcome="blocked", blocked_by="trace") if message else traced,
         },
     )
 
@@ -70,7 +70,7 @@ BEFORE, AFTER = record("1.9.1"), record("1.10.0", message=MESSAGE)
 
 
 class Index:
-    """The files of an index."""
+    """The files of a package index."""
 
     def __init__(self, wheels: Mapping[str, bytes]) -> None:
         self.files = {f"{BASE}/{filename(release)}": content for release, content in wheels.items()}
@@ -98,7 +98,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def broken() -> Iterator[Web]:
-    """No network: every connection is closed at once."""
+    """An HTTP client without a network: every connection is closed at once."""
     with STATIC.web({}) as web:
         STATIC.server.plan("*", Fault.drop(), None)
         yield web
@@ -106,14 +106,14 @@ def broken() -> Iterator[Web]:
 
 def test_evidence_of_two_records_in_either_order() -> None:
     with Index(WHEELS).web() as web:
-        explain = Explainer(web, BUILDS)
-        found = explain.explain(BEFORE, AFTER, "trace")
+        explainer = Explainer(web, BUILDS)
+        found = explainer.explain(BEFORE, AFTER, "trace")
         assert isinstance(found, Comparison)
         assert found.summary == f"{PATH}:2: raise RuntimeError('{MESSAGE}')"
-        assert explain.explain(AFTER, BEFORE, "trace") is found
+        assert explainer.explain(AFTER, BEFORE, "trace") is found
 
 
-def test_every_change_point_of_a_timeline_has_its_evidence() -> None:
+def test_every_change_point_of_a_report_has_its_evidence() -> None:
     records = [AFTER, record("1.9.1", wheel=False).model_copy(update={"cell": _on("3.8")}), BEFORE]
     with Index(WHEELS).web() as web:
         explainer = Explainer(web, BUILDS)
@@ -128,52 +128,52 @@ def _on(python: str) -> CellKey:
     return BEFORE.cell.model_copy(update={"python": python})
 
 
-def test_what_was_blocked_is_explained_by_what_blocked_it() -> None:
+def test_a_blocked_observation_is_explained_by_the_one_that_blocked_it() -> None:
     with Index(WHEELS).web() as web:
         found = Explainer(web, BUILDS).explain(BEFORE, AFTER, "traced-call")
     assert isinstance(found, Comparison)
     assert MESSAGE in found.summary
 
 
-def test_what_was_read_once_needs_no_network(broken: Web) -> None:
+def test_cached_files_need_no_network(broken: Web) -> None:
     with Index(WHEELS).web() as web:
         first = Explainer(web, BUILDS).explain(BEFORE, AFTER, "trace")
     assert Explainer(broken, BUILDS).explain(BEFORE, AFTER, "trace") == first
     assert broken.requests == 0
 
 
-def test_without_network_that_is_said(broken: Web) -> None:
+def test_without_a_network_the_error_is_the_reason(broken: Web) -> None:
     found = Explainer(broken, BUILDS).explain(BEFORE, AFTER, "trace")
     assert isinstance(found, Unexplained)
     assert "closed connection" in found.why
     assert evidence_views.rows(found) == [("evidence", f"none: {found.why}")]
 
 
-def test_an_index_out_of_reach_is_asked_once_however_many_changes_there_are() -> None:
+def test_an_unreachable_index_is_requested_once() -> None:
     index = Index({})
     del index.files[f"{BASE}/torch/"]
     with index.web() as web:
-        explain = Explainer(web, BUILDS)
-        first, second = (explain.explain(BEFORE, AFTER, name) for name in ("trace", None))
+        explainer = Explainer(web, BUILDS)
+        first, second = (explainer.explain(BEFORE, AFTER, name) for name in ("trace", None))
     assert first == second
     assert STATIC.asked() == [f"{BASE}/torch/"]
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "reason"),
     [
         (record("1.9.1", wheel=False), "names no wheel"),
         (record("1.9.0"), "no longer has torch-1.9.0"),
     ],
 )
-def test_wheels_that_can_not_be_had_are_said(before: Record, said: str) -> None:
+def test_a_missing_wheel_is_the_reason(before: Record, reason: str) -> None:
     with Index(WHEELS).web() as web:
         found = Explainer(web, BUILDS).explain(before, AFTER, "trace")
     assert isinstance(found, Unexplained)
-    assert said in found.why
+    assert reason in found.why
 
 
-def test_another_wheel_of_the_release_stands_in_and_that_is_said() -> None:
+def test_another_wheel_of_the_release_is_read_instead_and_noted() -> None:
     elsewhere = record("1.9.1", sha256="f" * 64)
     named = elsewhere.model_copy(
         update={"wheel": Wheel(filename="torch-1.9.1+cpu-cp39-cp39-linux_x86_64.whl", sha256="f" * 64, index="cpu")}
@@ -187,7 +187,7 @@ def test_another_wheel_of_the_release_stands_in_and_that_is_said() -> None:
 
 
 @pytest.mark.parametrize("page", [b"\0\0", b"{}", b"<html>please log in</html>"])
-def test_a_page_that_is_none_is_said(page: bytes) -> None:
+def test_without_an_index_page_there_is_no_evidence(page: bytes) -> None:
     index = Index(WHEELS)
     index.files[f"{BASE}/torch/"] = page
     with index.web() as web:
@@ -195,7 +195,7 @@ def test_a_page_that_is_none_is_said(page: bytes) -> None:
     assert isinstance(found, Unexplained)
 
 
-def test_a_cache_that_can_not_be_written_is_said(tmp_path: Path) -> None:
+def test_without_a_writable_cache_there_is_no_evidence(tmp_path: Path) -> None:
     (tmp_path / "wheels").write_text("in the way")
     with Index(WHEELS).web() as web:
         found = Explainer(web, BUILDS).explain(BEFORE, AFTER, "trace")
