@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from scripts.config.policy import Effect, Verdict
@@ -26,13 +26,7 @@ VERDICTS: Final[dict[Verdict, str]] = {
 #: Packages that belong to torch's CUDA builds; they are only counted.
 _CUDA: Final = ("nvidia-", "cuda-", "triton", "pytorch-triton")
 
-_CHANNELS: Final = {
-    "release": "",
-    "test": "release candidate, ",
-    "nightly": "nightly, ",
-    "index": "",
-    "wheels": "wheels in ",
-}
+_CHANNELS: Final = {"test": "release candidate, ", "nightly": "nightly, ", "wheels": "wheels in "}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,13 +107,9 @@ def _title(qualification: Qualification) -> str:
     """Return the compared versions; builds are added where the versions are equal."""
     candidate, baseline = qualification.candidate.version, qualification.baseline.version
     if candidate == baseline:
-        candidate += f" {_builds(pair.candidate_cell for pair in qualification.pairs)}"
-        baseline += f" {_builds(pair.baseline_cell for pair in qualification.pairs)}"
+        candidate += " " + "/".join(sorted({Cell.parse(pair.candidate_cell).build for pair in qualification.pairs}))
+        baseline += " " + "/".join(sorted({Cell.parse(pair.baseline_cell).build for pair in qualification.pairs}))
     return f"torch {candidate} against {baseline}"
-
-
-def _builds(cell_ids: Iterable[str]) -> str:
-    return "/".join(sorted({Cell.parse(cell_id).build for cell_id in cell_ids}))
 
 
 def _made_visible(value: Any) -> Any:
@@ -294,7 +284,7 @@ def _commits(qualification: Qualification, side: str) -> str:
 
 def _identity(qualification: Qualification) -> Iterator[tuple[str, str]]:
     for side, torch in (("candidate", qualification.candidate), ("baseline", qualification.baseline)):
-        where = f"{_CHANNELS[torch.channel]}{torch.where}"
+        where = f"{_CHANNELS.get(torch.channel, '')}{torch.where}"
         yield side, f"{torch.version}, {where}; commit {_commits(qualification, side)}"
     yield "date", f"{qualification.asked_on}, {qualification.platform}"
     yield "machine", qualification.machine
