@@ -1,4 +1,4 @@
-"""The history of files inside torch's wheels: one wheel a release, what each has of the files, and what changed."""
+"""The history of files inside torch's wheels: their content in one wheel per release, and the changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scripts.sources.torchinfo import VERSION_FILE
 from scripts.sources.wheelfiles import WheelFile
 from scripts.sources.wheels import Reader
 
-#: Files of one wheel that a pattern may stand for; each is a request.
+#: How many files of one wheel a pattern may match; each costs a request.
 MOST_FILES: Final = 300
 
 State = Literal["first", "same", "changed", "absent", "unknown"]
@@ -29,7 +29,7 @@ State = Literal["first", "same", "changed", "absent", "unknown"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Text:
-    """A file as one wheel has it."""
+    """A file in one wheel."""
 
     sha256: str
     size: int
@@ -37,38 +37,38 @@ class Text:
 
     @classmethod
     def of(cls, content: bytes) -> Text:
-        """The file with this content."""
+        """Return the file with this content."""
         return cls(sha256=hashlib.sha256(content).hexdigest(), size=len(content), content=content)
 
     @property
     def lines(self) -> list[str]:
-        """Its lines, with their ends."""
+        """The lines of the file, with line ends."""
         return self.content.decode("utf-8", "replace").splitlines(keepends=True)
 
     def find(self, text: str) -> tuple[int, ...]:
-        """The lines, from 1, that hold ``text``."""
+        """Return the numbers, from 1, of the lines that contain ``text``."""
         return tuple(number for number, line in enumerate(self.lines, 1) if text in line)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scanned:
-    """One release: its wheel, what that says of itself, and the files that were wanted and are there."""
+    """A release: its wheel, the wheel's version file, and those of the requested files that it has."""
 
     release: str
     wheel: WheelFile
     torch: Torch | None = None
     files: Mapping[str, Text] = dataclasses.field(default_factory=dict)
-    problem: str | None = None  # why the wheel couldn't be read
+    problem: str | None = None  # why the wheel could not be read
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One file in one release, against the release before that could be read."""
+    """A file in one release, compared with the previous release that could be read."""
 
     scanned: Scanned
     state: State
     text: Text | None
-    since: Scanned | None = None  # the release before, where the file changed
+    since: Scanned | None = None  # the previous release
 
 
 def scan(
@@ -77,19 +77,19 @@ def scan(
     patterns: Sequence[str],
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Scanned]:
-    """Read some files of every chosen wheel, many wheels at once. What can't be read has a problem instead.
+    """Read some files of every chosen wheel, many wheels in parallel. An unreadable wheel has a problem instead.
 
     Raises:
-        NoRangesError: a server gives no ranges of files.
+        NoRangesError: a server does not support range requests.
     """
 
-    def one(item: tuple[str, WheelFile]) -> Scanned:
+    def read(item: tuple[str, WheelFile]) -> Scanned:
         scanned = _scanned(reader, *item, patterns)
         tell(item[0])
         return scanned
 
     with bulk.uncollected(), ThreadPoolExecutor(CONNECTIONS) as pool:
-        return list(pool.map(one, chosen.items()))
+        return list(pool.map(read, chosen.items()))
 
 
 def _scanned(reader: Reader, release: str, wheel: WheelFile, patterns: Sequence[str]) -> Scanned:
@@ -106,7 +106,7 @@ def _scanned(reader: Reader, release: str, wheel: WheelFile, patterns: Sequence[
 
 
 def _named(reader: Reader, wheel: WheelFile, patterns: Sequence[str]) -> list[str]:
-    """The files that paths and patterns stand for in a wheel; paths as they are, which costs no listing."""
+    """Return the paths, and the files that match the patterns; only patterns need the wheel's table of contents."""
     names = [pattern for pattern in patterns if not is_pattern(pattern)]
     if len(names) < len(patterns):
         contents = [name for name in reader.contents(wheel) if not name.endswith("/")]
@@ -114,32 +114,32 @@ def _named(reader: Reader, wheel: WheelFile, patterns: Sequence[str]) -> list[st
             names += fnmatch.filter(contents, pattern)
     unique = list(dict.fromkeys(names))
     if len(unique) > MOST_FILES:
-        raise UsageError(f"{len(unique)} files of {wheel.filename} match; a pattern may stand for {MOST_FILES}")
+        raise UsageError(f"{len(unique)} files of {wheel.filename} match; at most {MOST_FILES} can be read")
     return unique
 
 
 def is_pattern(path: str) -> bool:
-    """Whether a path is a pattern, as the shell writes them."""
+    """Return True if a path is a shell pattern."""
     return any(sign in path for sign in "*?[")
 
 
 def paths_of(scanned: Sequence[Scanned], patterns: Sequence[str]) -> list[str]:
-    """Every path that was asked for, or found by a pattern, in order."""
-    asked = [pattern for pattern in patterns if not is_pattern(pattern)]
-    return list(dict.fromkeys([*asked, *sorted({name for one in scanned for name in one.files})]))
+    """Return the requested paths, then those that match a pattern, each in order."""
+    plain = [pattern for pattern in patterns if not is_pattern(pattern)]
+    return list(dict.fromkeys([*plain, *sorted({name for release in scanned for name in release.files})]))
 
 
 def history(scanned: Sequence[Scanned], path: str) -> list[Entry]:
-    """What became of one file, release by release."""
+    """Return the states of one file, release by release."""
     entries: list[Entry] = []
     before: Scanned | None = None
-    for one in scanned:
-        text = one.files.get(path)
-        if one.problem is not None:
-            entries.append(Entry(scanned=one, state="unknown", text=None))
+    for release in scanned:
+        text = release.files.get(path)
+        if release.problem is not None:
+            entries.append(Entry(scanned=release, state="unknown", text=None))
             continue
-        entries.append(Entry(scanned=one, state=_state(before, text, path), text=text, since=before))
-        before = one
+        entries.append(Entry(scanned=release, state=_state(before, text, path), text=text, since=before))
+        before = release
     return entries
 
 
@@ -153,7 +153,7 @@ def _state(before: Scanned | None, text: Text | None, path: str) -> State:
 
 
 def moved(entries: Sequence[Entry]) -> list[tuple[Scanned, Scanned]]:
-    """The pairs of releases between which a file came, changed or went."""
+    """Return the pairs of releases between which a file was added, changed or removed."""
     read = [entry for entry in entries if entry.state != "unknown"]
     return [
         (a.scanned, b.scanned)
@@ -163,9 +163,9 @@ def moved(entries: Sequence[Entry]) -> list[tuple[Scanned, Scanned]]:
 
 
 def diff(before: Scanned, after: Scanned, path: str) -> str:
-    """The unified diff of a file between two releases; a missing file is an empty one."""
-    sides = [one.files[path].lines if path in one.files else [] for one in (before, after)]
-    names = [f"torch {one.release}  {path}" if path in one.files else "/dev/null" for one in (before, after)]
+    """Return the unified diff of a file between two releases; a missing file counts as empty."""
+    sides = [side.files[path].lines if path in side.files else [] for side in (before, after)]
+    names = [f"torch {side.release}  {path}" if path in side.files else "/dev/null" for side in (before, after)]
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         for line in difflib.unified_diff(sides[0], sides[1], fromfile=names[0], tofile=names[1])

@@ -1,4 +1,4 @@
-"""How a scan is shown: tables for people, Markdown for issues, JSON for machines."""
+"""Render a scan: tables for a terminal, Markdown for issues, JSON for machines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MARKS: Final[Mapping[str, str]] = {
 
 
 def show(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, platform: str) -> None:
-    """Each file's history, then the commits between the releases where it changed."""
+    """Print each file's history, then links to the commits between releases where it changed."""
     console = make_console(markup=True)
     for path in paths:
         entries = scan.history(scanned, path)
@@ -51,7 +51,7 @@ def show(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, 
 
 
 def markdown(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, platform: str) -> str:
-    """The same, to paste into an issue."""
+    """Return the same as Markdown, for an issue."""
     blocks = []
     for path in paths:
         entries = scan.history(scanned, path)
@@ -116,17 +116,17 @@ def _show_moved(console: Console, entries: Sequence[Entry]) -> None:
 
 def _moved(before: Scanned, after: Scanned) -> str:
     link = torchinfo.compare_link(before.torch, after.torch)
-    return f"{before.release} → {after.release}  {link or 'no commits told'}"
+    return f"{before.release} → {after.release}  {link or 'commits unknown'}"
 
 
 def _pythons(scanned: Sequence[Scanned]) -> str:
-    """Which Pythons' wheels were taken."""
+    """Name the Pythons whose wheels were read."""
     taken = sorted({max(one.wheel.pythons, key=python_key) for one in scanned if one.wheel.pythons}, key=python_key)
     return f"the newest Python's (here {', '.join(taken)}), not free-threaded" if taken else "for any Python"
 
 
 def show_diff(text: str) -> None:
-    """A diff, in colour on a terminal and byte for byte elsewhere."""
+    """Print a diff, in colour on a terminal and byte for byte elsewhere."""
     console = make_console()
     if console.is_terminal and not console.no_color:
         console.print(Syntax(text, "diff", background_color="default"))
@@ -135,7 +135,7 @@ def show_diff(text: str) -> None:
 
 
 def cost(wheels: int, cached: int, web: Web, seconds: float) -> str:
-    """What a scan took, as a line."""
+    """Return the requests, bytes and seconds of a scan, as a line of text."""
     return (
         f"{wheels} wheels ({cached} from the cache), {web.requests} requests, {human(web.bytes)} read, {seconds:.1f} s"
     )
@@ -144,7 +144,7 @@ def cost(wheels: int, cached: int, web: Web, seconds: float) -> str:
 def as_json(
     scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, index: str, platform: str
 ) -> dict[str, Any]:
-    """The whole scan. A file that is absent is null; a wheel that couldn't be read has a problem and no files."""
+    """Return the scan for machines. An absent file is null; an unreadable wheel has a problem and no files."""
     histories = {path: scan.history(scanned, path) for path in paths}
     return {
         "schema": SCHEMA,
@@ -171,11 +171,11 @@ def _wheel(wheel: WheelFile) -> dict[str, Any]:
 
 def _file(entry: Entry, grep: str | None) -> dict[str, Any]:
     text = entry.text
-    said: dict[str, Any] = {"state": entry.state, "sha256": text.sha256 if text else None}
-    said["size"] = text.size if text else None
+    data: dict[str, Any] = {"state": entry.state, "sha256": text.sha256 if text else None}
+    data["size"] = text.size if text else None
     if grep is not None:
-        said["lines"] = list(text.find(grep)) if text else None
-    return said
+        data["lines"] = list(text.find(grep)) if text else None
+    return data
 
 
 def _move(before: Scanned, after: Scanned) -> dict[str, Any]:

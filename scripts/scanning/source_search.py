@@ -1,6 +1,6 @@
-"""Where in the text of a Python file something stands: the parts of a message, a function. Pure.
+"""Find the lines of a Python file that contain the parts of a message, a function or a name. Pure.
 
-The file is parsed and never run; of one that this Python can't parse, nothing is found.
+The file is parsed and never run; in a file that this Python cannot parse, nothing is found.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-#: What a text in the source needs to be taken for a message's origin: this share of it, or this many characters.
+#: A string literal counts as a message's origin if it is this share of the message, or this many characters long.
 _SHARE: Final = 0.4
 _LONG: Final = 32
-#: Where a text of the source is filled in at run time: ``{}`` of `str.format`, ``%s``.
+#: Placeholders in a string literal: ``{}`` of `str.format`, ``%s``.
 _FILLED: Final = re.compile(r"\{[^{}]*\}|%[srdi]")
 
 
 def literal_lines(source: bytes, messages: Sequence[str]) -> list[int]:
-    """The lines on which texts stand that a message is made of, the most telling first.
+    """Return the lines of string literals that messages are made from, the longest match first.
 
-    A message of the source can be split over lines, and filled in at run time: then all its pieces must be in
-    what was seen. Docstrings don't count: they speak of messages and raise none.
+    A literal can span lines and have placeholders: then all its pieces must occur in the message. Docstrings
+    do not count: they mention messages, but raise none.
     """
-    said = [" ".join(message.split()) for message in messages]
-    if not said:
+    normalised = [" ".join(message.split()) for message in messages]
+    if not normalised:
         return []
     found: dict[int, float] = {}
     for lines, text in _strings(source):
-        weight = max((_weight(text, message) for message in said), default=0)
+        weight = max((_weight(text, message) for message in normalised), default=0)
         for line in lines if weight else ():
             found[line] = max(weight, found.get(line, 0))
     return sorted(found, key=lambda line: (-found[line], line))
 
 
 def _weight(text: str, message: str) -> float:
-    """The characters of a message that a text of the source explains; 0 where that is too little to tell."""
+    """Return how many characters of a message come from a literal; 0 if they are too few to be conclusive."""
     pieces = [piece for raw in _FILLED.split(text) if (piece := " ".join(raw.split()))]
     length = sum(map(len, pieces))
     if not pieces or not all(piece in message for piece in pieces):
@@ -46,7 +46,7 @@ def _weight(text: str, message: str) -> float:
 
 @functools.lru_cache(maxsize=32)  # the same files explain several observations
 def _strings(source: bytes) -> list[tuple[range, str]]:
-    """Every text of a file but docstrings, with its lines; of an f-string the whole, with ``{}`` where it is filled."""
+    """Return all string literals but docstrings, with their lines; f-strings are joined, with ``{}`` as placeholder."""
     nodes = list(ast.walk(_tree(source)))
     inner = {id(child) for node in nodes if isinstance(node, ast.Expr | ast.JoinedStr) for child in _parts(node)}
     found: list[tuple[range, str]] = []
@@ -64,7 +64,7 @@ def _parts(node: ast.Expr | ast.JoinedStr) -> list[ast.expr]:
 
 
 def function_lines(source: bytes, functions: Collection[str]) -> list[int]:
-    """The lines of all functions of these names, without their docstrings."""
+    """Return the lines of all functions with these names, without their docstrings."""
     if not functions:
         return []
     found = [
@@ -77,7 +77,7 @@ def function_lines(source: bytes, functions: Collection[str]) -> list[int]:
 
 
 def name_lines(source: bytes, names: Collection[str]) -> list[int]:
-    """The lines of code on which any of these names stands."""
+    """Return the lines of code that use any of these names."""
     if not names:
         return []
     return sorted({node.lineno for node in ast.walk(_tree(source)) if isinstance(node, ast.Name) and node.id in names})
@@ -89,7 +89,7 @@ def _lines(node: ast.stmt | ast.expr) -> range:
 
 @functools.lru_cache(maxsize=32)
 def _tree(source: bytes) -> ast.Module:
-    """The syntax of a file; of one that this Python can't read, nothing."""
+    """Return the syntax tree of a file; an empty one if this Python cannot parse it."""
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError):
