@@ -1,17 +1,17 @@
 """The history of files inside torch's wheels, without installing any.
 
-Of each release one wheel is looked into: that of the newest Python which isn't free-threaded, since a file of
-pure Python is the same in all. Only the wheel's table of contents and the files themselves come over the wire,
-and what was read is kept in .matrix/wheels for good. A pattern's * goes across folders.
+One wheel per release is read, that of the newest Python that is not free-threaded: Python files are the same in
+all wheels of a release. Only the wheel's table of contents and the files themselves are downloaded, and cached in
+.matrix/wheels without expiry. The * of a pattern matches across folders.
 
   nox -s scan -- torch/nn/utils/parametrize.py --grep "Cannot trace"
   nox -s scan -- torch/nn/utils/parametrize.py --diff 1.12.1 1.13.0
   nox -s scan -- "torch/jit/_*.py" --torch ">=2.9" --build cu130
 
-What was read is read again from there: a second scan asks only for the index's page, and takes the last one where
-the index is unreachable. Releases that the index has yanked are read too, and marked.
+A second scan requests only the index's page, and uses the cached one if the index is unreachable. Yanked releases
+are included and marked.
 
-Exit code 3: the index can't be had, or gives no ranges of files (then --download). 4: no wheel could be read.
+Exit code 3: the index is unreachable, or does not support range requests (use --download). 4: no wheel could be read.
 """
 
 from __future__ import annotations
@@ -38,29 +38,31 @@ from scripts.text_layout import fenced
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Files, what to look for in them, and which wheels."""
+    """Add the options for files, texts and wheels."""
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="a file in the wheel, or a pattern such as 'torch/jit/*.py'"
     )
-    parser.add_argument("--grep", metavar="TEXT", help="tell the lines that hold this text")
-    parser.add_argument("--diff", nargs=2, metavar=("A", "B"), help="the unified diff between two releases")
+    parser.add_argument("--grep", metavar="TEXT", help="show the numbers of the lines that contain this text")
+    parser.add_argument("--diff", nargs=2, metavar=("A", "B"), help="show the unified diff between two releases")
     add_selecting(parser)
     channel = parser.add_mutually_exclusive_group()
     channel.add_argument("--nightly", action="store_true", help="the nightly channel of the build's index")
     channel.add_argument("--pre", action="store_true", help="the test channel, which has release candidates")
-    parser.add_argument("--index", metavar="URL", help="another index, with one page a project")
+    parser.add_argument("--index", metavar="URL", help="URL of another index (PEP 503)")
     parser.add_argument(
         "--platform",
         default=machine.platform_name(),
         metavar="NAME",
         help="such as linux-x86_64 (default: %(default)s)",
     )
-    parser.add_argument("--download", action="store_true", help="fetch wheels whole, where a server gives no ranges")
+    parser.add_argument(
+        "--download", action="store_true", help="download whole wheels if the server does not support range requests"
+    )
     parser.add_argument("--format", choices=["text", "markdown", "json"], default="text")
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Read the wheels and show what became of the files."""
+    """Read the wheels and show the history of the files."""
     matrix = config.load()
     started = time.monotonic()
     with Web() as web:
@@ -72,7 +74,7 @@ def run(options: argparse.Namespace) -> Exit:
         _show(options, index, scanned)
         seconds = time.monotonic() - started
         print(scan_views.cost(len(scanned), reader.cached, web, seconds), file=sys.stderr)
-    return Exit.INCONCLUSIVE if all(one.problem for one in scanned) else Exit.OK
+    return Exit.INCONCLUSIVE if all(release.problem for release in scanned) else Exit.OK
 
 
 def _show(options: argparse.Namespace, index: str, scanned: Sequence[scan.Scanned]) -> None:
@@ -80,8 +82,8 @@ def _show(options: argparse.Namespace, index: str, scanned: Sequence[scan.Scanne
     if options.diff:
         _show_diff(options, scanned, paths)
     elif options.format == "json":
-        said = scan_views.as_json(scanned, paths, options.grep, index=index, platform=options.platform)
-        print(json.dumps(said, indent=2))
+        data = scan_views.as_json(scanned, paths, options.grep, index=index, platform=options.platform)
+        print(json.dumps(data, indent=2))
     elif options.format == "markdown":
         print(scan_views.markdown(scanned, paths, options.grep, platform=options.platform), end="")
     else:
@@ -90,9 +92,9 @@ def _show(options: argparse.Namespace, index: str, scanned: Sequence[scan.Scanne
 
 def _show_diff(options: argparse.Namespace, scanned: Sequence[scan.Scanned], paths: Sequence[str]) -> None:
     before, after = scanned
-    for one in scanned:
-        if one.problem:
-            print(f"{one.release}: {one.problem}", file=sys.stderr)
+    for release in scanned:
+        if release.problem:
+            print(f"{release.release}: {release.problem}", file=sys.stderr)
     diffs = {} if before.problem or after.problem else {path: scan.diff(before, after, path) for path in paths}
     if options.format == "json":
         print(json.dumps({"schema": 1, "before": before.release, "after": after.release, "diffs": diffs}, indent=2))
@@ -111,7 +113,7 @@ def _named(chosen: Mapping[str, WheelFile], release: str) -> WheelFile:
 
 
 def choose(web: Web, matrix: Matrix, options: argparse.Namespace) -> tuple[str, dict[str, WheelFile]]:
-    """One wheel of each release that the options allow, and the index they are from."""
+    """Return the index, and one wheel of each release that the options select."""
     build = _build(matrix, options)
     index, build = _index(matrix, options, build)
     found = wheelfiles.of_build(pages.wheels(web, index, yanked=True), build)
@@ -129,7 +131,7 @@ def choose(web: Web, matrix: Matrix, options: argparse.Namespace) -> tuple[str, 
 
 
 def _build(matrix: Matrix, options: argparse.Namespace) -> str:
-    """The build to read: the default index's, but a channel is beside an index that a build names."""
+    """Return the build to read: the default index's, or cpu for a channel, since channels belong to a build's index."""
     build: str = options.build or ("cpu" if options.nightly or options.pre else DEFAULT_BUILD)
     if build not in matrix.builds:
         raise UsageError(f"--build: unknown build {build!r}{consistency.nearest(build, list(matrix.builds))}")
@@ -137,7 +139,7 @@ def _build(matrix: Matrix, options: argparse.Namespace) -> str:
 
 
 def _index(matrix: Matrix, options: argparse.Namespace, build: str) -> tuple[str, str]:
-    """The index to read and the build it serves; a fallback is told."""
+    """Return the index to read and the build it serves; a fallback is noted on stderr."""
     if options.index:
         return options.index, build
     named = matrix.builds[build].index
