@@ -1,4 +1,4 @@
-"""What several views show alike: rows of the table, and change points that tell the same. Pure."""
+"""Groups that several views show: rows of the table, bands of releases, and change points that read the same. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from scripts.results.signature import describe_change
 
 
 def mark(report: Report, cell: ReportedCell, name: str) -> str:
-    """What a cell shows of an observation, as a mark."""
+    """Return the mark of an observation in a cell."""
     return report.signatures[cell.seen[name]].mark if name in cell.seen else UNKNOWN
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Told:
-    """Change points of several names which tell the same."""
+class ChangeGroup:
+    """Change points of several observations that have the same text; ``change`` is one of them."""
 
     names: tuple[str, ...]
     change: ChangePoint
@@ -36,36 +36,36 @@ class Told:
 
     @property
     def sentence(self) -> str:
-        """The change in words, for all the names."""
+        """The names, the kind and the change in words."""
         return f"{', '.join(self.names)}: {self.change.kind}: {self.text}"
 
     @property
     def evidence(self) -> Evidence | None:
-        """The evidence for the change, where it was looked for."""
+        """The evidence for the change, if it was looked up."""
         return self.change.evidence
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Step:
-    """Two neighbouring releases, with all that changed between them."""
+    """Two neighbouring releases and the changes between them."""
 
     before: str
     after: str
-    told: tuple[Told, ...]
+    changes: tuple[ChangeGroup, ...]
 
     @property
     def title(self) -> str:
-        """The step as a heading, with the releases in between that were not looked at."""
-        return f"{self.before} → {self.after}{not_recorded(self.told[0].change.suspects)}"
+        """The step as a heading, with the releases in between that have no record."""
+        return f"{self.before} → {self.after}{not_recorded(self.changes[0].change.suspects)}"
 
     @property
     def link(self) -> str:
-        """The commits between the two, or else the notes of the later one."""
-        return self.told[0].change.commits or self.told[0].change.notes
+        """The URL of the commits between the releases, or of the later one's notes where the commits are unknown."""
+        return self.changes[0].change.commits or self.changes[0].change.notes
 
 
 def steps(report: Report) -> list[Step]:
-    """The change points by the two releases they lie between, in order; those that tell the same are one."""
+    """Return the change points grouped by the releases that they lie between, in order; equal texts are merged."""
     tested = _tested(report)
     found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str, str], list[ChangePoint]]] = {}
     ordered = sorted(report.changes, key=lambda c: (cells.version(c.after), cells.version(c.before)))
@@ -76,28 +76,28 @@ def steps(report: Report) -> list[Step]:
         Step(
             before=before,
             after=after,
-            told=tuple(told for (_, *texts), group in groups.items() for told in _told(report, group, *texts)),
+            changes=tuple(merged for (_, *texts), group in groups.items() for merged in _merged(report, group, *texts)),
         )
         for (before, after, _), groups in found.items()
     ]
 
 
-def _told(report: Report, changes: Sequence[ChangePoint], what: str, limits: str) -> list[Told]:
-    """Changes that read alike: once for all platforms on which the same names show them."""
+def _merged(report: Report, changes: Sequence[ChangePoint], what: str, reservation: str) -> list[ChangeGroup]:
+    """Return changes with the same text, merged over the platforms on which the same observations show them."""
     by_platform: dict[str, list[ChangePoint]] = {}
     for change in changes:
         by_platform.setdefault(change.platform, []).append(change)
-    alike: dict[tuple[str, ...], list[ChangePoint]] = {}
+    by_names: dict[tuple[str, ...], list[ChangePoint]] = {}
     for group in by_platform.values():
-        alike.setdefault(tuple(label(one.name) for one in group), []).append(group[0])
+        by_names.setdefault(tuple(label(change.name) for change in group), []).append(group[0])
     return [
-        Told(names=names, change=group[0], text=f"{what}{_on_platforms(report, group)}{limits}")
-        for names, group in alike.items()
+        ChangeGroup(names=names, change=group[0], text=f"{what}{_on_platforms(report, group)}{reservation}")
+        for names, group in by_names.items()
     ]
 
 
 def _on_platforms(report: Report, changes: Sequence[ChangePoint]) -> str:
-    """The platforms that show a change, where there are several."""
+    """Return the platforms that show a change; empty if the report has only one platform."""
     if len(report.platforms) == 1:
         return ""
     if len(changes) == len(report.platforms):
@@ -105,7 +105,7 @@ def _on_platforms(report: Report, changes: Sequence[ChangePoint]) -> str:
     return f" (on {', '.join(change.platform for change in changes)})"
 
 
-#: The axes that a release was run on, by release and platform.
+#: The axes on which a release was tested, by release and platform.
 _Tested = Mapping[tuple[str, str], AbstractSet[str]]
 
 
@@ -117,17 +117,17 @@ def _tested(report: Report) -> _Tested:
 
 
 def _texts(report: Report, change: ChangePoint, tested: _Tested) -> tuple[str, str]:
-    """What changed, where if that isn't plain; and what else changed with it."""
-    old, new = (report.signatures[one].signature for one in (change.old, change.new))
+    """Return the change in words with its axes, and the reservation if it is confounded."""
+    old, new = (report.signatures[key].signature for key in (change.old, change.new))
     what = f"{describe_change(old, new)}{_on_axes(change, tested)}"
     return what, confounding(change.confounded, change.settle)
 
 
 def _on_axes(change: ChangePoint, tested: _Tested) -> str:
-    """The axes that show a change: all that both releases were run on, or only some of them."""
+    """Return the axes that show a change; empty if both releases were tested on a single one."""
     shared = tested[change.before, change.platform] & tested[change.after, change.platform]
-    across = any((one, change.platform) in tested for one in change.suspects[:-1])
-    if change.confounded or (len(shared) < 2 and not across):  # noqa: PLR2004 - one says nothing of agreement
+    across = any((release, change.platform) in tested for release in change.suspects[:-1])
+    if change.confounded or (len(shared) < 2 and not across):  # noqa: PLR2004 - a single one cannot disagree
         return ""
     if across:
         return f", on {', '.join(change.on)}"
@@ -138,36 +138,36 @@ def _on_axes(change: ChangePoint, tested: _Tested) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """A line of the table: cells that behave alike, one after the other."""
+    """A row of the table: one cell, or consecutive cells with the same marks."""
 
     cells: tuple[ReportedCell, ...]
     marks: tuple[str, ...]
 
     @property
     def releases(self) -> str:
-        """The releases of a row, as a range."""
+        """The releases as a range."""
         first, last = self.cells[0].torch, self.cells[-1].torch
         return first if first == last else f"{first} – {last}"
 
     @property
     def builds(self) -> str:
-        """The builds of a row; their number where they are many."""
+        """The build, or the number of builds if there are several."""
         builds = list(dict.fromkeys(cell.build for cell in self.cells))
         return builds[0] if len(builds) == 1 else f"{len(builds)} builds"
 
     @property
     def pythons(self) -> str:
-        """The Pythons of a row."""
+        """The Pythons, separated by commas."""
         return ", ".join(sorted({cell.python for cell in self.cells}, key=cells.python_key))
 
     @property
     def platforms(self) -> str:
-        """The platforms of a row."""
+        """The platforms, separated by commas."""
         return ", ".join(sorted({cell.platform for cell in self.cells}))
 
 
 def rows(report: Report, *, only_changes: bool = False) -> list[Row]:
-    """The table's rows in order: a cell each, or, for ``only_changes``, all neighbours that are alike as one."""
+    """Return the rows of the table: one a cell, or with ``only_changes`` one for consecutive cells with equal marks."""
     found: list[Row] = []
     for cell in report.recorded:
         marks = tuple(mark(report, cell, name.name) for name in report.names)
@@ -180,29 +180,29 @@ def rows(report: Report, *, only_changes: bool = False) -> list[Row]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Band:
-    """Releases in a row in which nothing changes at all."""
+    """Consecutive releases between which no observation changes."""
 
     releases: tuple[str, ...]
-    shown: dict[str, tuple[str, ...]]  # ids of signatures, by name
+    shown: dict[str, tuple[str, ...]]  # ids of signatures by observation
 
     @property
     def title(self) -> str:
-        """The releases, as a range."""
+        """The releases as a range."""
         return self.releases[0] if len(self.releases) == 1 else f"{self.releases[0]} – {self.releases[-1]}"
 
 
 def bands(report: Report, platform: str) -> list[Band]:
-    """The releases of a platform, cut wherever any observation changes."""
+    """Return the releases of a platform as bands, split wherever an observation changes."""
     by_release: dict[str, dict[str, list[str]]] = {}
     for cell in report.recorded:
         if cell.platform == platform:
             shown = by_release.setdefault(cell.torch, {})
-            for name, seen in cell.seen.items():
-                if seen not in shown.setdefault(name, []):
-                    shown[name].append(seen)
+            for name, signature in cell.seen.items():
+                if signature not in shown.setdefault(name, []):
+                    shown[name].append(signature)
     found: list[Band] = []
     for release, shown in by_release.items():
-        frozen = {name: tuple(sorted(seen)) for name, seen in shown.items()}
+        frozen = {name: tuple(sorted(signatures)) for name, signatures in shown.items()}
         if found and found[-1].shown == frozen:
             found[-1] = dataclasses.replace(found[-1], releases=(*found[-1].releases, release))
         else:
@@ -212,18 +212,22 @@ def bands(report: Report, platform: str) -> list[Band]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One observation in two releases."""
+    """An observation in two releases."""
 
     name: Name
     axes: str
-    before: str | None  # ids of signatures; None: not known
+    before: str | None  # id of a signature; None: not recorded
     after: str | None
 
 
 def compare(report: Report, before: str, after: str) -> list[Difference]:
-    """Two releases side by side, on all axes that both were run on; or else on those that they were run on."""
+    """Compare two releases on all axes that both were tested on.
+
+    Without common axes, the first cell of each release is compared.
+    """
     old, new = (
-        {(cell.platform, cell.axes): cell for cell in report.recorded if cell.torch == one} for one in (before, after)
+        {(cell.platform, cell.axes): cell for cell in report.recorded if cell.torch == release}
+        for release in (before, after)
     )
     pairs = [(old[axes], new[axes]) for axes in old if axes in new]
     if not pairs and old and new:
@@ -232,7 +236,7 @@ def compare(report: Report, before: str, after: str) -> list[Difference]:
     return [
         Difference(
             name=name,
-            axes=" → ".join(dict.fromkeys(_axes(one, platform=several) for one in (a, b))),
+            axes=" → ".join(dict.fromkeys(_axes(cell, platform=several) for cell in (a, b))),
             before=a.seen.get(name.name),
             after=b.seen.get(name.name),
         )

@@ -1,7 +1,7 @@
-"""The report as one self-contained page: nothing is loaded from anywhere, and nothing recorded can run in it.
+"""Render the report as one self-contained HTML page that makes no request and executes nothing that was recorded.
 
-What was recorded goes into the page as one island of JSON, which the page's scripts show as text only. A policy in the
-page allows just these scripts and styles, by their digests, and no request at all.
+The page holds the records as one block of JSON, which its scripts show as text only. A content security policy allows
+only the page's own scripts and styles, by digest, and no requests.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from scripts.history.report import Report
 from scripts.views import page, templates
 
-#: In the order in which they are put together: each may use what stands before it.
+#: In the order of concatenation: each may use the ones before it.
 SCRIPTS: Final = (
     "dom.js",
     "model.js",
@@ -33,7 +33,7 @@ _POLICY: Final = ("default-src 'none'", "base-uri 'none'", "form-action 'none'")
 
 
 def render(report: Report) -> str:
-    """The page."""
+    """Return the page."""
     script = "".join(templates.source(f"page/{name}") for name in SCRIPTS)
     style = "".join(templates.source(f"page/{name}") for name in STYLES)
     return templates.render(
@@ -48,5 +48,5 @@ def render(report: Report) -> str:
 
 
 def _digest(text: str) -> str:
-    """What a content security policy calls a text by."""
+    """Return the digest of a script or style in the syntax of a content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,7 +1,7 @@
-"""The report as JUnit's XML, for CI systems: one suite a cell, one case an observation or test.
+"""Render the report as JUnit XML for CI systems: a suite per cell, a case per observation or test.
 
-A case fails where the accepted results say otherwise (drift), or where a test fails in a cell that has no accepted
-result yet. A failure that is accepted is *skipped*, as pytest writes an expected one.
+A case fails on drift from the accepted results, or if a test fails in a cell without an accepted result. A failure that
+is accepted becomes a *skipped* case, as pytest writes an expected failure.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from xml.etree import ElementTree as ET
 
 from scripts.history.report import Name, Report, ReportedCell, ReportedSignature
 
-#: What XML 1.0 can't hold, not even escaped.
+#: Characters that XML 1.0 does not allow, not even escaped.
 _FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(report: Report) -> str:
-    """The report as one XML document."""
+    """Return the report as an XML document."""
     root = ET.Element("testsuites", name="torch matrix")
     for cell in report.cells:
         root.append(_suite(report, cell))
@@ -32,7 +32,7 @@ def _suite(report: Report, cell: ReportedCell) -> ET.Element:
     if cell.status == "recorded":
         suite.extend(_case(report, cell, name) for name in report.names if name.name in cell.seen)
     else:
-        suite.append(_lost(cell))
+        suite.append(_unrecorded(cell))
     for count, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(count, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))
@@ -42,18 +42,18 @@ def _suite(report: Report, cell: ReportedCell) -> ET.Element:
 def _case(report: Report, cell: ReportedCell, name: Name) -> ET.Element:
     shown = report.signatures[cell.seen[name.name]]
     case = ET.Element("testcase", classname=_clean(cell.id), name=name.label)
-    drifted = [one for one in report.drift if (one.cell, one.platform, one.name) == (cell.id, cell.platform, name.name)]
-    if drifted:
-        _outcome(case, "failure", "drift", f"{drifted[0].kind}: {drifted[0].accepted} → {drifted[0].fresh}")
+    drift = [d for d in report.drift if (d.cell, d.platform, d.name) == (cell.id, cell.platform, name.name)]
+    if drift:
+        _outcome(case, "failure", "drift", f"{drift[0].kind}: {drift[0].accepted} → {drift[0].fresh}")
     elif name.kind == "test" and not shown.signature.good:
         known = f"{cell.platform}/{cell.id}" not in report.new
         _outcome(case, "skipped" if known else "failure", "accepted" if known else shown.outcome, shown.text)
-    ET.SubElement(case, "system-out").text = _clean(_everything(shown))
+    ET.SubElement(case, "system-out").text = _clean(_full_text(shown))
     return case
 
 
-def _lost(cell: ReportedCell) -> ET.Element:
-    """The one case of a cell that has no observations."""
+def _unrecorded(cell: ReportedCell) -> ET.Element:
+    """Return the only case of a cell without observations."""
     case = ET.Element("testcase", classname=_clean(cell.id), name="cell")
     reason = f"{cell.reason.kind} ({cell.reason.stage}): {cell.reason.message}" if cell.reason else ""
     _outcome(case, "skipped" if cell.status == "unavailable" else "error", cell.status, reason)
@@ -64,10 +64,10 @@ def _outcome(case: ET.Element, tag: str, kind: str, message: str) -> None:
     ET.SubElement(case, tag, type=kind, message=_clean(message))
 
 
-def _everything(shown: ReportedSignature) -> str:
-    """A signature in full."""
-    warned = [f"{category}: {text}" for category, text in shown.warnings]
-    return "\n".join(filter(None, [shown.text, shown.message, *warned]))
+def _full_text(shown: ReportedSignature) -> str:
+    """Return a signature with its whole message and warnings."""
+    warnings = [f"{category}: {text}" for category, text in shown.warnings]
+    return "\n".join(filter(None, [shown.text, shown.message, *warnings]))
 
 
 def _clean(text: str) -> str:

@@ -1,7 +1,7 @@
-"""A picture of the matrix: observations by bands of releases that behave alike, with marks and words in them.
+"""Render the report as an SVG picture: a row per observation, a column per band of releases that behave alike.
 
-It is as wide as a README shows pictures, has a background of its own in light and dark, and says with marks and words
-all that it says with colours.
+The picture is as wide as GitHub shows images in a README, has its own background in light and dark mode, and repeats in
+marks and words everything that its colours say.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from scripts.history.marks import UNKNOWN
 from scripts.history.report import Report, ReportedSignature
 from scripts.results.signature import first_line, short
 from scripts.texts import visible
-from scripts.views import grouping, standing, templates
+from scripts.views import grouping, templates
+from scripts.views.current import current_behaviour
 from scripts.views.grouping import Band
 from scripts.views.textwidth import fitted, lines, width
 
@@ -29,7 +30,7 @@ _HEAD: Final = 30  # height of the row of releases
 _TITLE: Final = 30  # height of a platform's name
 _NAMES: Final = 132  # room for names, which have up to three lines
 _SIZE, _SMALL = 13, 11.5  # of fonts
-#: Bands side by side; further ones go below.
+#: Bands in one panel; more go into further panels below.
 BANDS: Final = 8
 
 
@@ -45,7 +46,7 @@ class Label:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Box:
-    """A stretch in which an observation is the same."""
+    """Consecutive bands in which an observation has the same signatures."""
 
     x: float
     y: float
@@ -59,7 +60,7 @@ class Box:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Picture:
-    """All that is drawn."""
+    """Everything that the template draws."""
 
     height: float
     labels: tuple[Label, ...]
@@ -67,13 +68,14 @@ class Picture:
 
 
 def render(report: Report) -> str:
-    """The picture, as SVG."""
+    """Return the picture as SVG text."""
     return templates.render("matrix.svg", picture=_picture(report), width=WIDTH, summary=_summary(report))
 
 
 def _summary(report: Report) -> str:
-    """The picture in words, for those who don't see it."""
-    return " ".join(f"{one.sentence}." for platform in report.platforms for one in standing.standings(report, platform))
+    """Return the current behaviour in words, for screen readers."""
+    behaviours = (found for platform in report.platforms for found in current_behaviour(report, platform))
+    return " ".join(f"{behaviour.sentence}." for behaviour in behaviours)
 
 
 def _picture(report: Report) -> Picture:
@@ -96,7 +98,7 @@ def _picture(report: Report) -> Picture:
 
 
 class _Panel:
-    """Some bands side by side, with all observations below them."""
+    """Bands side by side, with a row of boxes per observation below them."""
 
     def __init__(self, report: Report, bands: Sequence[Band], left: float, top: float) -> None:
         self.report, self.bands, self.left, self.top = report, bands, left, top
@@ -112,7 +114,7 @@ class _Panel:
             self._row(name.name, name.label)
 
     def _row(self, name: str, label: str) -> None:
-        """Add the boxes of an observation, all as high as the one that says most."""
+        """Add the boxes of an observation; all are as high as the one with the most lines."""
         segments = [(shown, list(run)) for shown, run in groupby(enumerate(self.bands), key=lambda b: _ids(b[1], name))]
         texts = [self._texts(shown, self._room(len(run))) for shown, run in segments]
         names = lines(_parts(label), _SIZE, self.left - _MARGIN - 6, 3, glue="", bold=True)
@@ -125,40 +127,40 @@ class _Panel:
     def _room(self, bands: int) -> float:
         return bands * self.step - _GAP - 2 * _PADDING
 
-    def _box(self, shown: Sequence[str], run: Sequence[tuple[int, Band]], text: Sequence[str], height: float) -> Box:
+    def _box(self, shown: Sequence[str], run: Sequence[tuple[int, Band]], label: Sequence[str], height: float) -> Box:
         x = self.left + run[0][0] * self.step
         releases = [release for _, band in run for release in band.releases]
-        signatures = [self.report.signatures[one] for one in shown]
-        said = "; or ".join(one.text for one in signatures) or "not known"
+        signatures = [self.report.signatures[key] for key in shown]
+        text = "; or ".join(signature.text for signature in signatures) or "not known"
         return Box(
             x=x,
             y=self.bottom,
             width=len(run) * self.step - _GAP,
             height=height,
             look=_look(signatures),
-            warned=any(one.warnings for one in signatures),
-            title=f"{releases[0]} – {releases[-1]}: {said}" if len(releases) > 1 else f"{releases[0]}: {said}",
-            labels=tuple(self._lines(text, x + _PADDING, height, ("what", "more"))),
+            warned=any(signature.warnings for signature in signatures),
+            title=f"{releases[0]} – {releases[-1]}: {text}" if len(releases) > 1 else f"{releases[0]}: {text}",
+            labels=tuple(self._lines(label, x + _PADDING, height, ("what", "more"))),
         )
 
     def _lines(self, text: Sequence[str], x: float, height: float, kinds: tuple[str, str]) -> list[Label]:
-        """Lines of text in the middle of a row; the first is of another kind than those that follow."""
+        """Return lines of text, vertically centred in the row; ``kinds`` are of the first line and of the others."""
         top = self.bottom + (height - len(text) * _LINE) / 2 + 11
         return [Label(x=x, y=top + n * _LINE, text=line, kind=kinds[n > 0]) for n, line in enumerate(text)]
 
     def _texts(self, shown: Sequence[str], room: float) -> list[str]:
-        """The lines of a box: its mark and what it is, then what that says."""
-        signatures = [self.report.signatures[one] for one in shown]
+        """Return the lines of a box: the mark and the outcome, then the message or warnings."""
+        signatures = [self.report.signatures[key] for key in shown]
         if len(signatures) != 1:
-            marks = " ≠ ".join(one.mark for one in signatures) or UNKNOWN
+            marks = " ≠ ".join(signature.mark for signature in signatures) or UNKNOWN
             return [fitted(marks, _SIZE, room, bold=True)]
-        what, more = _words(signatures[0])
+        outcome, detail = _words(signatures[0])
         mark = signatures[0].mark
-        whole = f"{mark} {what}"
-        details = lines(more.split(), _SMALL, room, 3)
-        if width(whole, _SIZE, bold=True) <= room:
-            return [whole, *details]
-        return [mark, *lines(_parts(what), _SMALL, room, 2, glue=""), *details]
+        first = f"{mark} {outcome}"
+        details = lines(detail.split(), _SMALL, room, 3)
+        if width(first, _SIZE, bold=True) <= room:
+            return [first, *details]
+        return [mark, *lines(_parts(outcome), _SMALL, room, 2, glue=""), *details]
 
 
 def _parts(name: str) -> list[str]:
@@ -171,14 +173,14 @@ def _ids(band: Band, name: str) -> tuple[str, ...]:
 
 
 def _range(releases: Sequence[str], room: float) -> str:
-    """The releases of a band, shorter where there is little room."""
+    """Return the releases of a band in the longest form that fits."""
     first, last = releases[0], releases[-1]
     texts = [first] if first == last else [f"{first} – {last}", f"{first}–{last}", f"{first} …"]
     return next((text for text in texts if width(text, _SIZE, bold=True) <= room), fitted(first, _SIZE, room))
 
 
 def _look(signatures: Sequence[ReportedSignature]) -> str:
-    """What colours a box."""
+    """Return the CSS class of a box."""
     if len(signatures) != 1:
         return "mixed" if signatures else "unknown"
     if signatures[0].signature.good:
@@ -187,9 +189,9 @@ def _look(signatures: Sequence[ReportedSignature]) -> str:
 
 
 def _words(shown: ReportedSignature) -> tuple[str, str]:
-    """What a signature is, and what it says."""
-    warned = ", ".join(dict.fromkeys(visible(short(category)) for category, _ in shown.warnings))
+    """Return the outcome or exception of a signature, and its message or warnings."""
+    warnings = ", ".join(dict.fromkeys(visible(short(category)) for category, _ in shown.warnings))
     if shown.exception:
-        said = visible(first_line(shown.message or ""))
-        return visible(short(shown.exception)), f"{said} (with {warned})" if warned else said
-    return shown.outcome, warned
+        message = visible(first_line(shown.message or ""))
+        return visible(short(shown.exception)), f"{message} (with {warnings})" if warnings else message
+    return shown.outcome, warnings

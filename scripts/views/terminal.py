@@ -1,4 +1,4 @@
-"""The report for a terminal: a table that fits its width, then what changed, as sentences."""
+"""Render the report for a terminal: a table that fits the width, then the changes as sentences."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from scripts.history.marks import ASCII
 from scripts.history.report import Evidence, Report, ReportedCell
 from scripts.running.footprint import human
 from scripts.texts import visible
-from scripts.views import grouping, standing
+from scripts.views import current, grouping
 from scripts.views.grouping import Row
 
 _STYLES: Final = {"✓": "green", "✗": "red", "!": "bold red", "·": "dim", "?": "yellow", "-": "dim"}
 
 _ENDLESS: Final = 10_000
-#: Where so many rows or more come to a change, each change is set apart by an empty line.
-_APART: Final = 4
+#: Rows per change from which on each change is set apart by an empty line.
+_ROWS_PER_CHANGE: Final = 4
 
 
 def show(report: Report, console: Console, *, only_changes: bool = False) -> None:
-    """Print the table, the legend, and everything that a reader should know besides."""
+    """Print the table, the legend, the current behaviour, the changes, the cells without a record, and the drift."""
     parts = [
         table(report, console, only_changes=only_changes),
         legend(report),
-        *(standings(report, platform) for platform in report.platforms),
+        *(current_behaviour(report, platform) for platform in report.platforms),
         changes(report),
         disagreements(report),
-        lost(report),
+        unrecorded(report),
         drift(report),
     ]
     _print(console, [part for part in parts if part is not None])
 
 
 def show_timings(report: Report, console: Console) -> None:
-    """Print what each cell's stages took, of the cells that were run on this machine."""
+    """Print the duration of each stage, in seconds, for the cells that were run on this machine."""
     grid = Table(box=box.SIMPLE_HEAD, title="Seconds by stage", title_justify="left", pad_edge=False, padding=0)
-    grid.add_column("cell", overflow="fold")  # an id that is cut tells no cell
+    grid.add_column("cell", overflow="fold")  # a cut id would be ambiguous
     for heading in ("wheels", "resolve", "download", "install", "import", "probes", "total"):
         grid.add_column(heading, justify="right", no_wrap=True)
     sums = [0.0] * 6
@@ -64,22 +64,22 @@ def show_timings(report: Report, console: Console) -> None:
 
 
 def show_comparison(report: Report, pair: Sequence[str], console: Console, *, only_changes: bool = False) -> None:
-    """Print two releases side by side."""
+    """Print the observations of two releases side by side."""
     before, after = pair
     differences = grouping.compare(report, before, after)
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", before, "", after):
         grid.add_column(heading, overflow="fold")
     axes = None
-    for one in differences:
-        if only_changes and one.before == one.after:
+    for row in differences:
+        if only_changes and row.before == row.after:
             continue
-        if one.axes != axes:
+        if row.axes != axes:
             grid.add_section()
-            grid.add_row(Text(one.axes, style="bold"))
-            axes = one.axes
-        texts = [report.signatures[side].text if side else "not known" for side in (one.before, one.after)]
-        grid.add_row(one.name.label, texts[0], "≠" if one.before != one.after else "=", texts[1])
+            grid.add_row(Text(row.axes, style="bold"))
+            axes = row.axes
+        texts = [report.signatures[side].text if side else "not known" for side in (row.before, row.after)]
+        grid.add_row(row.name.label, texts[0], "≠" if row.before != row.after else "=", texts[1])
     if not differences:
         console.print(f"There is no record of the behaviour of both {before} and {after}.")
     elif not grid.row_count:
@@ -89,7 +89,7 @@ def show_comparison(report: Report, pair: Sequence[str], console: Console, *, on
 
 
 def _print(console: Console, parts: Sequence[RenderableType]) -> None:
-    """Print parts with a line between them, in ASCII where the terminal's encoding has no more."""
+    """Print parts with an empty line between them, as ASCII if the terminal's encoding is not a Unicode one."""
     for number, part in enumerate(parts):
         if number:
             console.print()
@@ -103,7 +103,7 @@ def _print(console: Console, parts: Sequence[RenderableType]) -> None:
 
 
 def table(report: Report, console: Console, *, only_changes: bool) -> RenderableType:
-    """Cells by observations; where the width has no room for the columns' names, with numbers for them."""
+    """Return the table of cells and observations; columns are numbered if their names do not fit the width."""
     labels = [name.label for name in report.names]
     rows = grouping.rows(report, only_changes=only_changes)
     named = _grid(report, rows, [_heading(label) for label in labels])
@@ -114,7 +114,7 @@ def table(report: Report, console: Console, *, only_changes: bool) -> Renderable
 
 
 def _key(labels: Sequence[str]) -> Table:
-    """The numbers of the columns and their names, in two columns of their own."""
+    """Return the numbers and names of the columns, as a key in two columns."""
     numbered = [Text(f"{number:>2} {label}") for number, label in enumerate(labels, 1)]
     half = -(-len(numbered) // 2)
     grid = Table.grid(padding=(0, 3))
@@ -125,27 +125,27 @@ def _key(labels: Sequence[str]) -> Table:
 
 def _grid(report: Report, rows: Sequence[Row], headings: Sequence[Text]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for place in ("release", "build", "Python", *(["platform"] if len(report.platforms) > 1 else [])):
-        grid.add_column(place, no_wrap=True)
+    for axis in ("release", "build", "Python", *(["platform"] if len(report.platforms) > 1 else [])):
+        grid.add_column(axis, no_wrap=True)
     for heading in headings:
         grid.add_column(heading, no_wrap=True)
-    turns = {number for number, (row, after) in enumerate(itertools.pairwise(rows)) if row.marks != after.marks}
-    apart = len(turns) * _APART <= len(rows)
+    changes = {number for number, (row, after) in enumerate(itertools.pairwise(rows)) if row.marks != after.marks}
+    apart = len(changes) * _ROWS_PER_CHANGE <= len(rows)
     for number, row in enumerate(rows):
         marks = (_styled(mark) for mark in row.marks)
-        grid.add_row(*map(visible, _place(report, row)), *marks, end_section=apart and number in turns)
+        grid.add_row(*map(visible, _axes(report, row)), *marks, end_section=apart and number in changes)
     return grid
 
 
 def _heading(label: str) -> Text:
-    """A name broken at its joints, so that its column is narrow."""
+    """Return a name broken after hyphens and underscores, so that its column is narrow."""
     return Text(label.replace("-", "-\n").replace("_", "_\n"), justify="left")
 
 
-def _place(report: Report, row: Row) -> list[str]:
-    """What a row is about: releases, builds, Pythons, and platforms where there are several."""
-    place = [row.releases, row.builds, row.pythons]
-    return [*place, row.platforms] if len(report.platforms) > 1 else place
+def _axes(report: Report, row: Row) -> list[str]:
+    """Return the releases, builds and Pythons of a row, and its platforms if the report has several."""
+    axes = [row.releases, row.builds, row.pythons]
+    return [*axes, row.platforms] if len(report.platforms) > 1 else axes
 
 
 def _styled(mark: str) -> Text:
@@ -153,78 +153,78 @@ def _styled(mark: str) -> Text:
 
 
 def legend(report: Report) -> RenderableType:
-    """What the marks mean."""
+    """Return the meanings of the marks."""
     grid = Table.grid(padding=(0, 2))
     for entry in report.legend:
         grid.add_row(_styled(entry.mark), Text(visible(entry.text)))
     return grid
 
 
-def standings(report: Report, platform: str) -> RenderableType | None:
-    """How things stand in the last release of a platform."""
-    found = standing.standings(report, platform)
-    if not found:
+def current_behaviour(report: Report, platform: str) -> RenderableType | None:
+    """Return the behaviour in the last release of a platform."""
+    behaviours = current.current_behaviour(report, platform)
+    if not behaviours:
         return None
     on = f" on {platform}" if len(report.platforms) > 1 else ""
-    last = standing.last_release(report, platform)
+    last = current.last_release(report, platform)
     heading = Text(visible(f"Now, in {last}{on}"), style="bold")
-    return Group(heading, *(_item(one.sentence, one.mark) for one in found))
+    return Group(heading, *(_item(behaviour.sentence, behaviour.mark) for behaviour in behaviours))
 
 
 def changes(report: Report) -> RenderableType | None:
-    """The change points, a paragraph for each pair of releases."""
+    """Return the change points, a paragraph for each pair of releases."""
     steps = grouping.steps(report)
-    if len(report.releases) < 2:  # noqa: PLR2004 - one release has no other to differ from
+    if len(report.releases) < 2:  # noqa: PLR2004 - a change takes two releases
         return None
     if not steps:
         return Text("No change between any two releases.")
     parts: list[RenderableType] = [Text("Change points", style="bold")]
     for step in steps:
         parts.append(Text(step.title, style="bold"))
-        for one in step.told:
-            parts.append(_item(one.sentence))
-            if one.evidence is not None:
-                parts.append(_evidence(one.evidence))
+        for change in step.changes:
+            parts.append(_item(change.sentence))
+            if change.evidence is not None:
+                parts.append(_evidence(change.evidence))
     return Group(*parts)
 
 
 def _evidence(evidence: Evidence) -> RenderableType:
-    """The evidence, below what changed: the line that explains most, and the hunk it stands in."""
+    """Return the summary of the evidence and its first hunk, to stand below a change."""
     parts: list[RenderableType] = [Text(visible(f"evidence: {evidence.summary}"))]
     parts += [Text(visible(f"{hunk.file}\n{hunk.diff.rstrip()}"), style="dim") for hunk in evidence.hunks[:1]]
     return Padding(Group(*parts), (0, 0, 0, 6))
 
 
 def _item(text: str, mark: str = "•") -> RenderableType:
-    """A sentence, hanging."""
+    """Return a sentence with a hanging indent after its mark."""
     grid = Table.grid(padding=(0, 1))
     grid.add_row(Text(f"  {mark}", style=_STYLES.get(mark, "")), Text(visible(text)))
     return grid
 
 
 def disagreements(report: Report) -> RenderableType | None:
-    """Releases that behave differently on different builds, Pythons or platforms."""
+    """Return the releases that behave differently on different builds or Pythons."""
     if not report.disagreements:
         return None
     heading = Text("Builds or Pythons that disagree", style="bold")
-    return Group(heading, *(_item(one.sentence) for one in report.disagreements))
+    return Group(heading, *(_item(disagreement.sentence) for disagreement in report.disagreements))
 
 
-def lost(report: Report) -> RenderableType | None:
-    """The cells without observations, and why."""
+def unrecorded(report: Report) -> RenderableType | None:
+    """Return the cells without observations, with the reasons."""
     if not report.unrecorded:
         return None
-    parts: list[RenderableType] = [Text("Cells without a record of their behaviour", style="bold")]
-    return Group(*parts, *(_item(_why(cell)) for cell in report.unrecorded))
+    heading = Text("Cells without a record of their behaviour", style="bold")
+    return Group(heading, *(_item(_unrecorded_text(cell)) for cell in report.unrecorded))
 
 
-def _why(cell: ReportedCell) -> str:
+def _unrecorded_text(cell: ReportedCell) -> str:
     reason = f": {cell.reason.kind} ({cell.reason.stage}): {cell.reason.message}" if cell.reason else ""
     return f"{cell.asked or cell.id} {cell.status}{reason}"
 
 
 def drift(report: Report) -> RenderableType | None:
-    """What differs from the accepted results."""
+    """Return the drift from the accepted results, and the number of new cells."""
     if not report.drift and not report.new:
         return None
     parts: list[RenderableType] = []

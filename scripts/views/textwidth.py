@@ -1,6 +1,6 @@
-"""Upper bounds of the width of a text, where nothing can measure it. Pure.
+"""Estimate the width of a text in the reader's browser, as an upper bound. Pure.
 
-A reader's browser picks the font, so a text that must stay in its box is measured with the widest of the common ones.
+The browser chooses the font, so a text that must stay in its box is measured with the widest of the common fonts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 #: For each printable character of ASCII, the largest advance width among DejaVu Sans 2.37, Liberation Sans 1.07 (which
 #: has the metrics of Arial and Helvetica) and Noto Sans 2.0, in thousandths of the size: regular, then bold. The tests
-#: of the picture compare them with what a browser measures.
+#: of the picture compare them with widths measured in a browser.
 _REGULAR: Final = (
     *(318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 551, 838, 318, 361, 318, 372),  # space to /
     *(636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 556),  # 0 to ?
@@ -29,7 +29,7 @@ _BOLD: Final = (
     *(716, 716, 493, 595, 478, 712, 652, 924, 645, 652, 582, 712, 551, 712, 838),  # p to ~
 )
 _FIRST: Final = ord(" ")
-#: The same for other characters that are common here; then for all further ones, and for those of double width.
+#: The same for other characters that are common here; below, for all others, and for East Asian wide ones.
 _PUNCTUATION: Final = {"–": 556, "·": 380}
 _OTHER, _WIDE = 1000, 1300
 
@@ -41,9 +41,9 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def _advance(character: str, advances: Sequence[int]) -> int:
-    place = ord(character) - _FIRST
-    if 0 <= place < len(advances):
-        return advances[place]
+    index = ord(character) - _FIRST
+    if 0 <= index < len(advances):
+        return advances[index]
     wide = unicodedata.east_asian_width(character) in "WF"
     return _PUNCTUATION.get(character, _WIDE if wide else _OTHER)
 
@@ -53,15 +53,15 @@ def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
     if width(text, size, bold=bold) <= room:
         return text
     for end in range(len(text) - 1, 0, -1):
-        if width(start := text[:end].rstrip(" .,;:") + "…", size, bold=bold) <= room:
-            return start
+        if width(shortened := text[:end].rstrip(" .,;:") + "…", size, bold=bold) <= room:
+            return shortened
     return ""
 
 
 def lines(
     words: Sequence[str], size: float, room: float, most: int, *, glue: str = " ", bold: bool = False
 ) -> list[str]:
-    """Return words in lines that fit; the last of ``most`` lines ends in an ellipsis where more follows."""
+    """Return words broken into at most ``most`` lines that fit; the last one ends in an ellipsis if words are left."""
     found: list[str] = []
     while words and len(found) < most:
         count = len(words) if len(found) == most - 1 else _fitting(words, size, room, glue=glue, bold=bold)

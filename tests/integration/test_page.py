@@ -1,4 +1,4 @@
-"""The HTML report in a real browser: what a reader can do with it, and what nothing recorded in it can do."""
+"""The HTML report in a real browser: its features, and that hostile records cannot do anything in it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scripts.history.build import build_report
 from scripts.history.report import Evidence, Hunk, Report
 from scripts.results.records import Frame, Record, Store
 from scripts.views import html
-from tests.support.browser import Watched
+from tests.support.browser import MonitoredPage
 from tests.support.hostile import FLAG, TEXTS, hostile_records
 from tests.support.records import blocked, fresh, generated_records, raised, record, returned, unavailable
 
-Open = Callable[..., Watched]
+Open = Callable[..., MonitoredPage]
 
 GENERATOR = "GeneratorExp aren't supported"
 SCRIPTING = "Parametrization is not working with scripting."
@@ -26,7 +26,10 @@ DEPRECATED = ("builtins.FutureWarning", "`torch.jit.script` is deprecated.")
 
 
 def small() -> list[Record]:
-    """Five releases, two Pythons, two builds and two platforms; scripting changes at 1.13.0 and warns from 2.1.0 on."""
+    """Return records of five releases, two Pythons, two builds and two platforms.
+
+    Scripting changes at 1.13.0 and warns from 2.1.0 on.
+    """
     frames = (Frame(file="torch/jit/_script.py", line=12, function="script"),)
     old = {"trace": returned(), "script": raised(GENERATOR, frames=frames), "scripted-call": blocked("script")}
     new = {
@@ -46,22 +49,22 @@ def small() -> list[Record]:
 
 @pytest.fixture
 def show(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Shows the page of a report; at the end, nothing may have gone wrong in it."""
+    """Show the page of a report; after the test, it must have made no request and logged no error."""
     context = browser.new_context(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
     context.set_default_timeout(10_000)
-    watched: list[Watched] = []
+    watched: list[MonitoredPage] = []
 
-    def show(report: Report | Sequence[Record]) -> Watched:
+    def show(report: Report | Sequence[Record]) -> MonitoredPage:
         report = report if isinstance(report, Report) else build_report(report)
         file = tmp_path / "report.html"
         file.write_text(html.render(report), encoding="utf-8")
-        watched.append(Watched(context.new_page(), file))
+        watched.append(MonitoredPage(context.new_page(), file))
         return watched[-1]
 
     yield show
-    complaints = [complaint for one in watched for complaint in one.complaints]
+    violations = [complaint for one in watched for complaint in one.violations]
     context.close()
-    assert complaints == []
+    assert violations == []
 
 
 def rows(page: Page) -> Locator:
@@ -70,25 +73,25 @@ def rows(page: Page) -> Locator:
 
 def releases(page: Page) -> list[str]:
     """The releases of the rows, without the small print for narrow screens."""
-    return page.locator("#grid tbody th").evaluate_all("all => all.map(one => one.firstChild.textContent)")  # type: ignore[no-any-return]
+    return page.locator("#grid tbody th").evaluate_all("cells => cells.map(cell => cell.firstChild.textContent)")  # type: ignore[no-any-return]
 
 
 def cell(page: Page, row: int, name: str) -> Locator:
     return rows(page).nth(row).get_by_role("gridcell", name=re.compile(f"^{name}:"))
 
 
-# --- the whole at a glance --------------------------------------------------------------------------------------
+# --- overview --------------------------------------------------------------------------------------------------
 
 
-def test_it_says_at_the_top_how_scripting_stands_and_since_when(show: Open) -> None:
+def test_the_top_of_the_page_shows_the_current_behaviour_and_its_first_release(show: Open) -> None:
     page = show(small()).open()
-    expect(page.locator("#standing .bad").first).to_contain_text(
+    expect(page.locator("#current .bad").first).to_contain_text(
         f"scripted-call torch.jit.Error '{SCRIPTING}' when calling, since 1.13.0"
     )
-    assert page.locator("#standing").bounding_box()["y"] < 300  # type: ignore[index]
+    assert page.locator("#current").bounding_box()["y"] < 300  # type: ignore[index]
 
 
-def test_the_change_points_are_sentences_with_links(show: Open) -> None:
+def test_change_points_are_sentences_with_links(show: Open) -> None:
     page = show(small()).open()
     step = page.locator("#steps > li").filter(has=page.get_by_role("heading", name="1.12.1 → 1.13.0"))
     expect(step).to_contain_text(f"script: RuntimeError '{GENERATOR}' when compiling → returned")
@@ -100,7 +103,7 @@ def test_the_change_points_are_sentences_with_links(show: Open) -> None:
     assert commits.startswith("https://github.com/pytorch/pytorch/compare/")
 
 
-def test_the_bands_join_releases_that_are_alike(show: Open) -> None:
+def test_bands_join_releases_that_behave_alike(show: Open) -> None:
     page = show(small()).open()
     table = page.get_by_role("table", name="Releases that behave alike, linux-x86_64")
     assert table.locator("thead th").all_text_contents() == ["1.12.0 – 1.12.1", "1.13.0 – 2.0.0", "2.1.0"]
@@ -158,7 +161,7 @@ def test_filters_by_python_build_platform_and_release(show: Open) -> None:
     assert releases(page) == ["2.1.0"]
     expect(page.get_by_role("status")).to_have_text("1 of 12 cells")
     choose(page, "build", "cu118")
-    expect(page.locator("#grid")).to_contain_text("No cell is like this.")
+    expect(page.locator("#grid")).to_contain_text("No cell matches the filters.")
 
 
 def test_filter_by_observation(show: Open) -> None:
@@ -168,7 +171,7 @@ def test_filter_by_observation(show: Open) -> None:
     assert headings == ["release", "build", "Python", "platform", "script"]
 
 
-def test_only_changes_joins_neighbours_that_are_alike(show: Open) -> None:
+def test_only_changes_merges_equal_neighbouring_rows(show: Open) -> None:
     page = show(small()).open()
     page.get_by_label("only changes").check()
     assert releases(page) == ["1.12.0 – 1.12.1", "1.13.0 – 2.0.0", "2.1.0", "2.1.0", "2.1.0"][: len(releases(page))]
@@ -180,15 +183,19 @@ def test_only_changes_joins_neighbours_that_are_alike(show: Open) -> None:
     expect(dialog).to_contain_text("script in 1.12.1")
 
 
-def test_what_is_new_against_the_row_above_is_marked(show: Open) -> None:
+def test_differences_from_the_row_above_are_marked(show: Open) -> None:
     page = show(small()).open("python=3.9")
-    assert page.locator("#grid td.new").evaluate_all("all => all.map(one => one.textContent)") == ["✓", "✗B", "✓a"]
+    assert page.locator("#grid td.new").evaluate_all("cells => cells.map(cell => cell.textContent)") == [
+        "✓",
+        "✗B",
+        "✓a",
+    ]
 
 
-# --- a cell, opened ---------------------------------------------------------------------------------------------
+# --- details of a cell ------------------------------------------------------------------------------------------
 
 
-def test_a_cell_opens_all_that_is_known_of_it(show: Open) -> None:
+def test_the_details_of_a_cell_show_everything_recorded(show: Open) -> None:
     page = show(small()).open("python=3.9")
     cell(page, 0, "script").click()
     dialog = page.get_by_role("dialog")
@@ -208,7 +215,7 @@ def test_a_cell_opens_all_that_is_known_of_it(show: Open) -> None:
     assert re.fullmatch(r"https://github.com/pytorch/pytorch/blob/[0-9a-f]{40}/torch/jit/_script.py#L12", frame)
 
 
-def test_a_fresh_cell_tells_of_its_run_and_its_warnings(show: Open) -> None:
+def test_the_details_of_a_fresh_cell_show_its_run_and_warnings(show: Open) -> None:
     page = show(small()).open("build=cu118")
     cell(page, 0, "script").click()
     dialog = page.get_by_role("dialog")
@@ -216,7 +223,7 @@ def test_a_fresh_cell_tells_of_its_run_and_its_warnings(show: Open) -> None:
         expect(dialog).to_contain_text(text)
 
 
-def test_the_opened_cell_goes_to_the_release_before_and_after(show: Open) -> None:
+def test_the_details_lead_to_the_previous_and_next_release(show: Open) -> None:
     page = show(small()).open("python=3.9")
     cell(page, 2, "script").click()
     dialog = page.get_by_role("dialog")
@@ -230,7 +237,7 @@ def test_the_opened_cell_goes_to_the_release_before_and_after(show: Open) -> Non
     expect(dialog.get_by_role("button", name="Close")).to_be_focused()
 
 
-def test_a_row_opens_the_whole_cell(show: Open) -> None:
+def test_a_row_heading_opens_all_observations_of_the_cell(show: Open) -> None:
     page = show(small()).open("python=3.9")
     page.locator("#grid tbody th").first.click()
     dialog = page.get_by_role("dialog")
@@ -263,7 +270,7 @@ def test_a_change_point_leads_to_its_comparison(show: Open) -> None:
     expect(page.locator("#compare-part")).to_be_in_viewport()
 
 
-def test_releases_without_axes_in_common_are_compared_and_it_is_said(show: Open) -> None:
+def test_releases_without_common_axes_are_compared_with_a_note(show: Open) -> None:
     all_records = [record("2.0.0", {"a": returned()}, python="3.9"), record("2.1.0", {"a": returned()}, python="3.11")]
     page = show(all_records).open("a=2.0.0&b=2.1.0")
     expect(page.locator(".compared caption")).to_have_text(
@@ -274,7 +281,7 @@ def test_releases_without_axes_in_common_are_compared_and_it_is_said(show: Open)
 # --- links ------------------------------------------------------------------------------------------------------
 
 
-def test_a_link_brings_back_the_whole_state(show: Open) -> None:
+def test_a_link_restores_the_whole_state(show: Open) -> None:
     watched = show(small())
     page = watched.open()
     choose(page, "python", "3.9")
@@ -294,25 +301,25 @@ def test_a_link_brings_back_the_whole_state(show: Open) -> None:
     assert again.evaluate("location.hash").removeprefix("#") == fragment.partition("&cell=")[0] + "&changes=1"
 
 
-def test_an_address_that_is_changed_by_hand_is_followed(show: Open) -> None:
+def test_a_fragment_edited_by_hand_is_applied(show: Open) -> None:
     page = show(small()).open()
     page.evaluate("location.hash = '#python=3.9&changes=1'")
     expect(rows(page)).to_have_count(3)
     expect(page.locator("#filter-changes")).to_be_checked()
 
 
-def test_a_link_of_an_older_report_shows_what_there_is(show: Open) -> None:
+def test_a_link_from_an_older_report_ignores_unknown_values(show: Open) -> None:
     page = show(small()).open(f"python=2.7&from=0.1&cell=nowhere&at={TEXTS[0]}&a=9&nonsense=%00<b>")
     expect(rows(page)).to_have_count(12)
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-# --- keyboard, colours, paper, size -----------------------------------------------------------------------------
+# --- keyboard, colours, print, size -----------------------------------------------------------------------------
 
 
 def focused(page: Page) -> tuple[str, str]:
-    place: dict[str, str] = page.evaluate("({...document.activeElement.dataset})")
-    return place.get("row", ""), place.get("column", "")
+    data: dict[str, str] = page.evaluate("({...document.activeElement.dataset})")
+    return data.get("row", ""), data.get("column", "")
 
 
 def test_the_table_works_by_keyboard(show: Open) -> None:
@@ -320,9 +327,9 @@ def test_the_table_works_by_keyboard(show: Open) -> None:
     page.locator("#filter-changes").focus()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Reset")).to_be_focused()
-    page.keyboard.press("Tab")  # one stop for the whole table
+    page.keyboard.press("Tab")  # the whole table is one tab stop
     assert focused(page) == ("0", "0")
-    for key, place in (
+    for key, position in (
         ("ArrowRight", ("0", "1")),
         ("ArrowDown", ("1", "1")),
         ("End", ("1", "3")),
@@ -336,7 +343,7 @@ def test_the_table_works_by_keyboard(show: Open) -> None:
         ("ArrowLeft", ("10", "2")),
     ):
         page.keyboard.press(key)
-        assert focused(page) == place, key
+        assert focused(page) == position, key
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
     page.keyboard.press("Enter")
@@ -348,20 +355,20 @@ def test_the_table_works_by_keyboard(show: Open) -> None:
     expect(page.locator("#compare-a")).to_be_focused()
 
 
-def test_everything_is_reached_by_tabbing_and_the_skip_link_leads_to_the_table(show: Open) -> None:
+def test_tab_reaches_every_control_and_the_skip_link_leads_to_the_table(show: Open) -> None:
     page = show(small()).open("python=3.9")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the table of cells")).to_be_focused()
     page.keyboard.press("Enter")
     assert focused(page) == ("0", "0")
-    expect(rows(page)).to_have_count(5)  # the state is still there
+    expect(rows(page)).to_have_count(5)  # the state is kept
 
 
 def background(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
 
-def test_light_and_dark_follow_the_system_or_the_reader(show: Open) -> None:
+def test_light_and_dark_mode_follow_the_system_or_the_reader_s_choice(show: Open) -> None:
     watched = show(small())
     page = watched.open()
     white, black = "rgb(255, 255, 255)", "rgb(15, 19, 24)"
@@ -376,12 +383,12 @@ def test_light_and_dark_follow_the_system_or_the_reader(show: Open) -> None:
     page.emulate_media(color_scheme="light")
     assert (button.text_content(), background(page)) == ("Theme: dark", black)
     page = watched.open()
-    assert background(page) == black  # it is remembered
+    assert background(page) == black  # the choice is stored
     page.locator("#theme").click()
     assert background(page) == white
 
 
-#: WCAG's contrast of an element's text with what is behind it.
+#: The contrast of an element's text with its background, as WCAG defines it.
 CONTRAST = """
 element => {
   const part = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
@@ -403,22 +410,22 @@ def test_texts_have_contrast_and_outcomes_have_marks(show: Open, scheme: str) ->
     page = show(small()).open()
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for selector in (".good", ".bad", ".blocked", ".kind", "a", ".muted, .sizes", "#grid thead th", "button"):
-        for place in page.locator(selector).locator("visible=true").all()[:4]:
-            assert place.evaluate(CONTRAST) >= 4.5, selector
+        for element in page.locator(selector).locator("visible=true").all()[:4]:
+            assert element.evaluate(CONTRAST) >= 4.5, selector
     texts = page.locator("#grid tbody td[data-column]").all_text_contents()
     assert {text[0] for text in texts} == {"✓", "✗", "·"}
 
 
-def test_it_prints_whole_without_controls_and_in_light(show: Open) -> None:
+def test_the_printed_page_is_complete_light_and_without_controls(show: Open) -> None:
     page = show(small()).open()
     page.emulate_media(media="print", color_scheme="dark")
     assert background(page) == "rgb(255, 255, 255)"
     expect(page.locator("#filters")).to_be_hidden()
     expect(page.locator("#theme")).to_be_hidden()
-    assert page.locator("#scroller").evaluate("one => one.scrollHeight <= one.clientHeight")
+    assert page.locator("#scroller").evaluate("scroller => scroller.scrollHeight <= scroller.clientHeight")
 
 
-def test_a_telephone_shows_it_without_scrolling_sideways(show: Open) -> None:
+def test_a_narrow_screen_needs_no_horizontal_scrolling(show: Open) -> None:
     page = show(small()).open()
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
@@ -430,7 +437,7 @@ def test_a_telephone_shows_it_without_scrolling_sideways(show: Open) -> None:
     expect(page.locator("#grid tbody th small").first).to_be_visible()
 
 
-def test_the_headings_stay_in_sight(show: Open) -> None:
+def test_the_headings_stay_visible(show: Open) -> None:
     page = show(list(generated_records(1200))).open()
     scroller = page.locator("#scroller")
     scroller.evaluate("one => one.scrollTo(40, 5000)")
@@ -450,12 +457,12 @@ def hostile() -> Report:
     return build_report(hostile_records())
 
 
-def test_hostile_texts_are_texts_everywhere(show: Open, hostile: Report) -> None:
+def test_hostile_texts_stay_text_everywhere(show: Open, hostile: Report) -> None:
     page = show(hostile).open("a=2.0.0&b=2.1.0")
     for summary in page.locator("details:not(.menu) > summary").all():
         summary.click()
-    for place in range(len(TEXTS) + 1):
-        rows(page).first.locator("td[data-column]").nth(place).click()
+    for column in range(len(TEXTS) + 1):
+        rows(page).first.locator("td[data-column]").nth(column).click()
         page.keyboard.press("Escape")
     rows(page).first.locator("th").click()
     page.get_by_role("dialog").get_by_text("packages").click()
@@ -466,35 +473,35 @@ def test_hostile_texts_are_texts_everywhere(show: Open, hostile: Report) -> None
     assert page.locator("script").count() == 2
 
 
-@pytest.mark.parametrize("place", range(len(TEXTS)))
-def test_a_hostile_message_is_shown_as_it_is(show: Open, hostile: Report, place: int) -> None:
+@pytest.mark.parametrize("number", range(len(TEXTS)))
+def test_a_hostile_message_is_shown_verbatim(show: Open, hostile: Report, number: int) -> None:
     page = show(hostile).open()
-    rows(page).first.locator("td[data-column]").nth(place + 1).click()
+    rows(page).first.locator("td[data-column]").nth(number + 1).click()
     shown = page.get_by_role("dialog").locator("pre").first.text_content()
     assert shown
     plain = re.compile(r"[^\x20-\x7e]|<U\+[0-9A-F]+>")
-    assert plain.sub("", shown) == plain.sub("", TEXTS[place])
+    assert plain.sub("", shown) == plain.sub("", TEXTS[number])
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", shown)
 
 
-def test_a_script_that_got_in_would_not_be_run(show: Open, hostile: Report) -> None:
+def test_the_policy_blocks_an_injected_script(show: Open, hostile: Report) -> None:
     watched = show(hostile)
     page = watched.open()
     page.evaluate(
         f"document.body.append(Object.assign(document.createElement('script'), {{text: 'window.{FLAG} = 9'}}))"
     )
     assert page.evaluate(f"window.{FLAG}") is None
-    assert [one for one in watched.complaints if "Content Security Policy" in one]
-    watched.complaints.clear()
+    assert [one for one in watched.violations if "Content Security Policy" in one]
+    watched.violations.clear()
 
 
-# --- much -------------------------------------------------------------------------------------------------------
+# --- size -------------------------------------------------------------------------------------------------------
 
 
-def test_ten_thousand_cells_are_filtered_and_walked_through(show: Open) -> None:
+def test_ten_thousand_cells_can_be_filtered_and_walked_through(show: Open) -> None:
     page = show(list(generated_records(10_000))).open()
     expect(page.get_by_role("status")).to_have_text("10000 of 10000 cells")
-    assert page.locator("#grid tr").count() < 200  # only those in sight are in the page
+    assert page.locator("#grid tr").count() < 200  # only the visible rows are in the page
     expect(page.locator("#grid")).to_have_attribute("aria-rowcount", "10001")
     rows(page).first.locator("td[data-column]").first.focus()
     page.keyboard.press("Control+End")
@@ -522,7 +529,7 @@ def test_all_rows_are_printed(show: Open) -> None:
 
 def test_the_accepted_results_have_a_page(show: Open) -> None:
     page = show(Store(paths.RESULTS).read(Record)).open()
-    expect(page.locator("#standing")).to_contain_text(f"torch.jit.Error '{SCRIPTING}' when calling, since 1.13.0")
+    expect(page.locator("#current")).to_contain_text(f"torch.jit.Error '{SCRIPTING}' when calling, since 1.13.0")
     expect(page.locator("#steps")).to_contain_text(
         "UnsupportedNodeError 'GeneratorExp aren't supported' when compiling → returned"
     )

@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages, and a page that records what it must not do."""
+"""A real browser for the tests of pages, and a page that records requests, errors and console messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support import find_browser
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run a browser."""
+    """Run headless Chromium."""
     with sync_playwright() as playwright:
         browser = _launch(playwright)
         try:
@@ -23,27 +23,27 @@ def chromium() -> Iterator[Browser]:
 
 
 def _launch(playwright: Playwright) -> Browser:
-    # As root, as in a container, Chromium refuses its sandbox; the pages are the tests' own.
+    # Chromium does not start its sandbox as root, as in a container; only the tests' own pages are opened.
     return playwright.chromium.launch(executable_path=find_browser.executable(), args=["--no-sandbox"])
 
 
-class Watched:
-    """A page in the browser, and all that it should not do: requests, errors, messages on the console."""
+class MonitoredPage:
+    """A page in the browser; ``violations`` lists its requests, errors, dialogs and console messages."""
 
     def __init__(self, page: Page, file: Path) -> None:
         self.page, self.url = page, file.as_uri()
-        self.complaints: list[str] = []
-        page.on("console", lambda message: self.complaints.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        self.violations: list[str] = []
+        page.on("console", lambda message: self.violations.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: self.violations.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: self.violations.append(f"dialog: {dialog.message}"))
         page.on("request", self._requested)
 
     def _requested(self, request: Request) -> None:
         if request.url.partition("#")[0] not in {self.url, "about:blank"}:
-            self.complaints.append(f"request: {request.url}")
+            self.violations.append(f"request: {request.url}")
 
     def open(self, fragment: str = "") -> Page:
-        """Open the page anew, with a state in its address."""
+        """Load the page again, with a state in the URL's fragment."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.url}#{fragment}" if fragment else self.url)
         return self.page

@@ -1,4 +1,4 @@
-"""Texts that try to be more than text, wherever they are shown."""
+"""Hostile texts, which try to act as markup, scripts or control sequences wherever they are shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from scripts.results.records import Frame, Observation, Record, Warned
 from tests.support.records import record, returned, unavailable
 
-#: Set by whatever manages to run in a page.
+#: A global variable of a page that only an executed hostile text would set.
 FLAG: Final = "pwned"
 
 TEXTS: Final = (
@@ -25,7 +25,7 @@ TEXTS: Final = (
 
 
 def observation(text: str) -> Observation:
-    """A failure that says a text wherever it can."""
+    """Return a failure with a text in every field."""
     return Observation(
         outcome="raised",
         phase="compiling",
@@ -38,14 +38,14 @@ def observation(text: str) -> Observation:
 
 
 def hostile_records() -> list[Record]:
-    """Two releases and a cell that could not be had; everything that is free text is hostile."""
+    """Return records of two releases and unavailable cells, with hostile texts in every free-text field."""
     found = []
     for torch, shift in (("2.0.0", 0), ("2.1.0", 1)):
         shown = {f"name {n} {text}": observation(TEXTS[(n + shift) % len(TEXTS)]) for n, text in enumerate(TEXTS)}
-        one = record(torch, {"good": returned(), **shown}, packages={text: text for text in TEXTS})
-        assert one.wheel
-        assert one.torch
-        wheel = one.wheel.model_copy(update={"filename": TEXTS[0], "sha256": TEXTS[1], "index": TEXTS[2]})
-        about = one.torch.model_copy(update={"version": TEXTS[0], "git_version": TEXTS[2], "cuda": TEXTS[1]})
-        found.append(one.model_copy(update={"wheel": wheel, "torch": about}))
+        recorded = record(torch, {"good": returned(), **shown}, packages={text: text for text in TEXTS})
+        assert recorded.wheel
+        assert recorded.torch
+        wheel = recorded.wheel.model_copy(update={"filename": TEXTS[0], "sha256": TEXTS[1], "index": TEXTS[2]})
+        about = recorded.torch.model_copy(update={"version": TEXTS[0], "git_version": TEXTS[2], "cuda": TEXTS[1]})
+        found.append(recorded.model_copy(update={"wheel": wheel, "torch": about}))
     return [*found, *(unavailable("2.1.0", build=f"cu11{n}", message=text, kind=text) for n, text in enumerate(TEXTS))]

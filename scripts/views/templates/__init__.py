@@ -1,4 +1,4 @@
-"""The templates of reports, and how they are rendered: everything that was recorded is untrusted text, and escaped."""
+"""Render the templates of the reports. Everything recorded is untrusted text, and is escaped."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from scripts.texts import visible
 
 _FOLDER: Final = Path(__file__).parent
 
-#: What Markdown or HTML within it could take for markup, wherever it stands.
+#: Characters that may be markup in Markdown, or in HTML within it.
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>#|~&$@])")
 
 
 def render(name: str, **values: Any) -> str:
-    """A template with its values. HTML is escaped by Jinja, Markdown by the filters ``md`` and ``code``."""
+    """Return a template filled with values. Jinja escapes HTML; in Markdown, the filters ``md`` and ``code`` escape."""
     return _environment().get_template(name).render(**values)
 
 
 def source(name: str) -> str:
-    """The text of a file among the templates that is put in as it is: styles and scripts."""
+    """Return the text of a style or script beside the templates, which is included verbatim."""
     return (_FOLDER / name).read_text("utf-8")
 
 
@@ -42,12 +42,12 @@ def _environment() -> jinja2.Environment:
 
 
 def escape_markdown(text: str) -> str:
-    """A text that Markdown shows as it is, on one line, a cell of a table included."""
+    """Return a text escaped for one line of Markdown, also inside a table cell."""
     return _MARKUP.sub(r"\\\1", visible(" ".join(text.split())))
 
 
 def code(text: str) -> str:
-    """A text as an inline code span, whatever backticks it has, on one line; bars are escaped for tables."""
+    """Return a text as an inline code span on one line; it may contain backticks, and bars are escaped for tables."""
     text = visible(" ".join(text.split())).replace("|", "\\|")
     fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") or not text else ""

@@ -1,6 +1,6 @@
-"""Every format's whole text, against the golden files: of some real results, and of synthetic ones with all oddities.
+"""The whole output of each format against golden files, for real results and for synthetic ones with all special cases.
 
-When a change of a view is meant, write the files anew and read the diff:
+After an intended change of a view, update the files and review the diff:
 ``nox -s tests -- tests/unit/views/test_golden.py --update-golden``.
 """
 
@@ -29,16 +29,16 @@ FUTURE: Final = ("builtins.FutureWarning", "`torch.jit.script` is deprecated. Pl
 
 
 def real() -> Report:
-    """The cells around the known changes, as they were accepted."""
+    """Return a report of the accepted cells around the known changes."""
     records = Store(HERE.parent / "data" / "results").read(Record)
     return build_report(records, known=config.load().releases, order=ORDER)
 
 
 def synthetic() -> Report:
-    """Flips, gaps, builds and platforms that disagree, a confounded change, drift, new and lost cells."""
+    """Return a report with flips, gaps, disagreements, a confounded change, drift, and new and unrecorded cells."""
     frames = (Frame(file="torch/jit/frontend.py", line=330, function="__call__"),)
     fine = {"trace": returned(), "script": returned(), "scripted-call": returned()}
-    torn = {**fine, "script": returned(FUTURE)}
+    warning = {**fine, "script": returned(FUTURE)}
     broken = {
         "trace": returned(),
         "script": raised(
@@ -51,14 +51,14 @@ def synthetic() -> Report:
         record("1.10.0", fine, python="3.9"),
         record("1.11.0", broken, python="3.9"),
         record("1.12.0", fine, python="3.9"),
-        record("1.12.0", torn, python="3.9", build="cu116"),
+        record("1.12.0", warning, python="3.9", build="cu116"),
         record("1.13.1", fine, python="3.9"),
-        record("1.13.1", torn, python="3.9", build="cu116"),
+        record("1.13.1", warning, python="3.9", build="cu116"),
         record("1.13.1", broken, python="3.9", platform="macos-arm64"),
     ]
     now = [
-        fresh(record("1.13.1", torn, python="3.9")),
-        fresh(record("1.13.1", torn, python="3.11")),
+        fresh(record("1.13.1", warning, python="3.9")),
+        fresh(record("1.13.1", warning, python="3.11")),
         fresh(unavailable("2.0.0", message="no wheel for Python 3.11 | \x1b[31m<b>"), asked="2.0.0-cpu-py3.11"),
     ]
     known = ["1.9.0", "1.9.1", "1.10.0", "1.11.0", "1.12.0", "1.12.1", "1.13.0", "1.13.1", "2.0.0"]
@@ -66,8 +66,8 @@ def synthetic() -> Report:
     return build_report(records, known=known, compared=drift.compare(now, accepted))
 
 
-def ends(report: Report) -> tuple[str, str]:
-    """Two releases to compare."""
+def compared_releases(report: Report) -> tuple[str, str]:
+    """Return two releases to compare."""
     return report.releases[0], report.releases[-2]
 
 
@@ -86,17 +86,17 @@ FORMATS: Final[dict[str, Callable[[Report], str]]] = {
     "terminal-120.txt": on_terminal(120, terminal.show),
     "terminal-changes.txt": on_terminal(80, lambda report, screen: terminal.show(report, screen, only_changes=True)),
     "terminal-compare.txt": on_terminal(
-        100, lambda report, screen: terminal.show_comparison(report, ends(report), screen)
+        100, lambda report, screen: terminal.show_comparison(report, compared_releases(report), screen)
     ),
     "terminal-timings.txt": on_terminal(80, terminal.show_timings),
     "markdown.md": markdown.summary,
     "markdown-changes.md": lambda report: markdown.summary(report, only_changes=True),
-    "markdown-compare.md": lambda report: markdown.comparison(report, *ends(report)),
+    "markdown-compare.md": lambda report: markdown.comparison(report, *compared_releases(report)),
     "results.md": lambda report: markdown.results_page(report, picture="matrix.svg"),
     "matrix.svg": svg.render,
     "report.json": to_json,
     "junit.xml": junit.render,
-    # The page but for its styles and scripts: tests/integration/test_page.py looks at the whole.
+    # Only the data of the page; tests/integration/test_page.py tests the page in a browser.
     "page.json": lambda report: json.dumps(page.data(report), indent=1, ensure_ascii=False) + "\n",
 }
 
@@ -109,18 +109,18 @@ def test_golden(make: Callable[[], Report], name: str, request: pytest.FixtureRe
     if request.config.getoption("--update-golden"):
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(text, "utf-8", newline="\n")
-    assert text == golden.read_text("utf-8"), "if this is meant, run it with --update-golden and read the diff"
+    assert text == golden.read_text("utf-8"), "if the change is intended, run with --update-golden and review the diff"
 
 
 def test_the_page_and_the_picture_beside_the_results_are_current() -> None:
     shown = report_files.report(config.load(), report_files.accepted())
     for name, text in report_files.results_texts(shown).items():
-        assert (paths.RESULTS / name).read_text("utf-8") == text, "run `nox -s accept`, which renders them anew"
+        assert (paths.RESULTS / name).read_text("utf-8") == text, "run `nox -s accept` to render them again"
 
 
-def test_all_that_is_known_of_the_accepted_results_is_told_with_nothing_confounded() -> None:
+def test_the_report_of_the_accepted_results_has_the_known_changes_and_none_is_confounded() -> None:
     shown = report_files.report(config.load(), report_files.accepted())
-    told = {(change.name.rpartition("::")[2], change.before, change.after, change.kind) for change in shown.changes}
+    changes = {(change.name.rpartition("::")[2], change.before, change.after, change.kind) for change in shown.changes}
     # From the releases' own tests: 3 releases changed scripting or tracing, and 2 brought deprecations.
     expected = {
         ("trace", "1.9.1", "1.10.0", "warning gone"),
@@ -137,7 +137,7 @@ def test_all_that_is_known_of_the_accepted_results_is_told_with_nothing_confound
         *((name, "2.9.1", "2.10.0", "warning added") for name in WARNING),
         *((name, "2.13.0", "2.14.0", "warning changed") for name in WARNING),
     }
-    assert expected <= told
+    assert expected <= changes
     assert {change.blamed for change in shown.changes} == {"torch"}
 
 

@@ -1,4 +1,4 @@
-"""The views: what they say, and that nothing recorded is more than text in any of them."""
+"""The views: their texts, and that everything recorded stays text in each of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scripts.results import drift
 from scripts.results import records as model
 from scripts.results.records import Record, Store
 from scripts.texts import visible
-from scripts.views import grouping, html, junit, markdown, page, standing, svg, templates, terminal, textwidth
+from scripts.views import current, grouping, html, junit, markdown, page, svg, templates, terminal, textwidth
 from tests.support.hostile import TEXTS, hostile_records
 from tests.support.records import blocked, fresh, history, observed, raised, record, returned, unavailable
 
@@ -38,8 +38,8 @@ def accepted() -> list[Record]:
     return Store(paths.RESULTS).read(Record)
 
 
-def saying(text: str) -> Report:
-    """A report in which a failure says a text."""
+def with_message(text: str) -> Report:
+    """Return a report of a failure with this message."""
     return build_report([record("2.0.0", {"script": returned()}), record("2.1.0", {"script": raised(text)})])
 
 
@@ -47,7 +47,7 @@ def saying(text: str) -> Report:
 
 
 @given(ANY_TEXT)
-def test_visible_texts_have_no_controls_and_lose_nothing_else(text: str) -> None:
+def test_visible_replaces_control_characters_and_nothing_else(text: str) -> None:
     shown = visible(text)
     assert not CONTROLS.search(shown.replace("\r", ""))
     assert visible(shown) == shown
@@ -61,7 +61,7 @@ LETTERS: Final = st.text("AB.w", min_size=1, max_size=9)
 
 
 @given(LETTERS)
-def test_bands_are_cut_where_something_changes(letters: str) -> None:
+def test_bands_are_split_where_an_observation_changes(letters: str) -> None:
     report = build_report(history("script", letters))
     bands = grouping.bands(report, report.platforms[0])
     assert [release for band in bands for release in band.releases] == list(report.releases)
@@ -70,7 +70,7 @@ def test_bands_are_cut_where_something_changes(letters: str) -> None:
 
 
 @given(LETTERS)
-def test_rows_of_only_changes_stand_for_all_cells(letters: str) -> None:
+def test_rows_of_only_changes_hold_all_cells(letters: str) -> None:
     report = build_report(history("script", letters))
     rows = grouping.rows(report, only_changes=True)
     assert [cell for row in rows for cell in row.cells] == list(report.cells)
@@ -78,7 +78,7 @@ def test_rows_of_only_changes_stand_for_all_cells(letters: str) -> None:
     assert len(grouping.rows(report)) == len(letters)
 
 
-def test_rows_say_what_they_stand_for() -> None:
+def test_a_row_names_its_releases_builds_pythons_and_platforms() -> None:
     report = build_report(
         [
             record("2.0.0", {"a": returned()}),
@@ -91,30 +91,30 @@ def test_rows_say_what_they_stand_for() -> None:
     assert row.platforms == "linux-x86_64, plan9"
 
 
-def test_changes_that_tell_the_same_are_told_once() -> None:
+def test_equal_changes_of_several_observations_are_merged() -> None:
     before, after = (
         {"a": observed("A"), "b": observed("A"), "c": observed(".")},
         {"a": observed("."), "b": observed("."), "c": observed(".")},
     )
     (step,) = grouping.steps(build_report([record("2.0.0", before), record("2.1.0", after)]))
-    assert [one.sentence for one in step.told] == [
+    assert [change.sentence for change in step.changes] == [
         "a, b: fixed: RuntimeError 'Failure A of the compiler.' when compiling → returned"
     ]
 
 
-def test_a_change_says_which_builds_show_it() -> None:
+def test_a_change_names_the_builds_that_show_it() -> None:
     axes = [("cpu", "3.9"), ("cpu", "3.11"), ("cu118", "3.11")]
     old = [record("2.0.0", {"a": observed(".")}, build=build, python=python) for build, python in axes]
     new = [record("2.1.0", {"a": observed("A")}, build=build, python=python) for build, python in axes]
     (step,) = grouping.steps(build_report([*old, *new]))
-    assert step.told[0].text.endswith(", on all 3 builds and Pythons")
+    assert step.changes[0].text.endswith(", on all 3 builds and Pythons")
     new[0] = record("2.1.0", {"a": observed(".")}, build="cpu", python="3.9")
     (step,) = grouping.steps(build_report([*old, *new]))
-    assert step.told[0].text.endswith(", on cpu on Python 3.11, cu118 on Python 3.11 only")
+    assert step.changes[0].text.endswith(", on cpu on Python 3.11, cu118 on Python 3.11 only")
 
 
 @pytest.mark.parametrize(
-    ("letters", "said"),
+    ("letters", "expected"),
     [
         ("A..", "returned, since 2.1.0"),
         ("A .", "returned, since 2.2.0 (2.1.0 not recorded)"),
@@ -123,20 +123,24 @@ def test_a_change_says_which_builds_show_it() -> None:
         (".A.A", "RuntimeError 'Failure A of the compiler.' when compiling, since 2.3.0"),
     ],
 )
-def test_how_things_stand_now(letters: str, said: str) -> None:
+def test_current_behaviour_names_its_first_release(letters: str, expected: str) -> None:
     report = build_report(history("script", letters), known=[f"2.{n}.0" for n in range(4)])
-    (one,) = standing.standings(report, report.platforms[0])
-    assert one.text == said
+    (behaviour,) = current.current_behaviour(report, report.platforms[0])
+    assert behaviour.text == expected
 
 
-def test_failures_come_first_in_how_things_stand_and_builds_that_disagree_are_left_out() -> None:
-    shown = {"fine": returned(), "blocked": blocked("bad"), "bad": observed("A"), "torn": observed("A")}
-    report = build_report([record("2.0.0", shown), record("2.0.0", {**shown, "torn": returned()}, python="3.9")])
-    found = standing.standings(report, report.platforms[0])
-    assert [(one.mark, one.names) for one in found] == [("✗", ("bad",)), ("·", ("blocked",)), ("✓", ("fine",))]
+def test_current_behaviour_lists_failures_first_and_leaves_out_disagreements() -> None:
+    shown = {"fine": returned(), "blocked": blocked("bad"), "bad": observed("A"), "divided": observed("A")}
+    report = build_report([record("2.0.0", shown), record("2.0.0", {**shown, "divided": returned()}, python="3.9")])
+    found = current.current_behaviour(report, report.platforms[0])
+    assert [(behaviour.mark, behaviour.names) for behaviour in found] == [
+        ("✗", ("bad",)),
+        ("·", ("blocked",)),
+        ("✓", ("fine",)),
+    ]
 
 
-def test_comparing_keeps_platforms_apart() -> None:
+def test_a_comparison_pairs_cells_of_the_same_platform() -> None:
     there = {"2.0.0": observed("A"), "2.1.0": observed("B")}
     report = build_report(
         [
@@ -145,7 +149,7 @@ def test_comparing_keeps_platforms_apart() -> None:
         ]
     )
     found = grouping.compare(report, "2.0.0", "2.1.0")
-    assert [(one.axes, one.before == one.after) for one in found] == [
+    assert [(row.axes, row.before == row.after) for row in found] == [
         ("cpu on Python 3.11, linux-x86_64", True),
         ("cpu on Python 3.11, plan9", False),
     ]
@@ -162,7 +166,7 @@ def shown(report: Report, width: int, **options: bool) -> str:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_terminal_keeps_to_its_width_without_colour(width: int) -> None:
+def test_the_terminal_view_fits_its_width_without_colour(width: int) -> None:
     report = build_report(accepted(), order=("test_trace.py", "test_script.py"))
     text = shown(report, width)
     assert max(map(len, text.splitlines())) <= width
@@ -170,14 +174,14 @@ def test_the_terminal_keeps_to_its_width_without_colour(width: int) -> None:
     assert "Now, in 2.15.0" in text
 
 
-def test_a_wide_terminal_has_the_names_in_the_table_and_a_narrow_one_numbers() -> None:
+def test_a_narrow_terminal_numbers_the_columns_and_a_wide_one_names_them() -> None:
     report = build_report(accepted(), order=("test_trace.py", "test_script.py"))
     assert "trace-while-caching" not in shown(report, 120).partition("1.9.1")[0]
     assert "caching" in shown(report, 120).partition("1.9.1")[0]
     assert " 4 trace-while-caching" in shown(report, 80).partition("1.9.1")[0]
 
 
-def test_a_terminal_without_unicode_gets_ascii() -> None:
+def test_a_terminal_without_unicode_shows_ascii() -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     screen = make_console(width=80, file=file)
     terminal.show(build_report(history("script", ".AwA")), screen)
@@ -188,7 +192,7 @@ def test_a_terminal_without_unicode_gets_ascii() -> None:
     assert "->" in text
 
 
-def test_hostile_texts_reach_no_terminal(hostile: Report) -> None:
+def test_no_control_character_reaches_the_terminal(hostile: Report) -> None:
     for width in (80, 300):
         text = shown(hostile, width)
         assert not CONTROLS.search(text)
@@ -212,7 +216,7 @@ def test_markdown_is_escaped_on_one_line(text: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_code_spans_hold_what_they_hold(text: str) -> None:
+def test_a_code_span_ends_only_at_its_fence(text: str) -> None:
     span = templates.code(text)
     fence = re.match(r"`+", span)
     assert fence
@@ -220,7 +224,7 @@ def test_code_spans_hold_what_they_hold(text: str) -> None:
     assert fence[0] not in span[len(fence[0]) : -len(fence[0])]
 
 
-def test_hostile_texts_add_no_row_column_or_line_to_markdown(hostile: Report) -> None:
+def test_hostile_texts_add_no_rows_columns_or_markup_to_markdown(hostile: Report) -> None:
     for text in (
         markdown.summary(hostile),
         markdown.results_page(hostile, picture="matrix.svg"),
@@ -236,7 +240,7 @@ def test_hostile_texts_add_no_row_column_or_line_to_markdown(hostile: Report) ->
             assert len(columns) == 1
 
 
-def test_markdown_links_each_step_and_hides_the_legend() -> None:
+def test_markdown_links_each_step_and_folds_the_legend() -> None:
     text = markdown.summary(build_report(history("script", ".A")))
     assert "**[2.0.0 → 2.1.0](https://github.com/pytorch/pytorch/compare/" in text
     assert "<details><summary>Legend</summary>" in text
@@ -246,12 +250,12 @@ def test_markdown_links_each_step_and_hides_the_legend() -> None:
 
 
 @given(ANY_TEXT)
-def test_junit_is_well_formed_whatever_is_said(text: str) -> None:
-    root = ET.fromstring(junit.render(saying(text)))
+def test_junit_is_well_formed_for_any_message(text: str) -> None:
+    root = ET.fromstring(junit.render(with_message(text)))
     assert [suite.get("name") for suite in root] == ["linux-x86_64/2.0.0-cpu-py3.11", "linux-x86_64/2.1.0-cpu-py3.11"]
 
 
-def test_junit_of_hostile_records(hostile: Report) -> None:
+def test_junit_of_hostile_records_has_only_the_known_elements(hostile: Report) -> None:
     root = ET.fromstring(junit.render(hostile))
     assert len(root) == len(hostile.cells)
     assert {case.tag for case in root.iter()} <= {
@@ -265,7 +269,7 @@ def test_junit_of_hostile_records(hostile: Report) -> None:
     }
 
 
-def test_junit_tells_drift_accepted_failures_and_what_was_lost() -> None:
+def test_junit_distinguishes_drift_accepted_failures_and_unrecorded_cells() -> None:
     failed = model.Test(outcome="failed", exception="builtins.AssertionError", message="no")
     known = record("2.0.0", {"script": observed("A")}, tests={"t.py::test_contract": failed})
     changed = record("2.1.0", {"script": observed("B")})
@@ -301,13 +305,13 @@ SVG: Final = "{http://www.w3.org/2000/svg}"
 
 
 @given(ANY_TEXT)
-def test_the_picture_is_well_formed_whatever_is_said(text: str) -> None:
-    root = ET.fromstring(svg.render(saying(text)))
+def test_the_picture_is_well_formed_for_any_message(text: str) -> None:
+    root = ET.fromstring(svg.render(with_message(text)))
     tags = {"svg", "title", "desc", "style", "rect", "text", "g", "path"}
     assert {part.tag.removeprefix(SVG) for part in root.iter()} <= tags
 
 
-def test_the_picture_stays_within_its_frame(hostile: Report) -> None:
+def test_boxes_and_texts_stay_within_the_picture(hostile: Report) -> None:
     many = build_report([*history("script", "AB.wABAB.wA"), *history("trace", "AB.wABAB.wA", python="3.9")])
     for report in (hostile, many, build_report(accepted(), order=("test_trace.py", "test_script.py"))):
         root = ET.fromstring(svg.render(report))
@@ -322,23 +326,23 @@ def test_the_picture_stays_within_its_frame(hostile: Report) -> None:
                 assert float(text.get("x", 0)) + textwidth.width(text.text or "", size, bold=bold) <= right
 
 
-def test_the_picture_has_each_platform_and_says_what_it_shows() -> None:
+def test_the_picture_names_each_platform_and_has_a_description() -> None:
     report = build_report([*history("script", ".A"), record("2.0.0", {"script": observed("B")}, platform="plan9")])
     root = ET.fromstring(svg.render(report))
-    texts = ["".join(one.itertext()) for one in root.iter(f"{SVG}text")]
+    texts = ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
     assert {"linux-x86_64", "plan9", "✗A RuntimeError", "✓ returned"} <= set(texts)
     assert "since 2.1.0" in (root.findtext(f"{SVG}desc") or "")
 
 
 @given(ANY_TEXT, st.floats(10, 300))
-def test_fitted_texts_fit(text: str, room: float) -> None:
+def test_a_fitted_text_fits_and_is_marked_where_it_is_cut(text: str, room: float) -> None:
     fitted = textwidth.fitted(text, 13, room)
     assert textwidth.width(fitted, 13) <= room
     assert fitted in {text, ""} or fitted.endswith("…")
 
 
-def island(text: str) -> dict[str, object]:
-    """The data that a page holds, as a browser would find it."""
+def embedded_data(text: str) -> dict[str, object]:
+    """Return the data embedded in a page, as a browser finds it."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     assert found
     data: dict[str, object] = json.loads(found[1])
@@ -346,14 +350,14 @@ def island(text: str) -> dict[str, object]:
 
 
 @given(ANY_TEXT)
-def test_the_island_of_data_cannot_be_left(text: str) -> None:
-    report = saying(text)
+def test_no_message_ends_the_embedded_data(text: str) -> None:
+    report = with_message(text)
     rendered = html.render(report)
-    assert island(rendered) == json.loads(json.dumps(page.data(report)))
+    assert embedded_data(rendered) == json.loads(json.dumps(page.data(report)))
     assert rendered.count("<script") == rendered.count("</script") == 2
 
 
-def test_the_page_loads_nothing() -> None:
+def test_the_page_makes_no_request() -> None:
     rendered = html.render(build_report(history("script", ".A")))
     assert "default-src 'none'" in stdlib_html.unescape(rendered)
     assert not re.search(r"<(?:link|img|iframe)\b|@import|url\(", rendered)
@@ -366,21 +370,21 @@ def test_the_page_holds_each_text_once() -> None:
     assert rendered.count('"message":"Failure A of the compiler."') == 1
 
 
-def test_since_when_says_what_else_changed() -> None:
+def test_current_behaviour_names_the_axes_that_changed_as_well() -> None:
     records = [
         record("2.0.0", {"a": observed("A")}, python="3.9"),
         record("2.1.0", {"a": observed(".")}, python="3.11"),
     ]
-    (one,) = standing.standings(build_report(records), "linux-x86_64")
-    assert one.sentence == "a: returned, since 2.1.0, where the Python changed as well"
+    (behaviour,) = current.current_behaviour(build_report(records), "linux-x86_64")
+    assert behaviour.sentence == "a: returned, since 2.1.0, where the Python changed as well"
 
 
-def test_what_the_last_release_does_not_show_is_not_told_as_its() -> None:
+def test_current_behaviour_leaves_out_observations_that_the_last_release_lacks() -> None:
     report = build_report([record("2.0.0", {"a": observed("A"), "b": returned()}), record("2.1.0", {"b": returned()})])
-    assert [one.names for one in standing.standings(report, "linux-x86_64")] == [("b",)]
+    assert [behaviour.names for behaviour in current.current_behaviour(report, "linux-x86_64")] == [("b",)]
 
 
-def test_what_all_platforms_agree_on_is_told_once() -> None:
+def test_a_change_on_all_platforms_is_listed_once() -> None:
     def both(letter: str, elsewhere: str) -> list[Record]:
         here = [record("2.0.0", {"a": observed(".")}), record("2.1.0", {"a": observed(letter)})]
         there = [
@@ -390,6 +394,6 @@ def test_what_all_platforms_agree_on_is_told_once() -> None:
         return [*here, *there]
 
     (step,) = grouping.steps(build_report(both("A", "A")))
-    assert [one.text.partition(" (")[2] for one in step.told] == ["on all 2 platforms)"]
+    assert [change.text.partition(" (")[2] for change in step.changes] == ["on all 2 platforms)"]
     (step,) = grouping.steps(build_report(both("A", "B")))
-    assert [one.text.partition(" (")[2] for one in step.told] == ["on linux-x86_64)", "on x)"]
+    assert [change.text.partition(" (")[2] for change in step.changes] == ["on linux-x86_64)", "on x)"]

@@ -1,4 +1,4 @@
-// The change points as sentences, and everything else that is a finding: disagreements, cells lost, drift.
+// The change points as sentences, and the other findings: disagreements, cells without a record, and drift.
 
 const STEPS_AT_ONCE = 40;
 
@@ -20,42 +20,42 @@ function showChanges() {
   add(0);
 }
 
-function step(one) {
+function step({ title, notes, commits, before, after, changes }) {
   return h(
     "li",
     {},
-    h("div", { className: "step-head" }, h("h3", {}, one.title),
+    h("div", { className: "step-head" }, h("h3", {}, title),
       h("span", { className: "links" },
-        link(one.notes, "release notes"),
-        one.commits ? link(one.commits, "commits") : null,
-        h("button", { type: "button", className: "quiet", onclick: () => compareReleases(one.before, one.after) }, "compare"))),
-    h("ul", {}, one.told.map(told)),
+        link(notes, "release notes"),
+        commits ? link(commits, "commits") : null,
+        h("button", { type: "button", className: "quiet", onclick: () => compareReleases(before, after) }, "compare"))),
+    h("ul", {}, changes.map(change)),
   );
 }
 
-function told(one) {
-  return h("li", {}, h("span", { className: `kind ${one.kind.replaceAll(" ", "-")}` }, one.kind), " ", names(one.names), ": ", said(one.text),
-    one.blamed === "confounded" ? h("span", { className: "kind confounded" }, "confounded") : null,
-    one.evidence ? evidence(one.evidence) : null);
+function change({ kind, names: observations, text, blamed, evidence: found }) {
+  return h("li", {}, h("span", { className: `kind ${kind.replaceAll(" ", "-")}` }, kind), " ", names(observations), ": ", isolated(text),
+    blamed === "confounded" ? h("span", { className: "kind confounded" }, "confounded") : null,
+    found ? evidence(found) : null);
 }
 
-/** What changed in torch's files; only GitHub's own pages are linked. */
-function evidence(one) {
-  return h("details", { className: "evidence" }, h("summary", {}, "Evidence: ", said(one.summary)),
-    one.hunks.map((hunk) => h("figure", {}, h("figcaption", {}, h("code", {}, visible(`${hunk.file}:${hunk.line}`)), " ", said(hunk.text)), diff(hunk.diff))),
-    one.files.length ? h("p", {}, "Files: ", one.files.map((file, place) => [place ? ", " : "", h("code", {}, visible(file))])) : null,
-    one.compare?.startsWith("https://") ? h("p", {}, link(one.compare, "all commits between")) : null);
+/** The changes in torch's own files; only https addresses are linked. */
+function evidence({ summary, hunks, files, compare }) {
+  return h("details", { className: "evidence" }, h("summary", {}, "Evidence: ", isolated(summary)),
+    hunks.map((hunk) => h("figure", {}, h("figcaption", {}, h("code", {}, visible(`${hunk.file}:${hunk.line}`)), " ", isolated(hunk.text)), diff(hunk.diff))),
+    files.length ? h("p", {}, "Files: ", files.map((file, index) => [index ? ", " : "", h("code", {}, visible(file))])) : null,
+    compare?.startsWith("https://") ? h("p", {}, link(compare, "all commits between")) : null);
 }
 
 function diff(text) {
-  const lines = text.split("\n").map((line) => h("span", { className: { "+": "plus", "-": "minus", "@": "place" }[line[0]] ?? "" }, visible(line), "\n"));
+  const lines = text.split("\n").map((line) => h("span", { className: { "+": "plus", "-": "minus", "@": "hunk" }[line[0]] ?? "" }, visible(line), "\n"));
   return h("pre", { className: "diff" }, lines);
 }
 
 function showFindings() {
   const parts = [
     finding("Builds or Pythons that disagree", DATA.disagreements),
-    finding("Cells without a record of their behaviour", LOST.map(why)),
+    finding("Cells without a record of their behaviour", UNRECORDED.map(unrecordedText)),
     finding("Drift against the accepted results", DATA.drift),
     DATA.new.length ? h("p", {}, `${DATA.new.length} cells are new: the accepted results lack them.`) : null,
   ].filter(Boolean);
@@ -69,10 +69,10 @@ const FINDINGS_OPEN = 12;
 function finding(title, texts) {
   if (!texts.length) return null;
   return h("details", { open: texts.length <= FINDINGS_OPEN }, h("summary", {}, h("h2", {}, `${title} (${texts.length})`)),
-    h("ul", {}, texts.map((text) => h("li", {}, said(text)))));
+    h("ul", {}, texts.map((text) => h("li", {}, isolated(text)))));
 }
 
-function why(cell) {
+function unrecordedText(cell) {
   const reason = cell.reason ? `: ${cell.reason.kind} (${cell.reason.stage}): ${cell.reason.message}` : "";
   const where = DATA.platforms.length > 1 ? ` on ${cell.platform}` : "";
   return `${cell.run?.asked ?? cell.id.split("/").at(-1)}${where} ${cell.status}${reason}`;

@@ -1,4 +1,4 @@
-// Two releases side by side, on all axes that both were run on. Axes that show the same are told once.
+// Two releases side by side, on all axes that both were tested on. Axes with the same signatures share a table.
 
 function showCompareForm() {
   fill($("compare-form"), compareChoice("a", "Compare"), compareChoice("b", "with"),
@@ -11,7 +11,7 @@ function compareChoice(key, title) {
   return h("label", {}, `${title} `, h("select", { id: `compare-${key}`, onchange: (event) => { state[key] = event.target.value; writeState(); showComparison(); } }, options));
 }
 
-/** Compares two releases, and brings the comparison into sight. */
+/** Compares two releases and scrolls to the comparison. */
 function compareReleases(a, b) {
   Object.assign(state, { a, b });
   writeState();
@@ -33,12 +33,12 @@ function comparison() {
   return [links, groups.map(comparedTable)];
 }
 
-/** Pairs of cells on the same axes, those together that show the same on both sides; else the first of each release. */
+/** Pairs of cells on the same axes, grouped by their signatures; without common axes, the first cell of each release. */
 function pairs() {
-  const [old, young] = [state.a, state.b].map((release) => RECORDED.filter((cell) => cell.release === release));
-  const byLine = new Map(young.map((cell) => [lineOf(cell), cell]));
-  let found = old.filter((cell) => byLine.has(lineOf(cell))).map((cell) => [cell, byLine.get(lineOf(cell))]);
-  if (!found.length && old.length && young.length) found = [[old[0], young[0]]];
+  const [older, newer] = [state.a, state.b].map((release) => RECORDED.filter((cell) => cell.release === release));
+  const byLine = new Map(newer.map((cell) => [lineOf(cell), cell]));
+  let found = older.filter((cell) => byLine.has(lineOf(cell))).map((cell) => [cell, byLine.get(lineOf(cell))]);
+  if (!found.length && older.length && newer.length) found = [[older[0], newer[0]]];
   return [...groupBy(found, ([a, b]) => `${a.seen} ${b.seen}`).values()];
 }
 
@@ -69,5 +69,5 @@ function comparedRow(a, b, at) {
 function comparedCell(cell, at) {
   const shown = signature(cell.signatures[at]);
   return h("td", { className: look(shown) }, h("button", { type: "button", onclick: () => openDetails(cell, at) },
-    h("span", { className: "mark" }, shown.mark), " ", said(shown.text)));
+    h("span", { className: "mark" }, shown.mark), " ", isolated(shown.text)));
 }

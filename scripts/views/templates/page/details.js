@@ -1,4 +1,4 @@
-// One cell, opened: what was seen, since when, where in the source, and on what it was run.
+// The details of a cell: its observations, the releases that behave alike, tracebacks, and the environment.
 
 function openDetails(cell, at) {
   Object.assign(state, { cell: cell.id, at: at === null ? "" : DATA.names[at].name });
@@ -27,13 +27,13 @@ function closed() {
 function head(cell, at) {
   const title = at === null ? `torch ${cell.release}` : DATA.names[at].label;
   const line = LINES.get(lineOf(cell)) ?? [];
-  const place = line.indexOf(cell);
+  const position = line.indexOf(cell);
   const go = (to, text) => {
     const other = line[to];
     return h("button", { type: "button", disabled: !other, onclick: () => { openDetails(other, at); focusAgain(text); } }, other ? (text === "before" ? `← ${other.release}` : `${other.release} →`) : text === "before" ? "← first" : "last →");
   };
   return h("div", { className: "details-head" },
-    h("div", { className: "details-nav" }, go(place - 1, "before"), go(place + 1, "after"),
+    h("div", { className: "details-nav" }, go(position - 1, "before"), go(position + 1, "after"),
       h("button", { type: "button", className: "close", "aria-label": "Close", onclick: () => $("details").close() }, "✕")),
     h("h2", { id: "details-title" }, at === null ? title : [visible(title), h("span", { className: "in" }, ` in ${cell.release}`)]),
     h("p", {}, `${cell.build} · Python ${cell.python} · ${cell.platform} · ${cell.run ? "recorded here" : "accepted result"}`));
@@ -47,15 +47,15 @@ function focusAgain(text) {
 
 function observed(shown, cell, at) {
   return [
-    h("p", { className: `verdict ${look(shown)}` }, h("span", { className: "mark" }, shown.mark), " ", said(shown.text)),
+    h("p", { className: `verdict ${look(shown)}` }, h("span", { className: "mark" }, shown.mark), " ", isolated(shown.text)),
     h("p", { className: "muted" }, `Alike on these axes: ${alikeRange(cell, at)}.`),
-    shown.exception ? [h("h3", {}, "Exception"), h("p", {}, h("code", {}, visible(shown.exception)), shown.bases?.length ? [" ← ", shown.bases.map((base, place) => [place ? " ← " : "", h("code", {}, visible(base))])] : null)] : null,
+    shown.exception ? [h("h3", {}, "Exception"), h("p", {}, h("code", {}, visible(shown.exception)), shown.bases?.length ? [" ← ", shown.bases.map((base, index) => [index ? " ← " : "", h("code", {}, visible(base))])] : null)] : null,
     shown.message ? [h("h3", {}, "Message"), block(shown.message)] : null,
     shown.warnings?.length ? [h("h3", {}, "Warnings"), shown.warnings.map(([category, text]) => [h("p", {}, h("code", {}, visible(category))), block(text)])] : null,
   ];
 }
 
-/** The releases around a cell in which an observation is the same, on the same axes. */
+/** The releases around a cell on the same axes in which an observation has the same signature. */
 function alikeRange(cell, at) {
   const line = LINES.get(lineOf(cell));
   let [low, high] = [line.indexOf(cell), line.indexOf(cell)];
@@ -67,7 +67,7 @@ function alikeRange(cell, at) {
 function everything(cell) {
   return [h("h3", {}, "Observations"), h("ul", { className: "observations" }, DATA.names.map((name, at) =>
     h("li", {}, h("button", { type: "button", className: "quiet", onclick: () => { openDetails(cell, at); $("details").querySelector(".close").focus(); } }, mark(signature(cell.signatures[at])), " ", h("b", {}, visible(name.label))),
-      " ", said(signature(cell.signatures[at]).text))))];
+      " ", isolated(signature(cell.signatures[at]).text))))];
 }
 
 function traceback(cell, at) {
@@ -80,21 +80,21 @@ function traceback(cell, at) {
 const COMMIT = /^[0-9a-f]{7,40}$/;
 const REPOSITORY = "https://github.com/pytorch/pytorch";
 
-/** A place in torch's own source, linked at the commit that the wheel was made of. */
+/** A line of torch's own source, linked at the commit that the wheel was built from. */
 function sourceLink(cell, file, line) {
-  const place = h("code", {}, visible(`${file}:${line}`));
+  const text = h("code", {}, visible(`${file}:${line}`));
   const commit = cell.torch?.[1] ?? "";
-  if (!/^torch\/[\w/.-]+\.py$/.test(file) || file.includes("..") || !COMMIT.test(commit)) return place;
-  return link(`${REPOSITORY}/blob/${commit}/${file}#L${Number(line)}`, place);
+  if (!/^torch\/[\w/.-]+\.py$/.test(file) || file.includes("..") || !COMMIT.test(commit)) return text;
+  return link(`${REPOSITORY}/blob/${commit}/${file}#L${Number(line)}`, text);
 }
 
-/** The cells that the table shows in the same row. */
+/** The cells in the same row of the table. */
 function alikeCells(cell, at) {
   const alike = grid.rows.find((row) => row.cells.includes(cell))?.cells ?? [];
   if (alike.length < 2) return null;
   const shown = alike.slice(0, 60);
-  return h("details", {}, h("summary", {}, `${alike.length} cells alike`), h("p", { className: "cells" }, shown.map((one) =>
-    [h("button", { type: "button", className: "quiet", disabled: one === cell, onclick: () => { openDetails(one, at); $("details").querySelector(".close").focus(); } }, one.id.split("/").at(-1)), " "]),
+  return h("details", {}, h("summary", {}, `${alike.length} cells alike`), h("p", { className: "cells" }, shown.map((other) =>
+    [h("button", { type: "button", className: "quiet", disabled: other === cell, onclick: () => { openDetails(other, at); $("details").querySelector(".close").focus(); } }, other.id.split("/").at(-1)), " "]),
     alike.length > shown.length ? `and ${alike.length - shown.length} more` : null));
 }
 
@@ -118,4 +118,4 @@ function runPart(run) {
 }
 
 const facts = (pairs) => h("dl", { className: "facts" }, pairs.filter(([, value]) => value).map(([name, value]) =>
-  h("div", {}, h("dt", {}, visible(name)), h("dd", {}, typeof value === "string" ? said(value) : value))));
+  h("div", {}, h("dt", {}, visible(name)), h("dd", {}, typeof value === "string" ? isolated(value) : value))));

@@ -1,8 +1,8 @@
-// Making elements. Text goes in as text nodes only: nothing that was recorded is ever parsed as HTML.
+// Create elements. Text is inserted as text nodes only: nothing recorded is ever parsed as HTML.
 
 const $ = (id) => document.getElementById(id);
 
-/** An element with properties, `data-…`/`aria-…` attributes and children; texts become text nodes. */
+/** Creates an element with properties, `data-…`/`aria-…` attributes and children; strings become text nodes. */
 function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -15,22 +15,22 @@ function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Replaces all that an element holds. */
+/** Replaces the children of an element. */
 function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
-/** A link to a page outside; it opens apart from the report, and is told nothing of it. */
+/** A link to another site; it opens in a new tab, without access to the report and without a referrer. */
 const link = (href, ...children) => h("a", { href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 
-/** A name that may break after underscores; at hyphens it does so by itself. */
-const breakable = (name) => name.split(/(?<=_)/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
+/** A name that may break after underscores; browsers already break after hyphens. */
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part, index) => (index ? [h("wbr"), part] : [part]));
 
-// Control and format characters, as scripts/texts.py shows them; lines and tabs stay.
+// Control and format characters, shown as scripts/core/text.py shows them; line breaks and tabs stay.
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** A text whose control and format characters are seen instead of obeyed. */
+/** Replaces control and format characters by visible ones. */
 function visible(text) {
   return text.replace(HIDDEN, (character) => {
     if (character === "\n" || character === "\t") return character;
@@ -40,8 +40,8 @@ function visible(text) {
   });
 }
 
-/** A recorded text, apart from its surroundings whatever its direction. */
-const said = (text) => h("bdi", {}, visible(text));
+/** A recorded text, isolated from the direction of the text around it. */
+const isolated = (text) => h("bdi", {}, visible(text));
 
-/** A recorded text of several lines. */
+/** A recorded text with several lines. */
 const block = (text) => h("pre", { dir: "auto" }, visible(text));

@@ -1,9 +1,9 @@
-// What of the table is shown: lists to choose from, a range of releases, and "only changes".
+// The filters of the table: lists of values, a range of releases, and "only changes".
 
 const CHOICES = [
-  ["python", "Python", PYTHONS.map((one) => [one, one])],
-  ["build", "Build", BUILDS.map((one) => [one, one])],
-  ["platform", "Platform", DATA.platforms.map((one) => [one, one])],
+  ["python", "Python", PYTHONS.map((python) => [python, python])],
+  ["build", "Build", BUILDS.map((build) => [build, build])],
+  ["platform", "Platform", DATA.platforms.map((platform) => [platform, platform])],
   ["seen", "Observation", DATA.names.map((name) => [name.name, name.label])],
 ];
 
@@ -14,10 +14,10 @@ function showFilters() {
   $("filters").addEventListener("submit", (event) => event.preventDefault());
 }
 
-/** A list to choose any number from; none chosen means all. */
+/** A list from which any number of values can be chosen; none chosen means all. */
 function menu([key, title, options]) {
   const boxes = options.map(([value, label]) =>
-    h("label", {}, h("input", { type: "checkbox", name: key, value, onchange: (event) => toggle(key, value, event.target.checked) }), " ", said(label)));
+    h("label", {}, h("input", { type: "checkbox", name: key, value, onchange: (event) => toggle(key, value, event.target.checked) }), " ", isolated(label)));
   const summary = h("summary", {}, `${title}: `, h("b", {}, "all"));
   return h("details", { className: "menu", id: `filter-${key}`, onkeydown: closeOnEscape }, summary, h("div", { role: "group", "aria-label": title }, boxes));
 }
@@ -65,7 +65,7 @@ function changed() {
   showGrid();
 }
 
-/** Makes the controls show the state. */
+/** Sets the controls to the state. */
 function syncFilters() {
   for (const [key, , options] of CHOICES) {
     const part = $(`filter-${key}`);

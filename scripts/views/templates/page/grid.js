@@ -1,7 +1,7 @@
-// The table of cells. Where it is long, only the rows in sight are in the page; the keyboard reaches all of them.
+// The table of cells. A long table has only the visible rows in the page; the keyboard reaches all rows.
 
-const WHOLE = 250; // rows up to which all are in the page at once
-const MARGIN = 15; // rows beyond the ones in sight
+const WHOLE = 250; // up to so many rows, all are in the page
+const MARGIN = 15; // additional rows above and below the visible ones
 
 const grid = { columns: [], rows: [], row: 0, column: 0, height: 30, first: 0, last: 0 };
 
@@ -14,74 +14,74 @@ function showGrid() {
   $("count").textContent = `${cells} of ${RECORDED.length} cells${state.changes ? ` in ${grid.rows.length} rows` : ""}`;
   fill($("grid").tHead, headRow());
   $("grid").setAttribute("aria-rowcount", grid.rows.length + 1);
-  $("grid").setAttribute("aria-colcount", grid.columns.length + PLACES.length);
+  $("grid").setAttribute("aria-colcount", grid.columns.length + AXES.length);
   showRows(true);
 }
 
-const PLACES = ["release", "build", "Python", ...(DATA.platforms.length > 1 ? ["platform"] : [])];
+const AXES = ["release", "build", "Python", ...(DATA.platforms.length > 1 ? ["platform"] : [])];
 
 function headRow() {
   return h("tr", { role: "row", "aria-rowindex": "1" },
-    PLACES.map((title, place) => h("th", { role: "columnheader", scope: "col", className: place ? "optional" : "sticky" }, title)),
+    AXES.map((title, index) => h("th", { role: "columnheader", scope: "col", className: index ? "optional" : "sticky" }, title)),
     grid.columns.map((at) => h("th", { role: "columnheader", scope: "col" }, breakable(DATA.names[at].label))));
 }
 
-/** Puts the rows in sight into the page, between two that are as high as all the others. */
-function showRows(anew = false) {
-  const [first, last] = inSight();
-  if (!anew && first === grid.first && last === grid.last) return;
+/** Puts the visible rows into the page, between two spacers as high as the other rows. */
+function showRows(force = false) {
+  const [first, last] = visibleRows();
+  if (!force && first === grid.first && last === grid.last) return;
   Object.assign(grid, { first, last });
   const rows = [];
-  for (let place = first; place < last; place += 1) rows.push(bodyRow(grid.rows[place], place));
-  if (!grid.rows.length) rows.push(h("tr", {}, h("td", { colSpan: grid.columns.length + PLACES.length, className: "empty" }, "No cell is like this.")));
+  for (let index = first; index < last; index += 1) rows.push(bodyRow(grid.rows[index], index));
+  if (!grid.rows.length) rows.push(h("tr", {}, h("td", { colSpan: grid.columns.length + AXES.length, className: "empty" }, "No cell matches the filters.")));
   fill($("grid").tBodies[0], spacer(first), rows, spacer(grid.rows.length - last));
   const reachable = Math.min(Math.max(grid.row, first), Math.max(first, last - 1));
   gridCell(reachable, grid.column)?.setAttribute("tabindex", "0");
 }
 
-function inSight() {
+function visibleRows() {
   if (grid.all || grid.rows.length <= WHOLE) return [0, grid.rows.length];
   const top = Math.floor($("scroller").scrollTop / grid.height);
-  const many = Math.ceil($("scroller").clientHeight / grid.height);
-  const first = Math.max(0, Math.min(top, grid.rows.length - many) - MARGIN);
-  return [first, Math.min(grid.rows.length, first + many + 2 * MARGIN)];
+  const count = Math.ceil($("scroller").clientHeight / grid.height);
+  const first = Math.max(0, Math.min(top, grid.rows.length - count) - MARGIN);
+  return [first, Math.min(grid.rows.length, first + count + 2 * MARGIN)];
 }
 
-const spacer = (rows) => (rows > 0 ? h("tr", { className: "spacer", role: "presentation", "aria-hidden": "true" }, sized(h("td", { colSpan: grid.columns.length + PLACES.length }), rows)) : []);
+const spacer = (rows) => (rows > 0 ? h("tr", { className: "spacer", role: "presentation", "aria-hidden": "true" }, sized(h("td", { colSpan: grid.columns.length + AXES.length }), rows)) : []);
 
 function sized(cell, rows) {
   cell.style.height = `${rows * grid.height}px`;
   return cell;
 }
 
-function bodyRow(row, place) {
-  const { releases, build, python, platform } = about(row);
+function bodyRow(row, index) {
+  const { releases, build, python, platform } = axesOf(row);
   const cell = row.cells[0];
   const small = [build, `py${python}`, ...(DATA.platforms.length > 1 ? [platform] : [])].join(" · ");
   const titles = [build, python, ...(DATA.platforms.length > 1 ? [platform] : [])];
-  return h("tr", { role: "row", "aria-rowindex": place + 2, className: row.fresh.size ? "turn" : "" },
-    h("th", { role: "rowheader", scope: "row", className: "sticky", tabIndex: -1, "data-row": place, "data-column": 0, title: row.cells.length > 1 ? `${row.cells.length} cells alike` : cell.id },
+  return h("tr", { role: "row", "aria-rowindex": index + 2 },
+    h("th", { role: "rowheader", scope: "row", className: "sticky", tabIndex: -1, "data-row": index, "data-column": 0, title: row.cells.length > 1 ? `${row.cells.length} cells alike` : cell.id },
       releases, h("small", { className: "narrow" }, small)),
     titles.map((text) => h("td", { className: "optional", role: "gridcell" }, text)),
-    grid.columns.map((at, column) => markCell(row, at, place, column + 1)));
+    grid.columns.map((at, column) => markCell(row, at, index, column + 1)));
 }
 
-function markCell(row, at, place, column) {
+function markCell(row, at, index, column) {
   const shown = signature(row.cells[0].signatures[at]);
   return h("td", {
     role: "gridcell",
     tabIndex: -1,
-    className: `${look(shown)}${row.fresh.has(at) ? " new" : ""}`,
-    "data-row": place,
+    className: `${look(shown)}${row.changed.has(at) ? " new" : ""}`,
+    "data-row": index,
     "data-column": column,
     title: shown.text,
-    "aria-label": `${DATA.names[at].label}: ${shown.text}${row.fresh.has(at) ? ", changed" : ""}`,
+    "aria-label": `${DATA.names[at].label}: ${shown.text}${row.changed.has(at) ? ", changed" : ""}`,
   }, shown.mark);
 }
 
 const gridCell = (row, column) => $("grid").querySelector(`[data-row="${row}"][data-column="${column}"]`);
 
-/** Moves the focus to a cell of the table, which is brought into the page and into sight. */
+/** Moves the focus to a cell of the table, after adding it to the page and scrolling to it. */
 function focusCell(row, column) {
   grid.row = Math.max(0, Math.min(row, grid.rows.length - 1));
   grid.column = Math.max(0, Math.min(column, grid.columns.length));
@@ -111,9 +111,9 @@ const STEPS = {
 };
 
 function onGridKey(event) {
-  const place = event.target.closest?.("[data-row]");
-  if (!place || event.altKey || event.metaKey) return;
-  const [row, column] = [Number(place.dataset.row), Number(place.dataset.column)];
+  const target = event.target.closest?.("[data-row]");
+  if (!target || event.altKey || event.metaKey) return;
+  const [row, column] = [Number(target.dataset.row), Number(target.dataset.column)];
   if (event.key === "Enter" || event.key === " ") openRow(row, column);
   else if (STEPS[event.key]) focusCell(...STEPS[event.key](row, column, event.ctrlKey));
   else return;
@@ -121,9 +121,9 @@ function onGridKey(event) {
 }
 
 function onGridClick(event) {
-  const place = event.target.closest("[data-row]");
-  if (!place) return;
-  const [row, column] = [Number(place.dataset.row), Number(place.dataset.column)];
+  const target = event.target.closest("[data-row]");
+  if (!target) return;
+  const [row, column] = [Number(target.dataset.row), Number(target.dataset.column)];
   focusCell(row, column);
   openRow(row, column);
 }
@@ -142,7 +142,7 @@ function watchGrid() {
   addEventListener("afterprint", () => { grid.all = false; showRows(true); });
 }
 
-/** How high a row is: narrow screens have two lines in each. */
+/** Measures the height of a row; on narrow screens each has two lines. */
 function measure() {
   const row = $("grid").querySelector("tbody tr[aria-rowindex]");
   if (row?.offsetHeight) grid.height = row.offsetHeight;

@@ -1,4 +1,4 @@
-// Puts the page together, and follows the address and the reader's choice of light or dark.
+// Builds the page, and applies the state in the URL and the reader's choice of light or dark mode.
 
 const THEMES = { "": "Theme: auto", light: "Theme: light", dark: "Theme: dark" };
 
@@ -8,12 +8,12 @@ function showTheme(theme) {
   $("theme").textContent = THEMES[theme];
 }
 
-function remembered() {
+function storedTheme() {
   try {
     const theme = localStorage.getItem("theme") ?? "";
     return theme in THEMES ? theme : "";
   } catch {
-    return ""; // a page from a file may have no storage
+    return ""; // a page opened from a file may have no storage
   }
 }
 
@@ -24,12 +24,12 @@ function nextTheme() {
   try {
     localStorage.setItem("theme", theme);
   } catch {
-    // it lasts as long as the page does
+    // not stored: the choice lasts until the page is closed
   }
 }
 
-/** Shows the state that is in the address. */
-function follow() {
+/** Shows the current state. */
+function showState() {
   syncFilters();
   showGrid();
   showComparison();
@@ -39,25 +39,25 @@ function follow() {
   else if ($("details").open) $("details").close();
 }
 
-/** The address holds the state, so a jump within the page must not change it. */
+/** Jumps to the table without changing the fragment, which holds the state. */
 function skip(event) {
   event.preventDefault();
   $("grid-part").scrollIntoView();
   focusCell(grid.row, grid.column);
 }
 
-showTheme(remembered());
+showTheme(storedTheme());
 document.querySelector(".skip").addEventListener("click", skip);
 $("theme").addEventListener("click", nextTheme);
 $("details").addEventListener("close", closed);
 $("details").addEventListener("click", (event) => { if (event.target === $("details")) $("details").close(); });
-addEventListener("hashchange", () => { Object.assign(state, readState()); follow(); });
+addEventListener("hashchange", () => { Object.assign(state, readState()); showState(); });
 showOverview();
 showChanges();
 showFindings();
 showFilters();
 showCompareForm();
 watchGrid();
-follow();
+showState();
 measure();
 if (grid.rows.length > WHOLE) showRows(true);

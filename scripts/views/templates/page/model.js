@@ -1,10 +1,10 @@
-// What was recorded: the page's island of data, with names for its numbers. scripts/views/page.py wrote it.
+// The records: the JSON in the page, with names in place of numbers. scripts/views/page.py writes it.
 
 const DATA = JSON.parse($("data").textContent);
 const NONE = -1;
 
 const CELLS = DATA.cells.map((cell, index) => {
-  const [platform, build, python, axes] = DATA.places[cell.p];
+  const [platform, build, python, axes] = DATA.axes[cell.p];
   const release = DATA.releases[cell.r];
   return {
     index,
@@ -14,7 +14,6 @@ const CELLS = DATA.cells.map((cell, index) => {
     build,
     python,
     axes,
-    place: cell.p,
     id: `${platform}/${release}-${build}-py${python}`,
     status: cell.status ?? "recorded",
     reason: cell.reason,
@@ -28,10 +27,10 @@ const CELLS = DATA.cells.map((cell, index) => {
   };
 });
 const RECORDED = CELLS.filter((cell) => cell.status === "recorded");
-const LOST = CELLS.filter((cell) => cell.status !== "recorded");
+const UNRECORDED = CELLS.filter((cell) => cell.status !== "recorded");
 const BY_ID = new Map(CELLS.map((cell) => [cell.id, cell]));
 
-/** The cells of each axes over the releases: where one looks for what was before and after. */
+/** The cells of each combination of axes, in release order. */
 const LINES = groupBy(RECORDED, lineOf);
 
 function lineOf(cell) {
@@ -50,12 +49,12 @@ function groupBy(values, key) {
 
 const UNKNOWN = { mark: "?", text: "not known", outcome: "unknown" };
 
-/** The signature of a number, also of the one that stands for none. */
+/** The signature with a number, or `UNKNOWN` for `NONE`. */
 const signature = (number) => (number === NONE ? UNKNOWN : DATA.signatures[number]);
 
 const GOOD = new Set(["returned", "passed"]);
 
-/** How a signature looks: a class of its outcome, and one more where it warned. */
+/** The CSS classes of a signature: one for its outcome, and another if it has warnings. */
 function look(shown) {
   const kind = GOOD.has(shown.outcome)
     ? "good"
@@ -63,14 +62,14 @@ function look(shown) {
   return shown.warnings?.length ? `${kind} warned` : kind;
 }
 
-/** A mark for the eyes, with its meaning for those who hear it. */
+/** A mark with its meaning as a tooltip, which screen readers read out. */
 const mark = (shown) => h("span", { className: `mark ${look(shown)}`, title: shown.text }, shown.mark);
 
 const notesOf = (release) => DATA.notes + encodeURIComponent(release);
 
 const distinct = (values) => [...new Set(values)];
-const PYTHONS = distinct(DATA.places.map((place) => place[2])).sort(byNumbers);
-const BUILDS = distinct(DATA.places.map((place) => place[1])).sort(byNumbers);
+const PYTHONS = distinct(DATA.axes.map(([, , python]) => python)).sort(byNumbers);
+const BUILDS = distinct(DATA.axes.map(([, build]) => build)).sort(byNumbers);
 
 function byNumbers(a, b) {
   return a.localeCompare(b, "en", { numeric: true });

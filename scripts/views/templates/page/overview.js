@@ -1,29 +1,29 @@
-// What happens where, at a glance: how things stand now, and a band for every stretch of releases that behave alike.
+// The overview: the behaviour in the last release, and a band for consecutive releases that behave alike.
 
 function showOverview() {
-  fill($("standing"), DATA.platforms.map(standing));
+  fill($("current"), DATA.platforms.map(currentBehaviour));
   fill($("bands"), DATA.platforms.map(bands));
-  fill($("legend"), DATA.legend.map((entry) => h("div", {}, h("dt", {}, entry.mark), h("dd", {}, said(entry.text)))));
+  fill($("legend"), DATA.legend.map((entry) => h("div", {}, h("dt", {}, entry.mark), h("dd", {}, isolated(entry.text)))));
 }
 
-function standing(platform) {
-  const all = DATA.standing[platform];
+function currentBehaviour(platform) {
+  const all = DATA.current[platform];
   const last = DATA.bands[platform].at(-1)?.releases.at(-1);
   if (!all.length) return null;
   const where = DATA.platforms.length > 1 ? ` on ${platform}` : "";
   return h(
     "div",
-    { className: "standing" },
+    { className: "current" },
     h("h3", {}, `Now, in ${last}${where}`),
     h(
       "ul",
       {},
-      all.map((one) =>
+      all.map((behaviour) =>
         h(
           "li",
-          { className: look(one) },
-          h("span", { className: "glyph", "aria-hidden": "true" }, one.mark),
-          h("span", {}, names(one.names), " ", said(one.text)),
+          { className: look(behaviour) },
+          h("span", { className: "glyph", "aria-hidden": "true" }, behaviour.mark),
+          h("span", {}, names(behaviour.names), " ", isolated(behaviour.text)),
         ),
       ),
     ),
@@ -31,7 +31,7 @@ function standing(platform) {
 }
 
 function names(all) {
-  return all.map((name, place) => [place ? ", " : "", h("b", { className: "name" }, breakable(name))]);
+  return all.map((name, index) => [index ? ", " : "", h("b", { className: "name" }, breakable(name))]);
 }
 
 function bands(platform) {
@@ -44,21 +44,21 @@ function bands(platform) {
     all.map((band) => h("th", { scope: "col", colSpan: 1 }, band.title)),
   );
   const rows = DATA.names.map((name, at) =>
-    h("tr", {}, h("th", { scope: "row" }, breakable(name.label)), segments(all, at).map((one) => segment(one, platform, at))),
+    h("tr", {}, h("th", { scope: "row" }, breakable(name.label)), segments(all, at).map((part) => segment(part, platform, at))),
   );
   return h("div", {}, title, h("div", { className: "sideways", tabIndex: 0, role: "group", "aria-label": `Bands of ${platform}` },
     roomy(all.length, h("table", { className: "bands", "aria-label": `Releases that behave alike, ${platform}` }, h("thead", {}, head), h("tbody", {}, rows)))));
 }
 
-const BAND = 132; // pixels that a band needs for its texts
+const BAND = 132; // pixels that a band's texts need
 
-/** A table of so many bands as wide as they need; narrow screens, which show them one below the other, don't ask. */
-function roomy(many, table) {
-  table.style.setProperty("--room", `${170 + many * BAND}px`);
+/** Makes a table of bands as wide as their texts need; narrow screens ignore it, since they stack the bands. */
+function roomy(count, table) {
+  table.style.setProperty("--room", `${170 + count * BAND}px`);
   return table;
 }
 
-/** Neighbouring bands in which one observation is the same, as one. */
+/** Merges neighbouring bands in which an observation is the same. */
 function segments(all, at) {
   const found = [];
   for (const band of all) {
@@ -72,27 +72,27 @@ function segments(all, at) {
   return found;
 }
 
-function segment(one, platform, at) {
-  const [first, last] = [one.releases[0], one.releases.at(-1)];
+function segment({ releases, shown: numbers, span }, platform, at) {
+  const [first, last] = [releases[0], releases.at(-1)];
   const range = first === last ? first : `${first} – ${last}`;
-  const shown = one.shown.map(signature);
+  const shown = numbers.map(signature);
   const content = shown.length ? shown.map(brief) : [brief(UNKNOWN)];
-  const open = () => openFirst(platform, one.releases, at);
+  const open = () => openFirst(platform, releases, at);
   return h(
     "td",
-    { colSpan: one.span, className: shown.length === 1 ? look(shown[0]) : shown.length ? "mixed" : "unknown" },
+    { colSpan: span, className: shown.length === 1 ? look(shown[0]) : shown.length ? "mixed" : "unknown" },
     h("button", { type: "button", onclick: open, title: `${range}: ${shown.map((s) => s.text).join("; or ") || "not known"}` },
       h("span", { className: "range" }, range), content),
   );
 }
 
-/** A signature in a few words: its mark, what it is, and what it says. */
+/** A signature in a few words: its mark, its outcome or exception, and its message or warnings. */
 function brief(shown) {
   const warnings = (shown.warnings ?? []).map(([category]) => category.split(".").at(-1));
-  const what = shown.exception ? shortName(shown.exception) : shown.outcome;
-  const more = shown.message && shown.exception ? shown.message.split("\n")[0].replace(/[\s:]+$/, "") : warnings.join(", ");
-  return h("span", { className: "brief" }, h("span", { className: "mark" }, shown.mark), " ", h("b", {}, visible(what)),
-    more ? h("small", {}, said(more)) : null,
+  const outcome = shown.exception ? shortName(shown.exception) : shown.outcome;
+  const detail = shown.message && shown.exception ? shown.message.split("\n")[0].replace(/[\s:]+$/, "") : warnings.join(", ");
+  return h("span", { className: "brief" }, h("span", { className: "mark" }, shown.mark), " ", h("b", {}, visible(outcome)),
+    detail ? h("small", {}, isolated(detail)) : null,
     shown.exception && warnings.length ? h("small", {}, `with ${visible(warnings.join(", "))}`) : null);
 }
 
@@ -102,6 +102,6 @@ function shortName(dotted) {
 }
 
 function openFirst(platform, releases, at) {
-  const cell = RECORDED.find((one) => one.platform === platform && releases.includes(one.release) && one.signatures[at] !== NONE);
+  const cell = RECORDED.find((candidate) => candidate.platform === platform && releases.includes(candidate.release) && candidate.signatures[at] !== NONE);
   if (cell) openDetails(cell, at);
 }

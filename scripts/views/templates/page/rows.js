@@ -1,24 +1,24 @@
-// Which rows and columns the table has, by the state. Nothing here touches the page.
+// The rows and columns of the table for a state. Nothing here touches the page.
 
-/** The places of the observations that are shown. */
+/** The indexes of the observations that are shown. */
 function shownNames() {
   return DATA.names.map((_, at) => at).filter((at) => !state.seen.size || state.seen.has(DATA.names[at].name));
 }
 
-/** The rows: each the cells that it stands for, with what of them is new against the row above. */
+/** The rows, each with its cells and the columns that differ from the row above. */
 function shownRows(columns) {
   const rows = [];
   for (const cell of RECORDED) {
-    if (!wanted(cell)) continue;
+    if (!isShown(cell)) continue;
     const above = rows.at(-1)?.cells[0];
-    const fresh = above && above.seen !== cell.seen ? columns.filter((at) => above.signatures[at] !== cell.signatures[at]) : [];
-    if (above && state.changes && !fresh.length) rows.at(-1).cells.push(cell);
-    else rows.push({ cells: [cell], fresh: new Set(fresh) });
+    const changed = above && above.seen !== cell.seen ? columns.filter((at) => above.signatures[at] !== cell.signatures[at]) : [];
+    if (above && state.changes && !changed.length) rows.at(-1).cells.push(cell);
+    else rows.push({ cells: [cell], changed: new Set(changed) });
   }
   return rows;
 }
 
-function wanted(cell) {
+function isShown(cell) {
   const [low, high] = bounds();
   return (
     cell.order >= low &&
@@ -33,8 +33,8 @@ function bounds() {
   return [state.from ? DATA.releases.indexOf(state.from) : 0, state.to ? DATA.releases.indexOf(state.to) : DATA.releases.length - 1];
 }
 
-/** What a row is about, for its first columns. */
-function about(row) {
+/** The texts of a row's first columns: releases, build, Python and platform. */
+function axesOf(row) {
   const [first, last] = [row.cells[0].release, row.cells.at(-1).release];
   const [builds, pythons, platforms] = ["build", "python", "platform"].map((key) => distinct(row.cells.map((cell) => cell[key])));
   return {

@@ -1,5 +1,5 @@
-// What the reader has chosen. All of it stands in the URL's fragment, so that a link shows the same to everybody.
-// (Light or dark is the reader's own affair, and does not.)
+// The state of the page: filters, comparison and opened cell. The URL's fragment holds it, so that links can be shared.
+// Light or dark mode is each reader's own choice and is not part of it.
 
 const LISTS = ["python", "build", "platform", "seen"];
 const WORDS = ["from", "to", "a", "b", "cell", "at"];
@@ -8,15 +8,15 @@ const FLAGS = ["changes", "differences"];
 const state = readState();
 
 function readState() {
-  const said = new URLSearchParams(location.hash.slice(1));
+  const parameters = new URLSearchParams(location.hash.slice(1));
   const found = {};
-  for (const name of LISTS) found[name] = new Set((said.get(name) ?? "").split(",").filter(Boolean));
-  for (const name of WORDS) found[name] = said.get(name) ?? "";
-  for (const name of FLAGS) found[name] = said.get(name) === "1";
+  for (const name of LISTS) found[name] = new Set((parameters.get(name) ?? "").split(",").filter(Boolean));
+  for (const name of WORDS) found[name] = parameters.get(name) ?? "";
+  for (const name of FLAGS) found[name] = parameters.get(name) === "1";
   return checked(found);
 }
 
-/** The state without what this report doesn't have: a link may be of an older one. */
+/** The state without values that this report lacks: a link may come from an older report. */
 function checked(found) {
   const known = {
     python: new Set(PYTHONS),
@@ -24,7 +24,7 @@ function checked(found) {
     platform: new Set(DATA.platforms),
     seen: new Set(DATA.names.map((name) => name.name)),
   };
-  for (const name of LISTS) found[name] = new Set([...found[name]].filter((one) => known[name].has(one)));
+  for (const name of LISTS) found[name] = new Set([...found[name]].filter((value) => known[name].has(value)));
   for (const name of ["from", "to", "a", "b"]) if (!DATA.releases.includes(found[name])) found[name] = "";
   if (!BY_ID.has(found.cell)) found.cell = "";
   if (!known.seen.has(found.at)) found.at = "";
@@ -32,15 +32,15 @@ function checked(found) {
 }
 
 function fragment() {
-  const said = new URLSearchParams();
-  for (const name of LISTS) if (state[name].size) said.set(name, [...state[name]].join(","));
-  for (const name of WORDS) if (state[name]) said.set(name, state[name]);
-  for (const name of FLAGS) if (state[name]) said.set(name, "1");
-  return said.toString();
+  const parameters = new URLSearchParams();
+  for (const name of LISTS) if (state[name].size) parameters.set(name, [...state[name]].join(","));
+  for (const name of WORDS) if (state[name]) parameters.set(name, state[name]);
+  for (const name of FLAGS) if (state[name]) parameters.set(name, "1");
+  return parameters.toString();
 }
 
-/** Writes the state into the address, without a step in the browser's history for each click. */
+/** Writes the state to the URL's fragment, without adding an entry to the browser's history. */
 function writeState() {
-  const said = fragment();
-  history.replaceState(null, "", said ? `#${said}` : location.pathname + location.search);
+  const text = fragment();
+  history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
 }
