@@ -50,11 +50,10 @@ def resolve(
     folder: Path,
     timeout: float,
     refresh: bool = False,
-    exclude_newer: str | None = None,
 ) -> Lock:
     """Resolve a cell's requirements with uv, and keep the lock in ``folder``.
 
-    Of everything but torch, only files are taken that the index had at the timestamp ``exclude_newer``. torch is asked
+    Of everything but torch, only files are taken that the index had at the target's ``exclude_newer``. torch is asked
     for by its version, and the indexes of builds do not say when they got a file.
 
     Pages of an index count for as long as the index says, unless ``refresh``. That there is no such wheel is taken only
@@ -65,7 +64,7 @@ def resolve(
     """
     folder.mkdir(parents=True, exist_ok=True)
     needs = [builder.with_wheel(line, target) for line in needs]
-    uv = _Uv(folder=folder, source=source, target=target, builder=builder, timeout=timeout, day=exclude_newer)
+    uv = _Uv(folder=folder, source=source, target=target, builder=builder, timeout=timeout)
     wanted = torch_requirements(cell, source)
     for torch, anew in [(torch, anew) for anew in sorted({refresh, True}) for torch in wanted]:
         done = uv.resolve([torch, *needs], refresh=anew)
@@ -87,7 +86,6 @@ class _Uv:
     target: Target
     builder: WheelBuilder
     timeout: float
-    day: str | None  # from which files are left out
 
     @property
     def output(self) -> Path:
@@ -118,7 +116,7 @@ class _Uv:
             direct |= {name: self.builder.with_wheel(line, self.target) for name, line in missing.items()}
 
     def _run(self, needs: Sequence[str], from_source: Collection[str], *, refresh: bool) -> process.Finished:
-        project = self.folder / "pyproject.toml"
+        project, day = self.folder / "pyproject.toml", self.target.exclude_newer
         write_atomically(project, _project(needs, self.source))
         self.output.unlink(missing_ok=True)  # else uv keeps to what it holds
         command: list[str | Path] = [
@@ -128,12 +126,14 @@ class _Uv:
             *("--no-header", "--no-annotate", "--no-progress", "--color", "never", "--quiet"),
             *("--cache-dir", self.builder.cache),
             *(("--refresh",) if refresh else ()),
-            *(("--exclude-newer", self.day, "--exclude-newer-package", "torch=false") if self.day else ()),
+            *(("--exclude-newer", day, "--exclude-newer-package", "torch=false") if day else ()),
         ]
         limit = self.timeout + (self.target.timeout if from_source else 0)
         with tempfile.TemporaryDirectory(prefix="cell-build-", ignore_cleanup_errors=True) as scratch:
             # uv asks an sdist's build for its metadata, unless these are written in it.
-            env = wheel_builder.environment(Path(scratch)) if from_source else settings.uv_environment()
+            env = settings.uv_environment()
+            if from_source:
+                env = wheel_builder.environment(Path(scratch), self.target.interpreter)
             done = process.run(command, log=self.target.log, env=env, timeout=limit)
         if done.timed_out:
             raise CellError("resolve", "timed out", f"resolving took longer than {limit:g} s")

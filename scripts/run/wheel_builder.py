@@ -6,20 +6,22 @@ Building runs foreign code: in a copy of the sources, a closed environment with 
 from __future__ import annotations
 
 import dataclasses
-import re
+import hashlib
+import os
 import shutil
 import tempfile
 import threading
 from pathlib import Path
 from typing import Final
 
-import filelock
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from scripts import guardian, process
+from scripts import process
+from scripts.core import environment as closed
 from scripts.core import urls
+from scripts.core.locking import locked
 from scripts.index import settings
 from scripts.run import source
 from scripts.run.source import Archive, Commit, Folder, Source, Tools
@@ -29,13 +31,6 @@ from scripts.running.interpreters import uv_bin
 
 #: The time of every file in a built wheel, the oldest that a zip can tell: the same sources make the same wheel.
 _EPOCH: Final = "315532800"
-#: Variables that a program needs to start, and those that say where packages come from.
-_WANTED: Final = re.compile(
-    rf"PATH|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|{guardian.VARIABLE}"
-    r"|(?:https?|all|no)_proxy|SSL_CERT_(?:FILE|DIR)|NETRC"
-    r"|UV_(?:(?:DEFAULT_|EXTRA_)?INDEX\w*|FIND_LINKS|NO_INDEX|OFFLINE|INSECURE_HOST|KEYRING_PROVIDER|\w+_TLS|SYSTEM_CERTS|HTTP_\w+|NO_CONFIG)",
-    re.IGNORECASE,
-)
 #: Where a wheel lies that every Python can have.
 _PURE: Final = "any"
 
@@ -48,6 +43,7 @@ class Target:
     interpreter: Path
     log: Path
     timeout: float
+    exclude_newer: str | None = None  # timestamp from which files of an index are left out
 
 
 class WheelBuilder:
@@ -116,17 +112,18 @@ class WheelBuilder:
             return Commit(place, tools.commit(place, revision), tools)
         with tempfile.TemporaryDirectory(prefix="cell-build-", ignore_cleanup_errors=True) as scratch:
             found = _checked(Archive.of(tools.download(url, Path(scratch))), url)
-            kept = self.folder / found.key / "source" / found.path.name
+            kept = self.folder / "archives" / found.key / found.path.name
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(found.path, kept)
         return dataclasses.replace(found, path=kept)
 
     def _wheel(self, sources: Source, subdirectory: str | None, target: Target) -> Path:
         """Return the wheel of some sources, kept or built. Raise `CellError`."""
-        folder = self.folder / sources.key / (subdirectory or "").strip("/").replace("..", "_")
+        asked = "\0".join([sources.key, subdirectory or "", target.exclude_newer or ""])
+        folder = self.folder / hashlib.sha256(asked.encode()).hexdigest()
         place = folder / f"py{target.python}"
         folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / ".lock"):
+        with locked(folder / ".lock"):
             if (kept := _only_wheel(folder / _PURE) or _only_wheel(place)) is not None:
                 return kept
             if place in self._failures:
@@ -158,9 +155,9 @@ class WheelBuilder:
         command: list[str | Path] = [
             *(uv_bin(), "build", "--wheel", project, "--out-dir", output, "--python", target.interpreter),
             *("--no-python-downloads", "--no-sources", "--no-create-gitignore", "--color", "never"),
-            *("--cache-dir", self.cache),
+            *("--cache-dir", self.cache, *(("--exclude-newer", target.exclude_newer) if target.exclude_newer else ())),
         ]
-        env = environment(scratch)
+        env = environment(scratch, target.interpreter)
         done = process.run(command, log=target.log, env=env, timeout=target.timeout, cwd=scratch)
         if done.timed_out:
             raise CellError("build", "timed out", f"building took longer than {target.timeout:g} s")
@@ -168,15 +165,18 @@ class WheelBuilder:
             raise failures.of_building(done.output.replace(str(scratch), "…"))
 
 
-def environment(scratch: Path) -> dict[str, str]:
-    """Return the environment of a program that builds: nothing of the user's but where packages come from."""
+def environment(scratch: Path, interpreter: Path) -> dict[str, str]:
+    """Return the environment of a build: as a cell's, with the user's tools and where packages come from."""
     home = scratch / "home"
     home.mkdir(exist_ok=True)
-    own = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(home))
-    own |= {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": _EPOCH}
-    own |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_CEILING_DIRECTORIES": str(scratch)}
-    everything = settings.uv_environment()
-    return {**{name: value for name, value in everything.items() if _WANTED.fullmatch(name)}, **own}
+    return {
+        **closed.cell(interpreter, home, gpu=False, declared={"PATH": os.environ.get("PATH", "")}),
+        **settings.read().variables,
+        "UV_NO_CONFIG": "1",
+        "SOURCE_DATE_EPOCH": _EPOCH,
+        "GIT_OPTIONAL_LOCKS": "0",  # git must not write to the repository that a copy belongs to
+        "GIT_CEILING_DIRECTORIES": str(scratch),
+    }
 
 
 def _git_environment() -> dict[str, str]:

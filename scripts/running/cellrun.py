@@ -194,13 +194,16 @@ class CellRun:
                 source=source,
                 needs=locks.requirements(self.work.matrix, self.cell, self.work.options.require),
                 target=Target(
-                    python=self.cell.python, interpreter=python, log=self.log.path, timeout=self.limits.install
+                    python=self.cell.python,
+                    interpreter=python,
+                    log=self.log.path,
+                    timeout=self.limits.install,
+                    exclude_newer=self.work.matrix.exclude_newer,
                 ),
                 builder=self.work.builder,
                 folder=self.folder,
                 timeout=self._time_to_resolve(),
                 refresh=self.work.options.upgrade,
-                exclude_newer=self.work.matrix.exclude_newer,
             )
 
     def _time_to_resolve(self) -> float:

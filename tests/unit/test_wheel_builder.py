@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import json
 import sys
 import zipfile
@@ -18,7 +20,7 @@ from tests.support import sources
 from tests.support.index import LocalIndex
 from tests.support.matrices import PYTHON
 from tests.support.sources import write_project
-from tests.support.wheels import read_sdist
+from tests.support.wheels import build_package, read_sdist
 
 INTERPRETER = Path(sys.executable)
 
@@ -247,3 +249,20 @@ def test_the_identity_of_a_wheel_is_its_content(tmp_path: Path, make: Callable[[
     wheel.write_bytes(b"2")
     assert len({missing, first, make().identity(line)}) == 3
     assert str(tmp_path) not in first
+
+
+def test_build_requirements_are_taken_as_of_a_day(
+    tmp_path: Path, make: Callable[[], WheelBuilder], target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_project(tmp_path / "mylib")
+    (folder / "pyproject.toml").write_text((folder / "pyproject.toml").read_text().replace("[]", '["tool"]'))
+    with (folder / "backend.py").open("a") as file:
+        file.write("import tool\n(HERE / 'src' / '__init__.py').write_text(tool.__version__)\n")
+    line = f"mylib @ {folder.as_uri()}"
+    with LocalIndex() as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url())
+        for year in (2024, 2025):
+            index.add(build_package("tool", f"{year}", upload_time=dt.datetime(year, 1, 1, tzinfo=dt.UTC)))
+        then = dataclasses.replace(target, exclude_newer="2024-06-01T00:00:00Z")
+        assert module(make().with_wheel(line, target)) == "2025"
+        assert module(make().with_wheel(line, then)) == "2024"
