@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
+
+from packaging.requirements import Requirement
 
 from scripts import paths
 from scripts.commands.options import add_environment, chosen, folder, in_environment, requirement
+from scripts.core import urls
 from scripts.errors import ConfigError
 from scripts.matrix import cells, config, touched
 from scripts.matrix.cells import Cell
@@ -13,6 +17,7 @@ from scripts.matrix.config import Matrix
 from scripts.plans import planning, runners
 from scripts.plans.planning import Planned
 from scripts.results import history
+from scripts.running import locks
 from scripts.running.workshop import Options
 
 
@@ -72,7 +77,17 @@ def since(matrix: Matrix, found: list[Cell], options: argparse.Namespace) -> lis
         there = {cell for cell in found if cells.exists(before, cell)}
     else:
         there = set(cells.expand(before, before.selections[options.selection]))
-    return touched.since(before, matrix, found, was_there=there.__contains__)
+    affected = set(touched.since(before, matrix, found, was_there=there.__contains__))
+    edited = functools.cache(functools.partial(_edited, commit))
+    needs = {cell: locks.requirements(matrix, cell, options.require) for cell in found}
+    return [cell for cell in found if cell in affected or any(map(edited, needs[cell]))]
+
+
+def _edited(commit: str, line: str) -> bool:
+    """Return whether a requirement is a path of the project that has changed since a commit."""
+    url = Requirement(line).url
+    path = urls.to_path(url) if url and urls.is_file(url) else None
+    return path is not None and path.is_relative_to(paths.ROOT) and history.changed(commit, path)
 
 
 def _in_all_builds(matrix: Matrix) -> Matrix:

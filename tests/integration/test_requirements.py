@@ -179,3 +179,20 @@ def test_a_record_that_is_a_folder(copy: Project) -> None:
     assert f"a folder is in the place of a file; remove it: '{record}'" in " ".join(done.output.split())
     for command in ("report", "plan", "accept"):
         assert copy.scripts(command).code == 0
+
+
+def test_a_plan_since_a_commit_has_the_cells_whose_folder_was_edited(copy: Project) -> None:
+    folder = write_project(copy.root / "libs" / "mylib")
+    as_pin(copy, "./libs/mylib")
+    matrix = copy.root / "matrix.toml"
+    matrix.write_text(matrix.read_text().replace('reason = "for', 'releases = "<2.5"\nreason = "for'))
+    sources.commit(copy.root)
+
+    def planned() -> list[str]:
+        done = copy.scripts("plan", "--since", "HEAD", "--format", "json")
+        assert done.code == 0, done.output
+        return [one["id"] for one in json.loads(done.stdout)["cells"]]
+
+    assert planned() == []
+    write_project(folder, code="VALUE = 2\n")
+    assert planned() == [OLD]
