@@ -64,6 +64,8 @@ def test_inputs_are_read_from_the_environment(tmp_path: Path) -> None:
         "CI_SELECTION": "smoke",
         "CI_PLATFORMS": "linux-x86_64, windows-x86_64",
         "CI_REQUIRE": "a<2\n\n b==1 \n",
+        "CI_ENV": "A=1\n\n B=x y \n",
+        "CI_EXCLUDE_NEWER": "2026-01-31",
         "CI_PROBES": "my tests",
         "CI_JOBS": "7",
         "CI_FRESH": "true",
@@ -75,6 +77,9 @@ def test_inputs_are_read_from_the_environment(tmp_path: Path) -> None:
     assert inputs.probes == tmp_path / "caller" / "my tests"
     assert not inputs.built_in_suite
     assert inputs.plan_options().cells == ["2.5.1-cpu-py3.11", "2.6.0-cpu-py3.11"]
+    assert inputs.matrix().probes.env == {"A": "1", "B": "x y"}
+    assert inputs.matrix().exclude_newer == "2026-02-01T00:00:00Z"
+    assert {"--env=A=1", "--env=B=x y", "--exclude-newer=2026-01-31"} <= set(inputs.arguments)
     assert Inputs.read({}, tmp_path) == Inputs()
 
 
