@@ -47,7 +47,8 @@ class Noted(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> Noted:
         """Return what is noted; on Windows ``ctime`` is the time of creation, which never changes."""
-        return cls(status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, status.st_ctime_ns)
+        noted = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, status.st_ctime_ns)
+        return tuple.__new__(cls, noted)  # there are 20,000
 
     @property
     def lasting(self) -> tuple[int, int, int, int]:
@@ -87,10 +88,10 @@ class Contents:
         root = f"{self.packages}/"
         for path, before in self.shared.items():
             after = _noted(root + path)
-            owner = self.owners.get(path, "")
-            if after is None or after.inode != before.inode or after == before:
+            if after is None or after == before or after[0] != before[0]:
                 continue
-            if after.lasting != before.lasting or self._differs(path, before, alone=owner in alone):
+            owner = self.owners.get(path, "")
+            if after[:4] != before[:4] or self._differs(path, before, alone=owner in alone):
                 found.setdefault(owner, []).append(path)
         return found
 

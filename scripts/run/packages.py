@@ -53,5 +53,4 @@ class Packages:
         return Bytecode(paths.CACHE, packages, self._lock.wheels, self._records, version=self._cell.python)
 
     def _count(self, sizes: dict[str, int]) -> None:
-        if sizes:
-            self._footprint.compiled(self._lock, sizes)
+        self._footprint.compiled(self._lock, sizes)

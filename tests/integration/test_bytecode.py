@@ -22,7 +22,8 @@ def test_late(observe):
 def test_a_second_run_finds_bytecode_and_sees_the_same(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     index.add(build_package("late", "1.0", files={"late/__init__.py": LATE}))
-    index.add(build_package("quiet", "1.0"))
+    # Big enough to be worth a compiler.
+    index.add(build_package("quiet", "1.0", files={"quiet/__init__.py": "# nothing\n" * 50_000}))
     copy = project("2.5.1")
     (copy.root / "tests" / "cells" / "test_late.py").write_text(PROBE)
     runs = [

@@ -131,9 +131,14 @@ def test_a_cell_beside_one_that_modifies_what_they_share_runs_again(
 @pytest.mark.parametrize("way", ["replaced", "written in place"])
 def test_bytecode_that_a_test_wrote_reaches_no_later_cell(index: LocalIndex, project: MakeProject, way: str) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
+    # Big enough to be worth a compiler.
+    index.add(build_package("quiet", "1.0", files={"quiet/__init__.py": "# nothing\n" * 50_000}))
     copy = project("2.5.1")
-    with_probe(copy, "pass")
-    assert copy.scripts("run").code == 0  # keeps bytecode
+    imports = "import torch.version, quiet"
+    with_probe(copy, "pass", imports=imports)
+    assert copy.scripts("run", "--require", "quiet").code == 0
+    kept = list((copy.root / ".matrix" / "cache" / "bytecode").glob("torch/*/torch/__pycache__/version.*.pyc"))
+    assert len(kept) == 1
     write = "os.replace(new, pyc)" if way == "replaced" else "open(pyc, 'wb').write(open(new, 'rb').read())"
     evil = (
         f"import py_compile, sys; file = {FILE}; pyc = importlib.util.cache_from_source(str(file)); s = file.stat(); "
@@ -141,10 +146,10 @@ def test_bytecode_that_a_test_wrote_reaches_no_later_cell(index: LocalIndex, pro
         "evil.write_text('poisoned = 1'.ljust(s.st_size)); os.utime(evil, ns=(s.st_atime_ns, s.st_mtime_ns)); "
         "new = py_compile.compile(str(evil), cfile=str(file) + '.new'); " + write
     )
-    with_probe(copy, evil)
-    assert copy.scripts("run").code == 0
-    with_probe(copy, "pass")
-    assert copy.scripts("run").code == 0
+    with_probe(copy, evil, imports=imports)
+    assert copy.scripts("run", "--require", "quiet").code == 0
+    with_probe(copy, "pass", imports=imports)
+    assert copy.scripts("run", "--require", "quiet").code == 0
     assert told(copy) == "clean"
 
 

@@ -40,7 +40,7 @@ class Environment:
         self.hashes = hashes
 
     def bytecode(self, cache: Path) -> Bytecode:
-        return Bytecode(cache, self.packages, self.wheels, self.hashes, version=VERSION)
+        return Bytecode(cache, self.packages, self.wheels, self.hashes, version=VERSION, least=1)
 
     def leave(self, path: str, content: bytes = b"whatever a test writes") -> Path:
         """Leave a file of bytecode, as a cell does for what it imports."""
@@ -175,3 +175,18 @@ def test_a_list_of_imports_that_cannot_be_used_is_passed_over(tmp_path: Path, te
     (cache / "bytecode" / "package.json").write_text(text)
     one.bytecode(cache).prepare(PYTHON, scratch=tmp_path, log=tmp_path / "log")
     assert one.restored(cache) == {}
+
+
+def test_what_the_built_in_suite_imports_is_known_before_the_first_cell(tmp_path: Path) -> None:
+    files = {"torch/nn/modules/linear.py": "X = 'linear'\n", "torch/strange.py": "X = 'strange'\n"}
+    one, cache = Environment(tmp_path / "one", files), tmp_path / "cache"
+    one.bytecode(cache).prepare(PYTHON, scratch=tmp_path, log=tmp_path / "log")
+    assert one.restored(cache) == {f"torch/nn/modules/__pycache__/linear.{TAG}.pyc": "linear"}
+
+
+def test_a_handful_of_modules_is_not_worth_a_compiler(tmp_path: Path) -> None:
+    one, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
+    one.leave(INIT)
+    bytecode = Bytecode(cache, one.packages, one.wheels, one.hashes, version=VERSION)
+    assert bytecode.save(PYTHON, scratch=tmp_path, log=tmp_path / "log") == {}
+    assert not (tmp_path / "log").exists()
