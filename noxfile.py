@@ -35,15 +35,16 @@ ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:  # the `nox` program, unlike `python -m nox`, leaves it out
     sys.path.insert(0, str(ROOT))
 
-from scripts import cli, errors  # noqa: E402
-from scripts.matrix import cells, config  # noqa: E402
+from scripts import cli  # noqa: E402
+from scripts.config import cells, matrix_toml  # noqa: E402
+from scripts.core import errors  # noqa: E402
 
 nox.needs_version = ">=2026.8.10"
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 
 try:
-    MATRIX = config.load()
+    MATRIX = matrix_toml.load()
 except errors.ConfigError as problem:
     sys.exit(f"error: {problem}")
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Final
 
+from scripts.core.errors import Exit, MatrixError
 from scripts.core.text import encodable
-from scripts.errors import Exit, MatrixError
 
 #: Each command is a module of `scripts.commands`; its docstring is its help. Imported only when it is run.
 COMMANDS: Final = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts import printable
+from scripts.core import printable
 
 #: Bytes of a summary; GitHub drops a step's summary that is larger than 1 MiB.
 _MAX_SUMMARY: Final = 1_000_000

@@ -7,16 +7,17 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from scripts import cli, machine
+from scripts import cli
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
-from scripts.errors import Exit
-from scripts.matrix.cells import Cell
-from scripts.running.cellrun import CellRun
-from scripts.running.failures import CellError
-from scripts.running.footprint import human
-from scripts.running.locks import Lock
-from scripts.running.workshop import Workshop
+from scripts.config.cells import Cell
+from scripts.core import machine
+from scripts.core.errors import Exit
+from scripts.run.cell import CellRun
+from scripts.run.context import Workshop
+from scripts.run.disk_budget import human
+from scripts.run.failures import CellError
+from scripts.run.locks import Lock
 
 #: Bytes for the wheels of all jobs. GitHub keeps 10 GB of caches for a repository; the rest is left for other caches.
 CACHE_LIMIT: Final = 8_000_000_000

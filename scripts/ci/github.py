@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts import paths, process
 from scripts.ci.issues import IssueAction, OpenIssue
-from scripts.errors import MatrixError
+from scripts.core import paths, processes
+from scripts.core.errors import MatrixError
 
 #: The label of the workflows' issues. Setting one takes write access, so nobody else can make an issue pass for theirs.
 LABEL: Final = "matrix"
@@ -26,7 +26,7 @@ def run(command: Sequence[str], *, text: str | None = None, cwd: Path = paths.RO
         GitHubError: with the program's own message.
     """
     try:
-        done = process.capture(command, text=text or "", cwd=cwd)
+        done = processes.capture(command, text=text or "", cwd=cwd)
     except OSError as error:
         raise GitHubError(f"{command[0]} cannot be started: {error.strerror}") from error
     if done.returncode:

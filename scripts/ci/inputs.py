@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from scripts import paths
-from scripts.commands.options import add_cells, add_selecting, in_environment
-from scripts.config import requirement
-from scripts.errors import UsageError
-from scripts.matrix import choosing, config
-from scripts.matrix.config import Matrix
-from scripts.running.workshop import Options
+from scripts.config import matrix_toml, requirement
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
+from scripts.core.errors import UsageError
+from scripts.options import add_cells, add_selecting, in_environment
+from scripts.run import choosing
+from scripts.run.context import Options
 
 #: The folder into which a caller's repository is checked out, when another repository calls the workflow.
 CALLER: Final = "caller"
@@ -79,7 +79,7 @@ class Inputs:
 
     def matrix(self) -> Matrix:
         """Return matrix.toml with what the inputs say of the environment."""
-        return in_environment(config.load(), self.plan_options())
+        return in_environment(matrix_toml.load(), self.plan_options())
 
     @property
     def arguments(self) -> list[str]:

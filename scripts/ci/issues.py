@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from scripts import printable
+from scripts.core import printable
 from scripts.history.report import ChangePoint, Report
-from scripts.results.drift import Drift
-from scripts.results.records import Part
+from scripts.records.drift import Drift
+from scripts.records.model import Part
 
 Kind = Literal["drift", "nightly"]
 

@@ -9,15 +9,15 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from scripts import paths, printable
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
+from scripts.config import matrix_toml
+from scripts.core import paths, printable
 from scripts.core.documents import first_problem
-from scripts.errors import Exit, SchemaError
-from scripts.matrix import choosing, config
-from scripts.plans import planning
-from scripts.plans.planning import Planned
-from scripts.results.records import Part, write_atomically
+from scripts.core.errors import Exit, SchemaError
+from scripts.records.model import Part, write_atomically
+from scripts.run import choosing, plan
+from scripts.run.plan import Planned
 from scripts.views.plan import as_github
 
 #: The plan's file, which the report reads.
@@ -53,11 +53,11 @@ def load(path: Path) -> Plan:
 def run() -> Exit:
     """Plan the cells that are not recorded yet; output the job matrix and its size."""
     inputs = Inputs.read()
-    matrix = config.load()
+    matrix = matrix_toml.load()
     planned = choosing.planned(matrix, inputs.plan_options())
     runnable = [item for item in planned if item.runner]
     to_run = [item for item in runnable if inputs.fresh or not item.current]
-    jobs = planning.jobs(to_run, inputs.jobs)
+    jobs = plan.jobs(to_run, inputs.jobs)
     expected = Plan(cells=tuple(ExpectedCell(platform=item.platform, id=item.cell.id) for item in runnable))
     write_atomically(FILE, expected.model_dump_json(indent=1))
     actions.output({"matrix": json.dumps(as_github(matrix, jobs)), "jobs": len(jobs), "cells": len(to_run)})

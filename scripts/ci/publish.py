@@ -11,17 +11,17 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from scripts import paths
 from scripts.ci import actions, github, issues
 from scripts.ci.issues import IssueText
 from scripts.ci.report import ISSUE
+from scripts.config import matrix_toml
+from scripts.core import paths
 from scripts.core.documents import first_problem
-from scripts.errors import Exit, SchemaError, UsageError
+from scripts.core.errors import Exit, SchemaError, UsageError
 from scripts.index.news import MatrixEdit, news
-from scripts.matrix import config
+from scripts.records import accept
 from scripts.records.merge_folders import merge_folders
-from scripts.results import accepting
-from scripts.results.records import Store, write_atomically
+from scripts.records.model import Store, write_atomically
 from scripts.views import report_files
 
 BRANCH: Final = "matrix/new-releases"
@@ -50,15 +50,15 @@ def pull_request(folder: Path) -> Exit:
     with is trusted.
     """
     requested = os.environ.get("CI_RELEASES", "").split()
-    new = [release for release in news(config.load()).releases if release in requested]
+    new = [release for release in news(matrix_toml.load()).releases if release in requested]
     if not new:
         print("nothing to add: matrix.toml already has these releases, or the index no longer does")
         return Exit.OK
     write_atomically(paths.MATRIX_TOML, MatrixEdit(new).after)
-    matrix = config.load()
+    matrix = matrix_toml.load()
     merged = merge_folders([folder], paths.RECORDS)
     records = [record for record in merged.records if record.cell.torch in new]
-    accepted = accepting.accept(records, Store(paths.RESULTS))
+    accepted = accept.accept(records, Store(paths.RESULTS))
     report_files.write_results_page(matrix)
     title = f"torch {', '.join(new)}: release and results"
     names = [path.relative_to(paths.ROOT).as_posix() for path in (paths.MATRIX_TOML, paths.RESULTS) if path.exists()]
@@ -68,7 +68,7 @@ def pull_request(folder: Path) -> Exit:
     return Exit.OK
 
 
-def _body(matrix: config.Matrix, new: list[str], recorded: int) -> str:
+def _body(matrix: matrix_toml.Matrix, new: list[str], recorded: int) -> str:
     """Return the text of the pull request, with the change points at the new releases."""
     report = report_files.report(matrix, report_files.accepted())
     changes = issues.change_points([change for change in report.changes if change.after in new])

@@ -8,9 +8,10 @@ from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
-from scripts import cli, paths
+from scripts import cli
 from scripts.ci import actions
-from scripts.errors import Exit, UsageError
+from scripts.core import paths
+from scripts.core.errors import Exit, UsageError
 
 #: The options of `qualify` that select each channel.
 _CHANNELS: Final[Mapping[str, list[str]]] = {"release": [], "test": ["--pre"], "nightly": ["--nightly"]}

@@ -9,20 +9,20 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from scripts import paths, printable
 from scripts.ci import actions, issues, plan
 from scripts.ci.inputs import Inputs
 from scripts.ci.plan import ExpectedCell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths, printable
 from scripts.core.documents import first_problem
-from scripts.errors import Exit, SchemaError
+from scripts.core.errors import Exit, SchemaError
 from scripts.history.report import Report, to_json
-from scripts.matrix.config import Matrix
+from scripts.records import drift
+from scripts.records.drift import Compared
 from scripts.records.merge_folders import merge_folders
+from scripts.records.model import FreshRecord, Part, Record, Store, write_atomically
+from scripts.records.signature import GOOD
 from scripts.records.verdict import broken
-from scripts.results import drift
-from scripts.results.drift import Compared
-from scripts.results.records import FreshRecord, Part, Record, Store, write_atomically
-from scripts.results.signature import GOOD
 from scripts.views import html, markdown, report_files
 from scripts.views import merge as merge_views
 

@@ -7,22 +7,22 @@ import dataclasses
 import io
 from pathlib import Path
 
-from scripts import cli, machine, paths
+from scripts import cli
 from scripts.ci import actions, issues
 from scripts.ci.report import ISSUE, as_file
-from scripts.errors import Exit, MatrixError
-from scripts.index import channels, pages
+from scripts.config import cells, matrix_toml
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import machine, paths
+from scripts.core.errors import Exit, MatrixError
+from scripts.index import channels, pages, wheelfiles
 from scripts.index.http import Web
 from scripts.index.news import news
-from scripts.matrix import cells, config
-from scripts.matrix.cells import Cell
-from scripts.matrix.config import Matrix
+from scripts.records.model import FreshRecord, write_atomically
+from scripts.records.signature import classify, describe_change, signatures
 from scripts.records.verdict import broken
-from scripts.results.records import FreshRecord, write_atomically
-from scripts.results.signature import classify, describe_change, signatures
-from scripts.running import runner
-from scripts.running.workshop import Options
-from scripts.sources import wheelfiles
+from scripts.run import scheduler
+from scripts.run.context import Options
 
 #: The build whose nightlies are run; its wheels are the smallest.
 _BUILD = "cpu"
@@ -33,7 +33,7 @@ FOLDER: Path = paths.REPORTS / "nightly"
 
 def releases() -> Exit:
     """Find new releases, and run the cells that they add to the default selection, with a neighbour of each."""
-    matrix = config.load()
+    matrix = matrix_toml.load()
     new = news(matrix).releases
     actions.output({"releases": " ".join(new), "count": len(new)})
     if not new:
@@ -73,7 +73,7 @@ def _neighbour(matrix: Matrix, cell: Cell) -> Cell | None:
 
 def nightly() -> Exit:
     """Run the last nightly and the last release; where they differ, bisect the nightlies and write an issue's text."""
-    matrix = channels.with_channels(config.load())
+    matrix = channels.with_channels(matrix_toml.load())
     nights = _nights(matrix)
     pair = _pair(matrix, nights[-1])
     night, release = _records(matrix, pair)
@@ -116,7 +116,7 @@ def _records(matrix: Matrix, pair: tuple[Cell, Cell]) -> tuple[FreshRecord, Fres
     Raises:
         MatrixError: one of them is inconclusive.
     """
-    found = runner.run(matrix, pair, Options(upgrade=True))
+    found = scheduler.run(matrix, pair, Options(upgrade=True))
     for cell, record in found.items():
         if not record.tells or broken(record):
             reason = record.reason.message if record.reason else record.status

@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from scripts import paths
-from scripts.commands.options import add_selecting, narrow
-from scripts.errors import Exit, UsageError
-from scripts.matrix import config
-from scripts.matrix.cells import Cell
-from scripts.matrix.config import Matrix
-from scripts.results import accepting, drift
-from scripts.results.records import FreshRecord, Store
+from scripts.config import matrix_toml
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
+from scripts.core.errors import Exit, UsageError
+from scripts.options import add_selecting, narrow
+from scripts.records import accept, drift
+from scripts.records.model import FreshRecord, Store
 from scripts.views import report_files
 
 
@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Accept records and print what changed."""
-    matrix = config.load()
+    matrix = matrix_toml.load()
     fresh = _selected(matrix, report_files.fresh(matrix), options)
-    accepted = accepting.accept(fresh, Store(paths.RESULTS))
+    accepted = accept.accept(fresh, Store(paths.RESULTS))
     for result in accepted:
         if result.change != "same":
             print(f"{result.change:>7}  {result.path.relative_to(paths.ROOT).as_posix()}")

@@ -27,17 +27,18 @@ import shlex
 import shutil
 import sys
 
-from scripts import machine
-from scripts.bisecting import bisect_json, bisect_log, bisect_state, bisect_views
-from scripts.bisecting.bisect_run import Bench
-from scripts.bisecting.bisect_state import Question, State
-from scripts.bisecting.bisection import Outcome
-from scripts.bisecting.search import Answer
-from scripts.commands.options import add_environment, file
-from scripts.errors import Exit, UsageError
+from scripts.bisect import state as bisect_state
+from scripts.bisect.bisection import Outcome
+from scripts.bisect.search import Answer
+from scripts.bisect.session import Bench
+from scripts.bisect.state import Question, State
+from scripts.config import matrix_toml
+from scripts.core import machine
+from scripts.core.errors import Exit, UsageError
 from scripts.index import channels
 from scripts.index.http import Web
-from scripts.matrix import config
+from scripts.options import add_environment, file
+from scripts.views import bisect, bisect_json, bisect_log
 
 #: With --all, the longest behaviour that may be missed between two candidates that are alike has one fewer.
 _GRAIN = 4
@@ -122,7 +123,7 @@ def _add_candidates(group: argparse._ArgumentGroup) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Ask, search, explain and show."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    matrix = channels.with_channels(config.load())
+    matrix = channels.with_channels(matrix_toml.load())
     with Web() as web:
         bench = Bench(web=web, matrix=matrix, options=options)
         state = _begun(bench, options)
@@ -191,9 +192,9 @@ def _show(how: str, outcome: Outcome) -> None:
         case "json":
             print(json.dumps(bisect_json.as_json(outcome), indent=2))
         case "markdown":
-            print(bisect_views.markdown(outcome), end="")
+            print(bisect.markdown(outcome), end="")
         case _:
-            print(bisect_views.text(outcome, shutil.get_terminal_size().columns), end="")
+            print(bisect.text(outcome, shutil.get_terminal_size().columns), end="")
 
 
 def _exit(outcome: Outcome) -> Exit:

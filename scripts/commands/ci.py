@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from scripts.ci import cells, plan, publish, qualify, report, watch
-from scripts.commands.options import path
-from scripts.errors import Exit, UsageError
+from scripts.core.errors import Exit, UsageError
+from scripts.options import path
 
 _WITHOUT_FOLDER: Final[Mapping[str, Callable[[], Exit]]] = {
     "plan": plan.run,

@@ -15,19 +15,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from scripts import machine, paths, process
-from scripts.commands.options import add_cells, add_selecting, chosen
+from scripts.config import matrix_toml
+from scripts.config.cells import Cell, exists
+from scripts.config.matrix_toml import Matrix
+from scripts.core import machine, paths, processes
 from scripts.core.console import make_console
+from scripts.core.errors import Exit
 from scripts.core.urls import shown
-from scripts.errors import Exit
 from scripts.index import checks, pages, settings
 from scripts.index.errors import UnreachableError
-from scripts.matrix import config
-from scripts.matrix.cells import Cell, exists
-from scripts.matrix.config import Matrix
-from scripts.running import interpreters, placeholders
-from scripts.running.footprint import human
-from scripts.running.workshop import default_jobs
+from scripts.options import add_cells, add_selecting, chosen
+from scripts.run import interpreters
+from scripts.run.context import default_jobs
+from scripts.run.disk_budget import human
+from scripts.run.unpack import placeholders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Look, and tell."""
-    matrix = config.load()
+    matrix = matrix_toml.load()
     cells = chosen(matrix, options)
     console = make_console(markup=True)
     console.print(f"[bold]matrix.toml[/] is sound: {len(matrix.releases)} releases, {len(cells)} cells chosen")
@@ -73,7 +74,7 @@ def _gpus() -> str | None:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None
-    answer = process.capture([tool, "-L"])
+    answer = processes.capture([tool, "-L"])
     return "; ".join(answer.stdout.splitlines()) if answer.returncode == 0 else None
 
 

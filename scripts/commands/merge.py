@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from scripts import paths
-from scripts.commands.options import path
-from scripts.errors import Exit
+from scripts.core import paths
+from scripts.core.errors import Exit
+from scripts.options import path
+from scripts.records.merge import Merged
 from scripts.records.merge_folders import merge_folders
-from scripts.results.merging import Merged
 from scripts.views import merge as views
 
 

@@ -14,13 +14,13 @@ import re
 import sys
 from collections.abc import Sequence
 
-from scripts.commands.options import add_cells, add_selecting
+from scripts.config.matrix_toml import load
 from scripts.core.console import make_console
-from scripts.errors import Exit, UsageError
-from scripts.matrix import choosing
-from scripts.matrix.config import load
-from scripts.plans import planning, simulating
-from scripts.plans.planning import Planned
+from scripts.core.errors import Exit, UsageError
+from scripts.options import add_cells, add_selecting
+from scripts.run import choosing, simulation
+from scripts.run import plan as planning
+from scripts.run.plan import Planned
 from scripts.views import plan as views
 
 
@@ -76,7 +76,7 @@ def _warn_left_out(planned: Sequence[Planned]) -> None:
 
 def _simulate(planned: Sequence[Planned], options: argparse.Namespace) -> None:
     runnable = [item for item in planned if item.runner]
-    if not simulating.known(runnable):
+    if not simulation.known(runnable):
         raise UsageError("--simulate: no cell has been timed on this machine; run some cells first")
     views.show_simulation(runnable, options.simulate, options.setup, make_console())
 

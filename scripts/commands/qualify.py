@@ -25,20 +25,20 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from scripts import paths
-from scripts.commands.options import add_environment, file, path, requirement, selection_name, target
+from scripts.config import cells, matrix_toml
+from scripts.config.matrix_toml import Matrix
 from scripts.config.policy import Verdict
+from scripts.core import paths
 from scripts.core.console import make_console
+from scripts.core.errors import Exit, UsageError
 from scripts.core.files import write_atomically
-from scripts.errors import Exit, UsageError
 from scripts.index.http import Web
-from scripts.matrix import cells, config
-from scripts.matrix.config import Matrix
+from scripts.options import add_environment, file, path, requirement, selection_name, target
 from scripts.qualify import model, replay, session
 from scripts.qualify.model import Channel, Qualification
 from scripts.qualify.session import Plan, Question
-from scripts.running.progress import Display
 from scripts.views import qualify as views
+from scripts.views.progress import Display
 
 _EXITS: Final[dict[Verdict, Exit]] = {
     "qualified": Exit.OK,
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> Exit:
     if options.show:
         qualification, file = model.FORMAT.read(options.show), options.show
     else:
-        qualification = _qualify(config.load(), options)
+        qualification = _qualify(matrix_toml.load(), options)
         file = session.save(qualification)
     _show(qualification, file, options)
     if qualification.replay and not qualification.replay.stands and qualification.verdict != "inconclusive":

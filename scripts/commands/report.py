@@ -12,19 +12,18 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from scripts import bulk, paths
-from scripts.commands.options import add_selecting, folder, narrow, target
+from scripts.config import cells, consistency, matrix_toml
+from scripts.config.matrix_toml import Matrix
+from scripts.core import garbage, paths
 from scripts.core.console import make_console
-from scripts.errors import Exit, UsageError
+from scripts.core.errors import Exit, UsageError
+from scripts.explain.changes import Explainer
 from scripts.history.report import Report, to_json
 from scripts.index.http import Web
-from scripts.matrix import cells, config, consistency
-from scripts.matrix.config import Matrix
-from scripts.results import drift
-from scripts.results.records import Record, Store, write_atomically
-from scripts.scanning import evidence_views
-from scripts.scanning.explaining import Explainer
-from scripts.views import html, junit, markdown, report_files, svg, terminal
+from scripts.options import add_selecting, folder, narrow, target
+from scripts.records import drift
+from scripts.records.model import Record, Store, write_atomically
+from scripts.views import evidence, html, junit, markdown, report_files, svg, terminal
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "html": html.render,
@@ -65,8 +64,8 @@ _FORMATS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 def run(options: argparse.Namespace) -> Exit:
     """Show the report."""
     _check_options(options)
-    matrix = config.load()
-    with bulk.uncollected():
+    matrix = matrix_toml.load()
+    with garbage.uncollected():
         text = _text(_report(matrix, options), options)
     if options.output:
         write_atomically(options.output.resolve(), text)
@@ -103,7 +102,7 @@ def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
     with Web() as web:
         explainer = Explainer(web, matrix.builds)
         return report_files.report(
-            matrix, selected, compared, lambda *change: evidence_views.for_report(explainer.explain(*change))
+            matrix, selected, compared, lambda *change: evidence.for_report(explainer.explain(*change))
         )
 
 

@@ -11,27 +11,19 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from scripts.commands.options import (
-    add_cells,
-    add_environment,
-    add_selecting,
-    chosen,
-    folder,
-    in_environment,
-    requirement,
-)
+from scripts.config import matrix_toml
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
 from scripts.core.console import make_console
-from scripts.errors import Exit
-from scripts.matrix import config
-from scripts.matrix.cells import Cell
-from scripts.matrix.config import Matrix
+from scripts.core.errors import Exit
+from scripts.options import add_cells, add_environment, add_selecting, chosen, folder, in_environment, requirement
+from scripts.records import drift
+from scripts.records.model import FreshRecord, Record
 from scripts.records.verdict import verdict
-from scripts.results import drift
-from scripts.results.records import FreshRecord, Record
-from scripts.running import runner
-from scripts.running.progress import Display
-from scripts.running.workshop import Options
+from scripts.run import scheduler
+from scripts.run.context import Options
 from scripts.views import report_files, terminal
+from scripts.views.progress import Display
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,10 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Run what has to be run, and say what came of it."""
-    matrix = in_environment(config.load(), options)
+    matrix = in_environment(matrix_toml.load(), options)
     cells = chosen(matrix, options)
     with Display(len(cells)) as display:
-        records = runner.run(matrix, cells, run_options(options), display)
+        records = scheduler.run(matrix, cells, run_options(options), display)
     # What is accepted was seen by the project's own probes: it says nothing about others.
     return tell(matrix, records, accepted=None if options.probes else report_files.accepted())
 

@@ -22,19 +22,19 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from scripts import machine
-from scripts.commands.options import add_selecting
-from scripts.errors import Exit, UsageError
-from scripts.index import channels, checks, pages
+from scripts.config import consistency, matrix_toml
+from scripts.config.cells import DEFAULT_BUILD, matches
+from scripts.config.matrix_toml import Matrix
+from scripts.core import machine
+from scripts.core.errors import Exit, UsageError
+from scripts.core.text_layout import fenced
+from scripts.explain import scan
+from scripts.index import channels, checks, pages, wheelfiles
+from scripts.index.archives import Reader
 from scripts.index.http import Web
-from scripts.matrix import config, consistency
-from scripts.matrix.cells import DEFAULT_BUILD, matches
-from scripts.matrix.config import Matrix
-from scripts.scanning import scan, scan_views
-from scripts.sources import wheelfiles
-from scripts.sources.wheelfiles import WheelFile
-from scripts.sources.wheels import Reader
-from scripts.text_layout import fenced
+from scripts.index.wheelfiles import WheelFile
+from scripts.options import add_selecting
+from scripts.views import scan as scan_views
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Read the wheels and show the history of the files."""
-    matrix = config.load()
+    matrix = matrix_toml.load()
     started = time.monotonic()
     with Web() as web:
         index, chosen = choose(web, matrix, options)

@@ -10,13 +10,13 @@ import json
 import logging
 import sys
 
-from scripts import paths
-from scripts.errors import Exit
+from scripts.config import matrix_toml
+from scripts.config.edits import News
+from scripts.core import paths
+from scripts.core.errors import Exit
 from scripts.index import settings
 from scripts.index.news import MatrixEdit, news
-from scripts.matrix import config
-from scripts.matrix.updating import News
-from scripts.results.records import write_atomically
+from scripts.records.model import write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Look for new releases, print them, and with ``--write`` add them to matrix.toml."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    matrix = config.load()
+    matrix = matrix_toml.load()
     found = news(matrix)
     edit = MatrixEdit(found.releases)
     if options.write and found.releases:

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from scripts.config import requirement
-from scripts.paths import MATRIX_TOML
+from scripts.core.paths import MATRIX_TOML
 
 
 def _specifier(text: str) -> str:

@@ -1,7 +1,7 @@
 """Processes that the engine starts, and their ends: nothing that one starts outlives it, nor the engine.
 
-On Linux each runs under a supervisor (`scripts.core.supervisor`). Elsewhere they are looked for: a child's descendants
-and group while it is there; once the engine is gone, what has the run's mark in its environment (`scripts.guardian`).
+On Linux each runs under a supervisor (`scripts.core.supervisor`). On other systems they are found by their parents
+and groups, and once the engine is gone, by the run's mark in their environment (`scripts.core.watchdog`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from typing import Any, Final, Protocol
 
 import psutil
 
-from scripts import guardian
-from scripts.core import environment
+from scripts.core import environment, watchdog
 
 #: Seconds in which a supervisor answers, and in which it ends what is left.
 _ANSWER: Final = 60.0
@@ -216,7 +215,7 @@ class _Searched:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env={guardian.VARIABLE: guardian.MARK, **env},
+            env={watchdog.VARIABLE: watchdog.MARK, **env},
             cwd=cwd,
             umask=environment.UMASK,
             start_new_session=True,  # ignored on Windows, where psutil finds the children
@@ -259,4 +258,4 @@ def _cpu_of_children() -> float:
 
 
 #: Started with the first child, and kept until this process ends.
-_guard = functools.cache(guardian.start)
+_guard = functools.cache(watchdog.start)

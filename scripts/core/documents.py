@@ -10,8 +10,8 @@ from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from scripts.core.errors import SchemaError
 from scripts.core.files import write_atomically
-from scripts.errors import SchemaError
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 

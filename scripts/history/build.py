@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from scripts.config import cells
+from scripts.config.cells import Cell
 from scripts.history import timeline
 from scripts.history.changes import change_points
 from scripts.history.marks import Marks
 from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, ReportedSignature
 from scripts.history.timeline import Axes
-from scripts.matrix import cells
-from scripts.matrix.cells import Cell
-from scripts.results.drift import Compared
-from scripts.results.records import Frame, FreshRecord, Observation, Record, Test
-from scripts.results.signature import GOOD, Signature, describe_among, signature_of
-from scripts.sources import torchinfo
+from scripts.index import torchinfo
+from scripts.records.drift import Compared
+from scripts.records.model import Frame, FreshRecord, Observation, Record, Test
+from scripts.records.signature import GOOD, Signature, describe_among, signature_of
 
 #: Returns the evidence for a change between two records, of the observation or test of that name.
 Explain = Callable[[Record, Record, str], Evidence]

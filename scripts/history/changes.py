@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from scripts.config import cells
+from scripts.config.cells import Cell
 from scripts.history.report import RELEASE_NOTES, ChangePoint, confounding, label, not_recorded
 from scripts.history.timeline import Axes, Series
-from scripts.matrix import cells
-from scripts.matrix.cells import Cell
-from scripts.results.signature import Signature, classify, describe_change, differences
+from scripts.records.signature import Signature, classify, describe_change, differences
 
 
 def change_points(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from scripts.results.records import Part
-from scripts.results.signature import Signature, describe_among, describe_warnings
+from scripts.records.model import Part
+from scripts.records.signature import Signature, describe_among, describe_warnings
 
 _GLYPHS: Final = {"returned": "✓", "passed": "✓", "blocked": "·", "skipped": "-", "crashed": "!", "timed-out": "!"}
 _FAILED: Final = "✗"

@@ -11,11 +11,11 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from scripts.core.texts import visible
 from scripts.history import marks
-from scripts.results.drift import Drift
-from scripts.results.records import Frame, Part, Reason, Timings, Torch, Wheel
-from scripts.results.signature import Signature
-from scripts.texts import visible
+from scripts.records.drift import Drift
+from scripts.records.model import Frame, Part, Reason, Timings, Torch, Wheel
+from scripts.records.signature import Signature
 
 #: The release notes of a torch version, which follows.
 RELEASE_NOTES: Final = "https://github.com/pytorch/pytorch/releases/tag/v"

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Self
 
+from scripts.config import cells
+from scripts.config.cells import DEFAULT_BUILD
 from scripts.history.report import Disagreement, Interval, Range, ReportedCell, Timeline, label
-from scripts.matrix import cells
-from scripts.matrix.cells import DEFAULT_BUILD
-from scripts.results.records import CellKey, Wheel
-from scripts.results.signature import Signature, describe
+from scripts.records.model import CellKey, Wheel
+from scripts.records.signature import Signature, describe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from packaging.version import InvalidVersion
 
-from scripts.errors import UsageError
-from scripts.matrix import cells, consistency
-from scripts.matrix.config import Matrix
+from scripts.config import cells, consistency
+from scripts.config.matrix_toml import Matrix
+from scripts.core.errors import UsageError
 
 NIGHTLY: Final = "nightly"
 TEST: Final = "test"

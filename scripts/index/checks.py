@@ -10,12 +10,12 @@ from concurrent.futures import Future
 from typing import Final
 from urllib.parse import urlsplit
 
+from scripts.config.matrix_toml import Build
 from scripts.core import urls
 from scripts.index import pages
 from scripts.index.errors import UnreachableError, WebError
 from scripts.index.http import Web
 from scripts.index.retries import Retries
-from scripts.matrix.config import Build
 
 #: Of the check that decides where a run's torch comes from.
 _DECIDING: Final = Retries(attempts=4, total=20, timeout=8)

@@ -14,7 +14,7 @@ from scripts.index import pages
 from scripts.index.errors import UnreachableError, WebError, YankedError
 from scripts.index.http import Web
 from scripts.index.retries import Retries
-from scripts.sources.wheelfiles import WheelFile
+from scripts.index.wheelfiles import WheelFile
 
 #: The installer has repeated its requests before; a server that hangs must not cost much more.
 _RETRIES: Final = Retries(attempts=2, timeout=8)

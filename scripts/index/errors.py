@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
+from scripts.core.errors import MatrixError
 from scripts.core.urls import shown
-from scripts.errors import MatrixError
 from scripts.index import settings
 from scripts.index.settings import Settings
 

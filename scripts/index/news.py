@@ -5,23 +5,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from scripts import paths
-from scripts.errors import MatrixError
-from scripts.index import pages
+from scripts.config import edits, matrix_toml
+from scripts.config.cells import python_key, version
+from scripts.config.edits import News
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
+from scripts.core.errors import MatrixError
+from scripts.index import pages, wheelfiles
 from scripts.index.http import Web
-from scripts.matrix import config, updating
-from scripts.matrix.cells import python_key, version
-from scripts.matrix.config import Matrix
-from scripts.matrix.updating import News
-from scripts.sources import wheelfiles
-from scripts.sources.wheelfiles import WheelFile
+from scripts.index.wheelfiles import WheelFile
 
 
 def news(matrix: Matrix) -> News:
     """Return the releases and Pythons that the default index has wheels for and the matrix lacks."""
     with Web() as web:
         wheels = wheelfiles.stable(pages.wheels(web, pages.default_index()))
-    releases = updating.missing(matrix.releases, (wheel.release for wheel in wheels))
+    releases = edits.missing(matrix.releases, (wheel.release for wheel in wheels))
     return News(releases=tuple(releases), pythons=tuple(_new_pythons(matrix, wheels)))
 
 
@@ -42,10 +41,10 @@ class MatrixEdit:
     def __init__(self, releases: Sequence[str]) -> None:
         self.before = paths.MATRIX_TOML.read_text("utf-8")
         try:
-            self.after = updating.added(self.before, releases)
+            self.after = edits.added(self.before, releases)
         except ValueError as error:
             raise MatrixError(f"{paths.MATRIX_TOML.name}: {error}") from error
-        config.parse(self.after)
+        matrix_toml.parse(self.after)
 
     @property
     def diff(self) -> str:

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from scripts import paths
-from scripts.core import environment
-from scripts.errors import UsageError
+from scripts.core import environment, paths
+from scripts.core.errors import UsageError
 from scripts.index import pip_config, uv_config
 
 #: Variables that are handed on to uv as they are.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from scripts.errors import UsageError
+from scripts.core.errors import UsageError
 
 #: Keys that say where packages come from, and uv's variable for each.
 _WHERE: Final = {

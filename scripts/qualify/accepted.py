@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts import paths
-from scripts.matrix.cells import Cell
-from scripts.matrix.config import Matrix
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
 from scripts.qualify.model import CellPair, Sample
-from scripts.results.records import Record, Store
-from scripts.running import locks
+from scripts.records.model import Record, Store
+from scripts.run import locks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

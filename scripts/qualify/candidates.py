@@ -13,20 +13,18 @@ from urllib.parse import urlsplit
 from packaging.utils import InvalidWheelFilename
 from packaging.version import InvalidVersion
 
-from scripts import paths
-from scripts.core import urls
+from scripts.config import cells
+from scripts.config.cells import DEFAULT_BUILD
+from scripts.config.matrix_toml import Build, Matrix
+from scripts.core import paths, urls
+from scripts.core.errors import UsageError
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown
-from scripts.errors import UsageError
-from scripts.index import channels, checks, pages
+from scripts.index import channels, checks, pages, wheelfiles
 from scripts.index.errors import WebError
 from scripts.index.http import Web
-from scripts.matrix import cells
-from scripts.matrix.cells import DEFAULT_BUILD
-from scripts.matrix.config import Build, Matrix
+from scripts.index.wheelfiles import WheelFile
 from scripts.qualify.model import Channel
-from scripts.sources import wheelfiles
-from scripts.sources.wheelfiles import WheelFile
 
 #: First parts of the names of builds that are on an index of ``--index`` or local: ``index.cpu``, ``wheel.cpu``.
 INDEX_BUILDS, WHEEL_BUILDS = "index", "wheel"

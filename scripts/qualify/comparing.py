@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from scripts.config.matrix_toml import Qualify, SlowImport
 from scripts.config.policy import Category, Effect
-from scripts.matrix.config import Qualify, SlowImport
 from scripts.qualify.model import CellPair, Finding, Sample
-from scripts.results.records import Record
-from scripts.results.signature import GOOD, Signature, classify, describe, describe_change, signature_of
+from scripts.records.model import Record
+from scripts.records.signature import GOOD, Signature, classify, describe, describe_change, signature_of
 
 INSTALL_AND_IMPORT: Final = "install-and-import"
 IMPORT_TIME: Final = "import-time"

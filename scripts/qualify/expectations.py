@@ -7,8 +7,8 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from scripts.matrix import cells
-from scripts.matrix.config import Expected
+from scripts.config import cells
+from scripts.config.matrix_toml import Expected
 from scripts.qualify import comparing
 from scripts.qualify.comparing import UNKNOWN
 from scripts.qualify.model import CellPair, Expectation, ExpectationStatus, Finding

@@ -11,10 +11,10 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from scripts.config.matrix_toml import Qualify
 from scripts.config.policy import Category, Effect, Verdict
 from scripts.core.documents import Format, StrictModel
-from scripts.matrix.config import Qualify
-from scripts.results.records import Record
+from scripts.records.model import Record
 
 SCHEMA: Final = 1
 

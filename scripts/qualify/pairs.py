@@ -6,10 +6,10 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from scripts.errors import UsageError
-from scripts.matrix import cells
-from scripts.matrix.cells import DEFAULT_BUILD, Cell
-from scripts.matrix.config import Matrix, Selection
+from scripts.config import cells
+from scripts.config.cells import DEFAULT_BUILD, Cell
+from scripts.config.matrix_toml import Matrix, Selection
+from scripts.core.errors import UsageError
 from scripts.qualify.candidates import AvailableVersion
 from scripts.qualify.model import CellPair
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import machine
+from scripts.config.cells import DEFAULT_BUILD
+from scripts.config.matrix_toml import Build, Matrix
+from scripts.core import machine
+from scripts.core.errors import UsageError
 from scripts.core.urls import shown
-from scripts.errors import UsageError
 from scripts.index import channels
 from scripts.index.checks import Source
-from scripts.matrix.cells import DEFAULT_BUILD
-from scripts.matrix.config import Build, Matrix
 from scripts.qualify.candidates import WHEEL_BUILDS, from_wheels
 from scripts.qualify.model import Qualification, Replay, Sample
 from scripts.qualify.rounds import CellRequest, request
 from scripts.qualify.runner import write_lock
 from scripts.qualify.session import Plan, suite_digest
-from scripts.running.locks import Lock
+from scripts.run.locks import Lock
 
 
 def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan:

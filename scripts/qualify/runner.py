@@ -10,17 +10,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-from scripts import paths
+from scripts.config.cells import DEFAULT_BUILD, Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown
 from scripts.index.checks import Source
-from scripts.matrix.cells import DEFAULT_BUILD, Cell
-from scripts.matrix.config import Matrix
 from scripts.qualify.model import CellPair, Sample
 from scripts.qualify.rounds import CellRequest, Samples
-from scripts.results.records import FreshRecord
-from scripts.running import import_timing, locks, runner
-from scripts.running.workshop import Listener, Options, Progress
+from scripts.records.model import FreshRecord
+from scripts.run import import_timing, locks, scheduler
+from scripts.run.context import Listener, Options, Progress
 
 #: Credentials in a URL; they must not be saved.
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s\"]+@")
@@ -110,7 +110,7 @@ class CellRunner:
                 show(progress)
 
             cells = list(dict.fromkeys(request.cell for request in requests))
-            records = runner.run(self.matrix, cells, options, listen)
+            records = scheduler.run(self.matrix, cells, options, listen)
         for request in requests:
             yield request, self._sample(request, records[request.cell], current=request.cell in current)
 

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from scripts import machine, paths
-from scripts.errors import UsageError
+from scripts.config.matrix_toml import Matrix, Qualify, Selection
+from scripts.core import machine, paths
+from scripts.core.errors import UsageError
 from scripts.index import checks
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.index.pages import default_index, wheels
-from scripts.matrix.config import Matrix, Qualify, Selection
 from scripts.qualify import candidates, model, verdict
 from scripts.qualify.accepted import AcceptedResults
 from scripts.qualify.candidates import AvailableVersion
@@ -29,8 +29,8 @@ from scripts.qualify.model import CellPair, Channel, Qualification, TorchSource
 from scripts.qualify.pairs import Baseline, nearest_build, pairs, previous
 from scripts.qualify.rounds import CellRequest, run_rounds
 from scripts.qualify.runner import CellRunner, Display, FindAccepted
-from scripts.running import harness
-from scripts.running.locks import Lock
+from scripts.run import harness
+from scripts.run.locks import Lock
 
 #: Programs whose version may influence a record.
 _TOOLS: Final = ("uv", "nox")

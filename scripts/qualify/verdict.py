@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from scripts.config import cells
+from scripts.config.matrix_toml import Qualify
 from scripts.config.policy import Category, Effect, Verdict
-from scripts.matrix import cells
-from scripts.matrix.config import Qualify
 from scripts.qualify import comparing, expectations
 from scripts.qualify.comparing import IMPORT_TIME, INSTALL_AND_IMPORT, effect
 from scripts.qualify.model import CellPair, Expectation, Finding, PairSummary, PinEffect, Sample
-from scripts.results.signature import Signature, describe_change
+from scripts.records.signature import Signature, describe_change
 
 #: Effects from the strongest to the weakest.
 _STRENGTH: Final[tuple[Effect, ...]] = ("blocks", "warns", "expected", "noted")

@@ -6,8 +6,8 @@ import builtins
 import re
 from typing import Any, Final
 
+from scripts.records.model import Frame
 from scripts.records.normalising import normalise
-from scripts.results.records import Frame
 
 #: The observation that a command makes which is run instead of a suite.
 COMMAND: Final = "command"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scripts.errors import Exit
-from scripts.results.drift import Compared
-from scripts.results.records import FreshRecord
+from scripts.core.errors import Exit
+from scripts.records.drift import Compared
+from scripts.records.model import FreshRecord
 
 
 def verdict(records: Sequence[FreshRecord], compared: Compared) -> Exit:

@@ -6,7 +6,7 @@ import contextlib
 import traceback
 from pathlib import Path
 
-from scripts import paths
+from scripts.core import paths
 
 
 class CellLog:

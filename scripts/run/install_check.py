@@ -9,8 +9,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from scripts.running.failures import CellError
-from scripts.running.locks import LockedWheel
+from scripts.run.failures import CellError
+from scripts.run.locks import LockedWheel
 
 
 def check(packages: Path, wheels: Iterable[LockedWheel]) -> None:

@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 from pydantic import TypeAdapter
 
 from scripts.core.files import write_atomically
-from scripts.running.locks import LockedWheel
+from scripts.run.locks import LockedWheel
 
 _FOLDER: Final = "seals"
 

@@ -6,9 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts import paths
-from scripts.run import owners
-from scripts.running import environments
+from scripts.core import paths
+from scripts.run import environments, owners
 
 
 def remove(cache: Path = paths.CACHE, envs: Path = paths.ENVIRONMENTS) -> list[Path]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from scripts import paths
-from scripts.matrix.cells import Cell
-from scripts.run import integrity
+from scripts.config.cells import Cell
+from scripts.core import paths
+from scripts.run import environments, integrity
 from scripts.run.cell_log import CellLog
-from scripts.running import environments
-from scripts.running.bytecode import Bytecode
-from scripts.running.footprint import Footprint
-from scripts.running.locks import Lock
+from scripts.run.disk_budget import Footprint
+from scripts.run.locks import Lock
+from scripts.run.unpack.bytecode import Bytecode
 
 
 class Packages:

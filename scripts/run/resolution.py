@@ -12,18 +12,17 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts import process
+from scripts.config.cells import Cell
+from scripts.core import processes
 from scripts.index import diagnosis, pages, settings
 from scripts.index.checks import Source
 from scripts.index.errors import MissingError, through
-from scripts.matrix.cells import Cell
-from scripts.results.records import write_atomically
-from scripts.run import lock_file, wheel_builder
+from scripts.records.model import write_atomically
+from scripts.run import failures, lock_file, locks, wheel_builder
+from scripts.run.failures import CellError
+from scripts.run.interpreters import uv_bin
+from scripts.run.locks import Lock
 from scripts.run.wheel_builder import Target, WheelBuilder
-from scripts.running import failures, locks
-from scripts.running.failures import CellError
-from scripts.running.interpreters import uv_bin
-from scripts.running.locks import Lock
 
 
 def torch_requirements(cell: Cell, source: Source) -> list[str]:
@@ -92,7 +91,7 @@ class _Uv:
         """The new lock."""
         return self.folder / "pylock.new.toml"
 
-    def resolve(self, needs: Sequence[str], *, refresh: bool) -> process.Finished:
+    def resolve(self, needs: Sequence[str], *, refresh: bool) -> processes.Finished:
         """Run uv; and again where packages have no wheel, which are built, or no sha256, which uv then takes.
 
         What is built is asked for by its file. That ends: no package is allowed, or built, a second time.
@@ -115,7 +114,7 @@ class _Uv:
                 raise CellError("resolve", "no wheel", f"uv locks no wheel of {', '.join(sorted(twice))}")
             direct |= {name: self.builder.with_wheel(line, self.target) for name, line in missing.items()}
 
-    def _run(self, needs: Sequence[str], from_source: Collection[str], *, refresh: bool) -> process.Finished:
+    def _run(self, needs: Sequence[str], from_source: Collection[str], *, refresh: bool) -> processes.Finished:
         project, day = self.folder / "pyproject.toml", self.target.exclude_newer
         write_atomically(project, _project(needs, self.source))
         self.output.unlink(missing_ok=True)  # else uv keeps to what it holds
@@ -134,7 +133,7 @@ class _Uv:
             env = settings.uv_environment()
             if from_source:
                 env = wheel_builder.environment(Path(scratch), self.target.interpreter)
-            done = process.run(command, log=self.target.log, env=env, timeout=limit)
+            done = processes.run(command, log=self.target.log, env=env, timeout=limit)
         if done.timed_out:
             raise CellError("resolve", "timed out", f"resolving took longer than {limit:g} s")
         return done

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from scripts import paths
+from scripts.core import paths
 from scripts.run import integrity
 from scripts.run.cell_log import CellLog
-from scripts.running.failures import CellError
-from scripts.running.locks import Lock
-from scripts.running.workshop import Workshop
+from scripts.run.context import Workshop
+from scripts.run.failures import CellError
+from scripts.run.locks import Lock
 
 
 class SharedFiles:

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import parse_qs, urldefrag, urlsplit
 
-from scripts import process
-from scripts.core import environment, urls
+from scripts.core import environment, processes, urls
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.run import source_tree
-from scripts.running.failures import CellError
+from scripts.run.failures import CellError
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@")
@@ -139,7 +138,7 @@ class Tools:
         """Run git and return its output. Raise `CellError` where it fails."""
         env = {**self.env, "GIT_TERMINAL_PROMPT": "0"}
         try:
-            done = process.run(["git", *arguments], log=self.log, env=env, timeout=self.timeout)
+            done = processes.run(["git", *arguments], log=self.log, env=env, timeout=self.timeout)
         except FileNotFoundError:
             raise unreachable("git is not installed; a repository can't be fetched without it") from None
         if done.timed_out:
@@ -214,7 +213,7 @@ def _commit(folder: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="cell-git-", ignore_cleanup_errors=True) as scratch:
         env = environment.tool(GIT_OPTIONAL_LOCKS="0")
         command: list[str | Path] = [git, "-C", folder, "rev-parse", "HEAD"]
-        done = process.run(command, log=Path(scratch, "log"), env=env, timeout=_GIT)
+        done = processes.run(command, log=Path(scratch, "log"), env=env, timeout=_GIT)
         return done.output.strip() if done.ok else ""
 
 

@@ -18,16 +18,14 @@ from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from scripts import process
 from scripts.core import environment as closed
-from scripts.core import urls
+from scripts.core import processes, urls
 from scripts.core.locking import locked
 from scripts.index import settings
-from scripts.run import source
+from scripts.run import failures, source
+from scripts.run.failures import CellError
+from scripts.run.interpreters import uv_bin
 from scripts.run.source import Archive, Commit, Folder, Source, Tools
-from scripts.running import failures
-from scripts.running.failures import CellError
-from scripts.running.interpreters import uv_bin
 
 #: The time of every file in a built wheel, the oldest that a zip can tell: the same sources make the same wheel.
 _EPOCH: Final = "315532800"
@@ -158,7 +156,7 @@ class WheelBuilder:
             *("--cache-dir", self.cache, *(("--exclude-newer", target.exclude_newer) if target.exclude_newer else ())),
         ]
         env = environment(scratch, target.interpreter)
-        done = process.run(command, log=target.log, env=env, timeout=target.timeout, cwd=scratch)
+        done = processes.run(command, log=target.log, env=env, timeout=target.timeout, cwd=scratch)
         if done.timed_out:
             raise CellError("build", "timed out", f"building took longer than {target.timeout:g} s")
         if not done.ok:

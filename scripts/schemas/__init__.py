@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from scripts import paths
+from scripts.core import paths
 
 #: Each schema's file, and the module and model it comes from; imported only when schemas are made.
 MODELS: Final[Mapping[str, tuple[str, str]]] = {
-    "matrix.schema.json": ("scripts.matrix.config", "Matrix"),
-    "record.schema.json": ("scripts.results.records", "Record"),
-    "fresh-record.schema.json": ("scripts.results.records", "FreshRecord"),
+    "matrix.schema.json": ("scripts.config.matrix_toml", "Matrix"),
+    "record.schema.json": ("scripts.records.model", "Record"),
+    "fresh-record.schema.json": ("scripts.records.model", "FreshRecord"),
     "qualification.schema.json": ("scripts.qualify.model", "Qualification"),
     "report.schema.json": ("scripts.history.report", "Report"),
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from scripts import paths, schemas
+from scripts import schemas
+from scripts.core import paths
 
 
 def main() -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
+from scripts.config import cells
 from scripts.history.marks import glyph
 from scripts.history.report import Interval, Report, Timeline, label
-from scripts.matrix import cells
-from scripts.results.signature import Signature, describe
+from scripts.records.signature import Signature, describe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

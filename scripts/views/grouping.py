@@ -6,19 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from scripts.config import cells
 from scripts.history.marks import UNKNOWN
-from scripts.history.report import (
-    ChangePoint,
-    Evidence,
-    Name,
-    Report,
-    ReportedCell,
-    confounding,
-    label,
-    not_recorded,
-)
-from scripts.matrix import cells
-from scripts.results.signature import describe_change
+from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, confounding, label, not_recorded
+from scripts.records.signature import describe_change
 
 
 def mark(report: Report, cell: ReportedCell, name: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scripts import printable
-from scripts.results.drift import drift_of, status
-from scripts.results.merging import Conflict, Refused
+from scripts.core import printable
+from scripts.records.drift import drift_of, status
+from scripts.records.merge import Conflict, Refused
 
 
 def conflict(found: Conflict) -> str:

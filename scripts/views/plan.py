@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from scripts.matrix.config import Matrix
-from scripts.plans import simulating
-from scripts.plans.planning import Job, Planned
-from scripts.running.footprint import human
+from scripts.config.matrix_toml import Matrix
+from scripts.run import simulation
+from scripts.run.disk_budget import human
+from scripts.run.plan import Job, Planned
 
 
 def as_json(planned: Iterable[Planned]) -> dict[str, object]:
@@ -73,14 +73,14 @@ def _totals(planned: Sequence[Planned]) -> str:
 def show_simulation(planned: Sequence[Planned], machines: Iterable[int], setup: float, console: Console) -> None:
     """Print how long a plan takes on each number of machines; ``setup`` is in seconds a job."""
     platforms = ", ".join(dict.fromkeys(item.platform for item in planned))
-    timed = simulating.known(planned)
+    timed = simulation.known(planned)
     print(f"{len(planned)} cells on {platforms}; {timed} timed, the others estimated from cells like them")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("machines", "jobs", "longest job", "time", "machine time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for count in machines:
-        found = simulating.simulate(planned, count, setup=setup)
-        times = (simulating.clock(seconds) for seconds in (found.longest, found.wall, found.work))
+        found = simulation.simulate(planned, count, setup=setup)
+        times = (simulation.clock(seconds) for seconds in (found.longest, found.wall, found.work))
         table.add_row(str(count), str(found.jobs), *times)
     console.print(table)
 

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from scripts.config.cells import Cell
 from scripts.config.policy import Effect, Verdict
-from scripts.matrix.cells import Cell
+from scripts.core.texts import visible
 from scripts.qualify.comparing import import_times
 from scripts.qualify.expectations import label
 from scripts.qualify.model import CellPair, Finding, PairSummary, Qualification, Sample
 from scripts.qualify.verdict import change_key, count
-from scripts.texts import visible
 
 #: Marks that distinguish effects and verdicts without colour.
 MARKS: Final[dict[Effect, str]] = {"blocks": "✗", "warns": "!", "expected": "✓", "noted": "·"}

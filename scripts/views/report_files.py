@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts import paths
-from scripts.errors import SchemaError
+from scripts.config import cells
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
+from scripts.core.errors import SchemaError
 from scripts.history.build import Explain, build_report
 from scripts.history.report import Report
-from scripts.matrix import cells
-from scripts.matrix.cells import Cell
-from scripts.matrix.config import Matrix
-from scripts.results import accepting, drift
-from scripts.results.records import FreshRecord, Record, Store, write_atomically
-from scripts.running.workshop import Options, Workshop
+from scripts.records import accept, drift
+from scripts.records.model import FreshRecord, Record, Store, write_atomically
+from scripts.run.context import Options, Workshop
 from scripts.views import markdown, svg
 
 #: The picture beside the accepted results, shown by their page and by the README.
@@ -56,7 +56,7 @@ def _is_current(work: Workshop, record: FreshRecord) -> bool:
 def distinct(fresh: Iterable[FreshRecord]) -> list[Record]:
     """Return one conclusive record for each cell really tested, then the inconclusive ones."""
     fresh = list(fresh)
-    conclusive: list[Record] = list(accepting.latest(record for record in fresh if record.tells))
+    conclusive: list[Record] = list(accept.latest(record for record in fresh if record.tells))
     return conclusive + [record for record in fresh if not record.tells]
 
 

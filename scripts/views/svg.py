@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
+from scripts.core.texts import visible
+from scripts.core.textwidth import fitted, lines, width
 from scripts.history.marks import UNKNOWN
 from scripts.history.report import Report, ReportedSignature
-from scripts.results.signature import first_line, short
-from scripts.texts import visible
+from scripts.records.signature import first_line, short
 from scripts.views import grouping, templates
 from scripts.views.current import current_behaviour
 from scripts.views.grouping import Band
-from scripts.views.textwidth import fitted, lines, width
 
 WIDTH: Final = 830
 _MARGIN: Final = 14

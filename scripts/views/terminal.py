@@ -12,10 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from scripts.core.texts import visible
 from scripts.history.marks import ASCII
 from scripts.history.report import Evidence, Report, ReportedCell
-from scripts.running.footprint import human
-from scripts.texts import visible
+from scripts.run.disk_budget import human
 from scripts.views import current, grouping
 from scripts.views.grouping import Row
 

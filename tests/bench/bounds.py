@@ -10,14 +10,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts import process
-from scripts.core import environment
-from scripts.errors import MatrixError
+from scripts.config.cells import Cell
+from scripts.core import environment, processes
+from scripts.core.errors import MatrixError
 from scripts.index.http import Web
-from scripts.matrix.cells import Cell
-from scripts.running import environments, interpreters
-from scripts.running.holding import Hold
-from scripts.running.locks import Lock, LockedWheel
+from scripts.run import environments, interpreters
+from scripts.run.locks import Lock, LockedWheel
+from scripts.run.unpack.holding import Hold
 from tests.bench.result import Download, Import
 
 
@@ -74,7 +73,7 @@ def imports(cell: Cell, lock: Lock, hold: Hold, cache: Path, folder: Path) -> Im
 def _import(python: Path, log: Path) -> float:
     command: list[str | Path] = [python, "-c", "import torch"]
     env = environment.cell(python, log.parent, gpu=False, declared={})
-    done = process.run(command, log=log, env=env, timeout=600, cwd=log.parent)
+    done = processes.run(command, log=log, env=env, timeout=600, cwd=log.parent)
     if not done.ok:
         raise MatrixError(f"import torch: {done.output.strip()[-500:]}")
     return round(done.seconds, 3)

@@ -14,12 +14,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from scripts import paths, process
+from scripts.config import cells, matrix_toml
+from scripts.config.cells import DEFAULT_BUILD, Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths, processes
 from scripts.core.console import make_console
-from scripts.errors import Exit, UsageError
-from scripts.matrix import cells, config
-from scripts.matrix.cells import DEFAULT_BUILD, Cell
-from scripts.matrix.config import Matrix
+from scripts.core.errors import Exit, UsageError
 from tests.bench import result, views
 from tests.bench import run as bench_run
 from tests.bench.result import BenchResult
@@ -60,9 +60,9 @@ def run(options: argparse.Namespace) -> Exit:
     if options.show:
         measured = result.FORMAT.read(options.show)
     else:
-        matrix = config.load()
+        matrix = matrix_toml.load()
         screen = make_console(stderr=True)
-        with process.interruptible():  # so that the scratch folder is removed
+        with processes.interruptible():  # so that the scratch folder is removed
             measured = bench_run.run(
                 matrix, plan(matrix, options), _FOLDER, lambda text: screen.print(text, soft_wrap=True)
             )

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 import psutil
 
-from scripts import machine, process
+from scripts.core import machine, processes
 from tests.bench.result import Usage
 
 #: Share of one core that walking the folder may take, and seconds between two walks at least.
@@ -32,7 +32,7 @@ class Measured:
     """A finished command and its usage."""
 
     usage: Usage
-    finished: process.Finished
+    finished: processes.Finished
 
 
 def measure(
@@ -41,7 +41,7 @@ def measure(
     """Run a command and measure it; ``folder`` must contain all its files, including caches and temporary ones."""
     received = _received()
     with PeakDisk(folder) as disk:
-        finished = process.run(command, log=log, env=env, timeout=timeout, cwd=cwd)
+        finished = processes.run(command, log=log, env=env, timeout=timeout, cwd=cwd)
     usage = Usage(
         seconds=round(finished.seconds, 3),
         cpu=round(finished.cpu, 3),

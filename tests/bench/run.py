@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts import machine
-from scripts.errors import MatrixError
-from scripts.matrix.cells import Cell
-from scripts.matrix.config import Matrix
-from scripts.running import environments
-from scripts.running.footprint import human
-from scripts.running.holding import Hold
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import machine
+from scripts.core.errors import MatrixError
+from scripts.run import environments
+from scripts.run.disk_budget import human
+from scripts.run.unpack.holding import Hold
 from tests.bench import bounds
 from tests.bench import scale as scaling
 from tests.bench.measure import drop_page_cache, measure

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import paths
-from scripts.errors import MatrixError
+from scripts.core import paths
+from scripts.core.errors import MatrixError
 from tests.bench.measure import Measured, measure
 from tests.bench.result import Scale
 from tests.support.index import LocalIndex

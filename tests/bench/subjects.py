@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts import paths
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
 from scripts.index import checks, settings
-from scripts.matrix.cells import Cell
-from scripts.matrix.config import Matrix
-from scripts.results.records import FreshRecord, Store
-from scripts.running import environments, interpreters, locks, probes
+from scripts.records.model import FreshRecord, Store
+from scripts.run import environments, interpreters, locks, pytest_runs
 from tests.bench.result import PROJECT, Phase
 
 #: The project's disk budget: enough for the four compared releases, so that a warm run finds all of them cached.
@@ -133,7 +133,7 @@ class PlainSubject(Subject):
 
     def tests(self) -> int:
         """Return the number of finished tests in the events that the recorder wrote."""
-        return sum(probes.read_events(path).verdicts for path in self.events.glob("*.jsonl"))
+        return sum(pytest_runs.read_events(path).verdicts for path in self.events.glob("*.jsonl"))
 
 
 def noxfile(plain: Plain, cells: Sequence[Cell], matrix: Matrix, events: Path) -> str:

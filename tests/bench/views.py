@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scripts.running.footprint import human
+from scripts.run.disk_budget import human
 from tests.bench.result import PHASES, PROJECT, BenchResult, Figure
 from tests.bench.subjects import DISK
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.errors import MatrixError
-from scripts.matrix import config
-from scripts.matrix.cells import Cell
+from scripts.config import matrix_toml
+from scripts.config.cells import Cell
+from scripts.core.errors import MatrixError
 from tests.bench import run
 from tests.bench import scale as scaling
 from tests.bench.result import PHASES
@@ -42,7 +42,7 @@ def plan(*subjects: str) -> Plan:
 def test_every_subject_does_the_same_job(only: LocalIndex, tmp_path: Path) -> None:
     only.add(build_torch("2.5.1", label=None, cuda="12.4", size=1 << 20))
     messages: list[str] = []
-    result = run.run(config.load(), plan("pip", "uv -j2"), tmp_path, messages.append)
+    result = run.run(matrix_toml.load(), plan("pip", "uv -j2"), tmp_path, messages.append)
     assert result.subjects == ["project", "pip", "uv -j2"]
     assert {(f.subject, f.phase) for f in result.figures} == {(s, p) for s in result.subjects for p in PHASES}
     assert len({figure.tests for figure in result.figures}) == 1, "the same tests"
@@ -60,7 +60,7 @@ def test_a_subject_that_fails_ends_the_bench(only: LocalIndex, tmp_path: Path) -
     broken = Behaviour(on_import=raises("ImportError", "broken on purpose"))
     only.add(build_torch("2.5.1", label=None, behaviour=broken))
     with pytest.raises(MatrixError, match="project, cold: failed, 0 tests ran"):
-        run.run(config.load(), plan(), tmp_path, lambda _: None)
+        run.run(matrix_toml.load(), plan(), tmp_path, lambda _: None)
     assert list(tmp_path.iterdir()) == []
 
 

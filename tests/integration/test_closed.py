@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import machine
+from scripts.core import machine
 from tests.integration.conftest import MakeProject
 from tests.support.index import LocalIndex
 from tests.support.matrices import cell

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.running import shelf
+from scripts.run.unpack import store
 from tests.integration.conftest import MakeProject
 from tests.support.index import Fault, LocalIndex
 from tests.support.matrices import cell
@@ -43,7 +43,7 @@ def test_library(observe):
 @pytest.fixture
 def big() -> Wheel:
     """A torch that is big, with a library for GPUs."""
-    return tampered(build_torch("2.5.1", size=shelf.BIG), {LIBRARY: CONTENT})
+    return tampered(build_torch("2.5.1", size=store.BIG), {LIBRARY: CONTENT})
 
 
 def with_probe(copy: Project, text: str) -> Project:
@@ -99,7 +99,7 @@ def test_an_environment_that_is_kept_is_whole(index: LocalIndex, project: MakePr
 
 
 def test_a_command_of_bisect_finds_all(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
-    other = tampered(build_torch("2.6.0", size=shelf.BIG), {LIBRARY: b"other" * 100_000})
+    other = tampered(build_torch("2.6.0", size=store.BIG), {LIBRARY: b"other" * 100_000})
     index.add(big, other, channel="cpu")
     copy = project("2.5.1", "2.6.0", extra=BACK)
     code = "import sysconfig; assert open(sysconfig.get_path('purelib') + '/" + LIBRARY + "', 'rb').read(4) != b'othe'"
@@ -123,7 +123,7 @@ def test_a_download_that_breaks_goes_on_where_it_broke(index: LocalIndex, projec
     index.add(big, channel="cpu")
     copy = project("2.5.1", extra=BACK)
     assert copy.nox("-s", "plan").code == 0
-    index.fail("/whl/cpu/torch-2.5.1*.whl", Fault.cut(shelf.BIG // 2), times=3)
+    index.fail("/whl/cpu/torch-2.5.1*.whl", Fault.cut(store.BIG // 2), times=3)
     assert copy.nox("-s", "matrix").code == 0
     assert copy.records()[CELL]["status"] == "recorded"
     assert index.sent("/whl/cpu/torch-2.5.1*.whl") < 1.2 * len(big.content)
@@ -134,7 +134,7 @@ def test_a_script_that_leads_elsewhere_is_refused_and_nothing_is_written(
     index: LocalIndex, project: MakeProject, name: str
 ) -> None:
     points = f"[console_scripts]\n{name} = os:getcwd\n".encode()
-    odd = tampered(build_torch("2.5.1", size=shelf.BIG), {"torch-2.5.1+cpu.dist-info/entry_points.txt": points})
+    odd = tampered(build_torch("2.5.1", size=store.BIG), {"torch-2.5.1+cpu.dist-info/entry_points.txt": points})
     index.add(odd, channel="cpu")
     copy = project("2.5.1")
     before = (copy.root / "matrix.toml").read_text()

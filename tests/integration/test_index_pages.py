@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.index.checks import Source
-from scripts.running import environments, locks
+from scripts.run import environments, locks
 from tests.integration.conftest import MakeProject
 from tests.support.index import LocalIndex
 from tests.support.matrices import cell

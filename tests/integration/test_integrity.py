@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.running import shelf
+from scripts.run.unpack import store
 from tests.integration.conftest import MakeProject
 from tests.support.behaviour import Behaviour, raises
 from tests.support.index import LocalIndex
@@ -57,7 +57,7 @@ def told(copy: Project, name: str = CELL) -> Any:
 
 
 @pytest.mark.parametrize("kind", HARM)
-@pytest.mark.parametrize("size", [0, shelf.BIG], ids=["uv", "store"])
+@pytest.mark.parametrize("size", [0, store.BIG], ids=["uv", "store"])
 def test_the_next_cell_does_not_see_what_a_test_did(
     index: LocalIndex, project: MakeProject, kind: str, size: int
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import machine
+from scripts.core import machine
 from tests.integration.conftest import MakeProject
 from tests.support.hub.store import git
 from tests.support.index import LocalIndex

@@ -14,32 +14,32 @@ from tests.support.torches import build_torch
 
 #: An exception is injected into each of these places, each in a cell of its own; and what that costs the cell.
 STAGES: Final = {
-    "scripts.running.interpreters:find_or_download": "internal",
+    "scripts.run.interpreters:find_or_download": "internal",
     "scripts.run.resolution:resolve": "internal",
-    "scripts.running.footprint:Footprint.missing": "internal",
-    "scripts.running.workshop:Workshop.same_wheels": "internal",
-    "scripts.running.footprint:Footprint.reserved": "internal",
-    "scripts.running.environments:create": "internal",
-    "scripts.running.environments:install": "internal",
-    "scripts.running.placeholders:untouched": "internal",
+    "scripts.run.disk_budget:Footprint.missing": "internal",
+    "scripts.run.context:Workshop.same_wheels": "internal",
+    "scripts.run.disk_budget:Footprint.reserved": "internal",
+    "scripts.run.environments:create": "internal",
+    "scripts.run.environments:install": "internal",
+    "scripts.run.unpack.placeholders:untouched": "internal",
     "scripts.run.shared_files:SharedFiles.note": "internal",
-    "scripts.running.probes:run": "internal",
-    "scripts.running.recording:recorded": "internal",
-    "scripts.results.records:Store.put": "internal",
-    "scripts.running.footprint:Footprint.expect": "nothing",
-    "scripts.running.environments:sizes": "nothing",
-    "scripts.running.footprint:Footprint.installed": "nothing",
-    "scripts.running.footprint:Footprint.compiled": "nothing",
-    "scripts.running.bytecode:Bytecode.restore": "nothing",
-    "scripts.running.bytecode:Bytecode.save": "nothing",
-    "scripts.running.environments:remove": "nothing",
-    "scripts.running.progress:Display.__call__": "nothing",
+    "scripts.run.pytest_runs:run": "internal",
+    "scripts.run.recording:recorded": "internal",
+    "scripts.records.model:Store.put": "internal",
+    "scripts.run.disk_budget:Footprint.expect": "nothing",
+    "scripts.run.environments:sizes": "nothing",
+    "scripts.run.disk_budget:Footprint.installed": "nothing",
+    "scripts.run.disk_budget:Footprint.compiled": "nothing",
+    "scripts.run.unpack.bytecode:Bytecode.restore": "nothing",
+    "scripts.run.unpack.bytecode:Bytecode.save": "nothing",
+    "scripts.run.environments:remove": "nothing",
+    "scripts.views.progress:Display.__call__": "nothing",
 }
 
 DRIVER = """
 import functools, importlib, json, sys, threading
 from scripts import cli
-from scripts.running.cellrun import CellRun
+from scripts.run.cell import CellRun
 
 class Here(threading.local):
     cell, made = None, False

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from scripts import paths
+from scripts.core import paths
 from scripts.history.build import build_report
 from scripts.history.report import Evidence, Hunk, Report
-from scripts.results.records import Frame, Record, Store
+from scripts.records.model import Frame, Record, Store
 from scripts.views import html
 from tests.support.browser import MonitoredPage
 from tests.support.hostile import FLAG, TEXTS, hostile_records

@@ -12,10 +12,11 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page
 
+from scripts.config import matrix_toml
+from scripts.core import textwidth
 from scripts.history.build import build_report
 from scripts.history.report import Report
-from scripts.matrix import config
-from scripts.views import report_files, svg, textwidth
+from scripts.views import report_files, svg
 from tests.support.hostile import hostile_records
 from tests.support.records import history, raised, record
 
@@ -24,7 +25,7 @@ FONTS: Final = ("Helvetica", "Arial", "DejaVu Sans", "Liberation Sans", "Noto Sa
 
 def accepted() -> Report:
     """The picture of the README."""
-    return report_files.report(config.load(), report_files.accepted())
+    return report_files.report(matrix_toml.load(), report_files.accepted())
 
 
 def many() -> Report:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts import machine
+from scripts.core import machine
 from scripts.history.report import Report
 from tests.integration.conftest import MakeProject
 from tests.support.behaviour import Act, Behaviour, raises

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from scripts import bulk
+from scripts.core import garbage
 from scripts.history.build import build_report
-from scripts.results.records import Record, Store
+from scripts.records.model import Record, Store
 from scripts.views import html
 from tests.support.browser import chromium
 from tests.support.records import generated_records
@@ -53,7 +53,7 @@ def _render(folder: Path, number: int) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(record.model_dump_json(by_alias=True, exclude_defaults=True, indent=2) + "\n", "utf-8")
     print(f"records: {number}")
-    with bulk.uncollected():
+    with garbage.uncollected():
         start = _now()
         records = _timed("read", lambda: store.read(Record))
         report = _timed("report", lambda: build_report(records))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from scripts.results.records import Frame, Observation, Record, Warned
+from scripts.records.model import Frame, Observation, Record, Warned
 from tests.support.records import record, returned, unavailable
 
 #: A global variable of a page that only an executed hostile text would set.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.qualify.model import CellPair, Origin, Sample
-from scripts.results.records import CellKey, Observation, Reason, Record, Stage, Status, Test, Torch, Warned, Wheel
+from scripts.records.model import CellKey, Observation, Reason, Record, Stage, Status, Test, Torch, Warned, Wheel
 
 PLATFORM = "linux-x86_64"
 SHA = {"2.14.1": "b" * 64, "2.15.0": "c" * 64}

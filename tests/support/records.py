@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from scripts.results.records import (
+from scripts.records.model import (
     CellKey,
     Frame,
     FreshRecord,

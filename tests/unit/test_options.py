@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts import cli
-from scripts.errors import Exit
+from scripts.core.errors import Exit
 
 BAD = ["1/0", "numpy<<2", "", "  ", "./no/such/folder", "-r x", "torch", "a" * 3000 + "/x", "x @ ftp://y/z.tar.gz"]
 

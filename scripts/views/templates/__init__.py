@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import jinja2
 
-from scripts.texts import visible
+from scripts.core.texts import visible
 
 _FOLDER: Final = Path(__file__).parent
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from scripts.config import matrix_toml
+from scripts.config.cells import Cell
 from scripts.core import environment
-from scripts.errors import SchemaError, UsageError
-from scripts.matrix import config
-from scripts.matrix.cells import Cell
-from scripts.running.locks import LockedWheel
+from scripts.core.errors import SchemaError, UsageError
+from scripts.run.locks import LockedWheel
 from tests.bench import command, measure, result, views
 from tests.bench.bounds import up_to
 from tests.bench.result import BenchResult, Download, Figure, Import, Phase, Scale, Usage
@@ -152,7 +152,7 @@ def test_downloads_end_at_the_limit() -> None:
 def test_a_plain_noxfile_installs_the_packages_of_a_cell(plain: Plain, tmp_path: Path) -> None:
     """It installs the same torch, pins and pytest on the same Python, and runs the same tests."""
     path = tmp_path / "noxfile.py"
-    path.write_text(noxfile(plain, CELLS, config.load(), tmp_path))
+    path.write_text(noxfile(plain, CELLS, matrix_toml.load(), tmp_path))
     assert _cells_in(path) == {
         "1.9.1": ["3.9", ["numpy<2", "pytest>=7,<10"]],
         "2.5.1": ["3.11", ["numpy", "pytest>=7,<10"]],
@@ -178,7 +178,7 @@ def parsed(*arguments: str) -> argparse.Namespace:
 
 
 def test_the_default_plan() -> None:
-    plan = command.plan(config.load(), parsed())
+    plan = command.plan(matrix_toml.load(), parsed())
     assert [cell.id for cell in plan.cells] == [
         *("1.9.1-default-py3.9", "1.13.1-default-py3.11", "2.5.1-default-py3.11", "2.15.0-default-py3.11")
     ]
@@ -186,15 +186,15 @@ def test_the_default_plan() -> None:
 
 
 def test_options_narrow_the_plan_and_are_in_its_command() -> None:
-    plan = command.plan(config.load(), parsed("2.5.1", "--against", "uv -j2", "--scale", "0"))
+    plan = command.plan(matrix_toml.load(), parsed("2.5.1", "--against", "uv -j2", "--scale", "0"))
     assert ([cell.torch for cell in plan.cells], plan.subjects, plan.scales) == (["2.5.1"], ("uv -j2",), ())
     assert plan.command == "python -m tests.bench 2.5.1 --against 'uv -j2' --scale 0"
-    assert command.plan(config.load(), parsed("--only-scale")).cells == ()
+    assert command.plan(matrix_toml.load(), parsed("--only-scale")).cells == ()
 
 
 def test_an_unknown_release_is_refused() -> None:
     with pytest.raises(UsageError, match=r"not a release of matrix\.toml: '9\.9'"):
-        command.plan(config.load(), parsed("9.9"))
+        command.plan(matrix_toml.load(), parsed("9.9"))
 
 
 def test_a_result_can_be_shown_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

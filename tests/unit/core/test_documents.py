@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from scripts.core.documents import Format, StrictModel
-from scripts.errors import SchemaError
+from scripts.core.errors import SchemaError
 
 
 class Part(StrictModel):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.history.marks import ASCII, LegendEntry, Marks, glyph, letters
-from scripts.results.signature import Signature
+from scripts.records.signature import Signature
 
 WARNINGS = st.lists(st.sampled_from([("a.W", "x"), ("b.W", "y")]), max_size=2, unique=True).map(tuple)
 SIGNATURES = st.builds(

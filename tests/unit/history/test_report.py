@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import paths
+from scripts.core import paths
 from scripts.history import timeline
 from scripts.history.build import build_report
 from scripts.history.report import Interval, Report, to_json
-from scripts.results import drift, records
-from scripts.results.records import Frame, Observation, Record
-from scripts.results.signature import signatures
+from scripts.records import drift, model
+from scripts.records.model import Frame, Observation, Record
+from scripts.records.signature import signatures
 from tests.support.records import LINUX, fresh, history, observed, raised, record, returned, unavailable
 
 LETTERS = st.text("AB.w", min_size=1, max_size=10)
@@ -69,7 +69,7 @@ def test_texts_are_stored_once() -> None:
 
 
 def test_names_are_in_the_order_of_the_suite_without_tests_that_only_observe() -> None:
-    passed, failed = records.Test(outcome="passed"), records.Test(outcome="failed", message="no")
+    passed, failed = model.Test(outcome="passed"), model.Test(outcome="failed", message="no")
     tested = record(
         "2.0.0",
         {

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.config.cells import Cell
 from scripts.history.build import build_report
 from scripts.history.report import Report
-from scripts.matrix.cells import Cell
-from scripts.results.records import Observation, Record
-from scripts.results.signature import Signature, signature_of
+from scripts.records.model import Observation, Record
+from scripts.records.signature import Signature, signature_of
 from tests.support.records import fresh, history, observed, raised, record, returned, unavailable
 
 NAME = "script"

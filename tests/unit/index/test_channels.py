@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.errors import UsageError
+from scripts.config import matrix_toml
+from scripts.config.cells import Cell
+from scripts.core.errors import UsageError
 from scripts.index import channels
-from scripts.matrix import config
-from scripts.matrix.cells import Cell
 
 
 def test_the_index_of_a_channel_is_beside_the_stable_one() -> None:
@@ -16,7 +16,7 @@ def test_the_index_of_a_channel_is_beside_the_stable_one() -> None:
 
 
 def test_builds_with_an_index_have_builds_in_both_channels() -> None:
-    builds = channels.with_channels(config.load()).builds
+    builds = channels.with_channels(matrix_toml.load()).builds
     assert builds["nightly.cpu"].index == "https://download.pytorch.org/whl/nightly/cpu"
     assert builds["test.cpu"].fallback is None
     assert "nightly.default" not in builds

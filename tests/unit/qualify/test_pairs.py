@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import paths
-from scripts.errors import ConfigError, UsageError
+from scripts.config import cells, matrix_toml
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
+from scripts.core.errors import ConfigError, UsageError
 from scripts.index.checks import Source
-from scripts.matrix import cells, config
-from scripts.matrix.cells import Cell
-from scripts.matrix.config import Matrix
 from scripts.qualify import candidates
 from scripts.qualify import pairs as pairing
 from scripts.qualify.candidates import AvailableVersion
@@ -23,7 +23,7 @@ from scripts.qualify.pairs import Baseline
 from scripts.run import resolution
 from tests.support.torches import build_torch
 
-MATRIX = config.load()
+MATRIX = matrix_toml.load()
 PLATFORM = "linux-x86_64"
 
 
@@ -226,10 +226,10 @@ expires = 2027-01-01
 )
 def test_a_bad_policy_is_refused_by_the_path_of_its_key(extra: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.parse(TEXT + extra)
+        matrix_toml.parse(TEXT + extra)
     assert any(words in problem for problem in caught.value.problems), caught.value.problems
 
 
 def test_a_good_policy_is_read() -> None:
-    policy = config.parse(TEXT + EXPECTED + '[qualify]\nwith = ["numpy<2"]\n').qualify
+    policy = matrix_toml.parse(TEXT + EXPECTED + '[qualify]\nwith = ["numpy<2"]\n').qualify
     assert (policy.with_, policy.expected[0].to) == (("numpy<2",), "ValueError")

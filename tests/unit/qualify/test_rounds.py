@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.matrix.config import Qualify
+from scripts.config.matrix_toml import Qualify
 from scripts.qualify import accepted, comparing
 from scripts.qualify.model import CellPair, Sample
 from scripts.qualify.rounds import CellRequest, Samples, Side, run_rounds
-from scripts.results.records import Observation, Record
+from scripts.records.model import Observation, Record
 from tests.support.pairs import RETURNED, failed, new, pair, raised, record, sample, unavailable, warned
 
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.config.matrix_toml import Qualify
 from scripts.config.policy import CATEGORIES, Category
-from scripts.matrix.config import Qualify
 from scripts.qualify import comparing, verdict
 from scripts.qualify.model import CellPair, Finding
 from scripts.qualify.verdict import Judgement
-from scripts.results import records
-from scripts.results.records import Observation, Record
-from scripts.results.signature import Signature
+from scripts.records import model
+from scripts.records.model import Observation, Record
+from scripts.records.signature import Signature
 from tests.support.pairs import RETURNED, blocked, failed, new, pair, raised, record, sample, unavailable, warned
 
 TODAY = dt.date(2026, 11, 24)
@@ -129,7 +129,7 @@ def test_the_same_wheel_on_both_sides_proves_nothing() -> None:
 
 
 def test_a_test_with_an_observation_is_reported_by_that_and_a_contract_test_by_its_verdict() -> None:
-    passed, crashed = records.Test(outcome="passed"), records.Test(outcome="crashed", message="SIGSEGV")
+    passed, crashed = model.Test(outcome="passed"), model.Test(outcome="crashed", message="SIGSEGV")
     made = Observation(outcome="returned", test="t.py::test_trace")
     before = record({"trace": made}, tests={"t.py::test_trace": passed, "t.py::test_contract": passed})
     after = new(
@@ -141,13 +141,13 @@ def test_a_test_with_an_observation_is_reported_by_that_and_a_contract_test_by_i
 
 def test_an_observation_that_is_missing_since_its_test_failed_has_the_test_s_outcome() -> None:
     made = Observation(outcome="returned", test="t.py::test_trace")
-    before = record({"trace": made, "x": made}, tests={"t.py::test_trace": records.Test(outcome="passed")})
-    after = new({"x": made}, tests={"t.py::test_trace": records.Test(outcome="timed-out")})
+    before = record({"trace": made, "x": made}, tests={"t.py::test_trace": model.Test(outcome="passed")})
+    after = new({"x": made}, tests={"t.py::test_trace": model.Test(outcome="timed-out")})
     assert found(judge(pair(before, after))) == [("trace", "newly hangs", "blocks")]
 
 
 def test_a_new_test_in_error_is_broken_and_missing_observations_are_noted() -> None:
-    after = new({}, tests={"test_trace.py": records.Test(outcome="error", message="no parametrize")})
+    after = new({}, tests={"test_trace.py": model.Test(outcome="error", message="no parametrize")})
     assert found(judge(pair(record(), after))) == [
         ("trace", "unavailable", "noted"),
         ("test_trace.py", "broken", "blocks"),

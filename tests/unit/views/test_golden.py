@@ -13,13 +13,13 @@ from typing import Final
 
 import pytest
 
-from scripts import paths
+from scripts.config import matrix_toml
+from scripts.core import paths
 from scripts.core.console import make_console
 from scripts.history.build import build_report
 from scripts.history.report import Report, to_json
-from scripts.matrix import config
-from scripts.results import drift
-from scripts.results.records import Frame, Record, Store
+from scripts.records import drift
+from scripts.records.model import Frame, Record, Store
 from scripts.views import junit, markdown, page, report_files, svg, terminal
 from tests.support.records import blocked, fresh, raised, record, returned, unavailable
 
@@ -31,7 +31,7 @@ FUTURE: Final = ("builtins.FutureWarning", "`torch.jit.script` is deprecated. Pl
 def real() -> Report:
     """Return a report of the accepted cells around the known changes."""
     records = Store(HERE.parent / "data" / "results").read(Record)
-    return build_report(records, known=config.load().releases, order=ORDER)
+    return build_report(records, known=matrix_toml.load().releases, order=ORDER)
 
 
 def synthetic() -> Report:
@@ -113,13 +113,13 @@ def test_golden(make: Callable[[], Report], name: str, request: pytest.FixtureRe
 
 
 def test_the_page_and_the_picture_beside_the_results_are_current() -> None:
-    shown = report_files.report(config.load(), report_files.accepted())
+    shown = report_files.report(matrix_toml.load(), report_files.accepted())
     for name, text in report_files.results_texts(shown).items():
         assert (paths.RESULTS / name).read_text("utf-8") == text, "run `nox -s accept` to render them again"
 
 
 def test_the_report_of_the_accepted_results_has_the_known_changes_and_none_is_confounded() -> None:
-    shown = report_files.report(config.load(), report_files.accepted())
+    shown = report_files.report(matrix_toml.load(), report_files.accepted())
     changes = {(change.name.rpartition("::")[2], change.before, change.after, change.kind) for change in shown.changes}
     # From the releases' own tests: 3 releases changed scripting or tracing, and 2 brought deprecations.
     expected = {

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.config.matrix_toml import Qualify
 from scripts.core.console import make_console
-from scripts.matrix.config import Qualify
 from scripts.qualify import model, verdict
 from scripts.qualify.model import CellPair, Qualification, Replay
 from scripts.views import qualify

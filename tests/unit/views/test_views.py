@@ -13,15 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import paths
+from scripts.core import paths, textwidth
 from scripts.core.console import make_console
+from scripts.core.texts import visible
 from scripts.history.build import build_report
 from scripts.history.report import Report
-from scripts.results import drift
-from scripts.results import records as model
-from scripts.results.records import Record, Store
-from scripts.texts import visible
-from scripts.views import current, grouping, html, junit, markdown, page, svg, templates, terminal, textwidth
+from scripts.records import drift, model
+from scripts.records.model import Record, Store
+from scripts.views import current, grouping, html, junit, markdown, page, svg, templates, terminal
 from tests.support.hostile import TEXTS, hostile_records
 from tests.support.records import blocked, fresh, history, observed, raised, record, returned, unavailable
 

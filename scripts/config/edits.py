@@ -1,0 +1,107 @@
+"""Finding releases that an index has and ``matrix.toml`` lacks, and adding them to its text. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import tomlkit
+import tomlkit.items
+from packaging.version import InvalidVersion, Version
+
+from scripts.config.cells import version
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class News:
+    """What an index has and a matrix lacks, in order."""
+
+    releases: tuple[str, ...]
+    pythons: tuple[str, ...]  # of the newest release
+
+
+def missing(known: Iterable[str], on_index: Iterable[str]) -> list[str]:
+    """Stable releases on the index that come after the first known one and are not known, in order."""
+    known = set(known)
+    first = min(known, key=version)
+    stable = {text for text in on_index if _is_stable(text) and version(text) > version(first)}
+    return sorted(stable - known, key=version)
+
+
+def _is_stable(text: str) -> bool:
+    try:
+        parsed = Version(text)
+    except InvalidVersion:
+        return False
+    return not parsed.is_prerelease and not parsed.is_postrelease and parsed.local is None
+
+
+def added(text: str, releases: Sequence[str]) -> str:
+    """Return the text of a matrix.toml with ``releases`` put in order into its list; all else stays as it is.
+
+    Releases of one minor share a line. Comments stay where they are, and versions in them are not releases.
+
+    Raises:
+        ValueError: there is no list of releases.
+    """
+    document = tomlkit.parse(text)
+    array = document.get("releases")
+    if not isinstance(array, tomlkit.items.Array):
+        raise ValueError("no list `releases = […]` at the top of the file")  # noqa: TRY004 - a text is what is wrong
+    if not releases:
+        return text
+    lines = [line for written in array.as_string()[1:-1].splitlines() for line in _lines(written)]
+    for release in releases:
+        _insert(lines, release)
+    document["releases"] = _array(lines)
+    return tomlkit.dumps(document)
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Line:
+    """A line of the list: releases of one minor, a comment, or both."""
+
+    releases: list[str]
+    comment: str = ""
+
+    def follows(self, release: str) -> bool:
+        """Return whether a release belongs in front of this line."""
+        return bool(self.releases) and version(self.releases[0]) > version(release)
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """Yield a line as it is, or split into one for each minor that it has."""
+    listed, _, comment = text.partition("#")  # no release has one
+    found = re.findall(r"""["']([^"']+)["']""", listed)
+    minors = [list(group) for _, group in itertools.groupby(found, key=_minor)]
+    if minors or comment:
+        yield _Line(releases=minors[0] if minors else [], comment=comment.strip())
+    for group in minors[1:]:
+        yield _Line(releases=group)
+
+
+def _insert(lines: list[_Line], release: str) -> None:
+    """Put a release into the line of its minor, or into a new one in front of what is newer."""
+    for line in lines:
+        if line.releases and _minor(line.releases[0]) == _minor(release):
+            line.releases = sorted({*line.releases, release}, key=version)
+            return
+    last = max((number for number, line in enumerate(lines) if line.releases), default=-1)
+    place = next((number for number, line in enumerate(lines) if line.follows(release)), last + 1)
+    while 0 < place <= last and not lines[place - 1].releases:
+        place -= 1  # a comment on a line of its own belongs to what is below it
+    lines.insert(place, _Line(releases=[release]))
+
+
+def _minor(release: str) -> tuple[int, ...]:
+    return version(release).release[:2]
+
+
+def _array(lines: Iterable[_Line]) -> tomlkit.items.Array:
+    array = tomlkit.array()
+    for line in lines:
+        array.add_line(*line.releases, indent="  ", comment=line.comment or None)
+    array.add_line(indent="")
+    return array

@@ -1,0 +1,50 @@
+"""Which CI runner a cell goes to, and which cells can't exist there. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+
+from scripts.config import cells, consistency
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix, Runner
+from scripts.core.errors import UsageError
+
+
+def platforms(matrix: Matrix) -> list[str]:
+    """The platforms that have a runner, in the order of the file."""
+    return list(dict.fromkeys(runner.platform or name for name, runner in matrix.runners.items()))
+
+
+def chosen(matrix: Matrix, wanted: list[str]) -> list[str]:
+    """The wanted platforms, ``all`` standing for all of them. Raises `UsageError` for one without a runner."""
+    known = platforms(matrix)
+    for name in wanted:
+        if name != "all" and name not in known:
+            hint = consistency.nearest(name, [*known, "all"]) if known else "; matrix.toml has no [runners] at all"
+            raise UsageError(f"--platform: no runner for {name!r}{hint}")
+    return known if "all" in wanted else list(dict.fromkeys(wanted))
+
+
+def runner_for(matrix: Matrix, platform: str, cell: Cell) -> str | None:
+    """The name of the runner that a cell goes to on a platform; None where it can't exist."""
+    if not _in_tables(matrix, cell):
+        return None
+    gpu = matrix.builds[cell.build].gpu
+    for name, runner in matrix.runners.items():
+        if (runner.platform or name) == platform and runner.gpu == gpu and _published(runner, cell):
+            return name
+    return None
+
+
+def _in_tables(matrix: Matrix, cell: Cell) -> bool:
+    """Whether the cell exists at all; releases that matrix.toml doesn't name yet are taken at their word."""
+    return cells.exists(matrix, cell) or (cell.torch not in matrix.releases and cell.build in matrix.builds)
+
+
+def _published(runner: Runner, cell: Cell) -> bool:
+    """Whether upstream published the cell's wheel for the runner's platform."""
+    return (
+        cells.matches(cell.torch, runner.releases)
+        and any(fnmatch.fnmatchcase(cell.build, pattern) for pattern in runner.builds)
+        and cells.matches(cell.torch, runner.pythons.get(cell.python, ">=0"))
+    )

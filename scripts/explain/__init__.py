@@ -1,0 +1,1 @@
+"""Evidence for changes, from the files inside wheels."""

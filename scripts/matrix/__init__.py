@@ -1,1 +1,0 @@
-"""What is tested: matrix.toml, checked, and the cells it makes."""

@@ -1,1 +1,0 @@
-"""What would run, on how many machines, and how long it would take."""

@@ -1,0 +1,84 @@
+"""Drift: differences between fresh records and the accepted results. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from scripts.core.texts import visible
+from scripts.records.accept import latest
+from scripts.records.model import CellKey, FreshRecord, Part, Record
+from scripts.records.signature import Signature, classify, describe, describe_sides, signatures
+
+
+class Drift(Part):
+    """A difference between the fresh and the accepted record of a cell."""
+
+    cell: str  # its id
+    platform: str
+    name: str | None  # an observation or a test; None: the cell itself
+    kind: str
+    accepted: str
+    fresh: str
+
+    @property
+    def sentence(self) -> str:
+        """The drift in words, with the name of a test without its file."""
+        subject = f"{self.cell} {visible(self.name.rpartition('::')[2])}" if self.name else self.cell
+        return f"{subject}: {self.kind}: {self.accepted} → {self.fresh}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Fresh records compared with the accepted results."""
+
+    drift: tuple[Drift, ...]
+    new: tuple[CellKey, ...]  # cells without an accepted record; never drift
+
+
+def compare(fresh: Iterable[FreshRecord], accepted: Iterable[Record]) -> Compared:
+    """Compare records by the cell that was really tested. Inconclusive records are left out."""
+    known: Mapping[str, Record] = {f"{record.cell.platform}/{record.cell.id}": record for record in accepted}
+    drift: list[Drift] = []
+    new: list[CellKey] = []
+    for record in latest(record for record in fresh if record.tells):
+        before = known.get(f"{record.cell.platform}/{record.cell.id}")
+        if before is None:
+            new.append(record.cell)
+        else:
+            drift += drift_of(before, record)
+    return Compared(drift=tuple(drift), new=tuple(new))
+
+
+def drift_of(accepted: Record, fresh: Record) -> list[Drift]:
+    """Return the differences between two records of one cell: its status, or else its signatures.
+
+    An observation that the accepted record lacks belongs to a new test, and is no drift.
+    """
+    if accepted.status != fresh.status:
+        return [_drift(fresh.cell, None, "status", status(accepted), status(fresh))]
+    if accepted.reason != fresh.reason:
+        return [_drift(fresh.cell, None, "reason", status(accepted), status(fresh))]
+    now = signatures(fresh)
+    return [
+        _changed(fresh.cell, name, before, now.get(name))
+        for name, before in signatures(accepted).items()
+        if now.get(name) != before
+    ]
+
+
+def _changed(cell: CellKey, name: str, before: Signature, after: Signature | None) -> Drift:
+    if after is None:
+        return _drift(cell, name, "not observed any more", describe(before), "nothing")
+    return _drift(cell, name, classify(before, after), *describe_sides(before, after))
+
+
+def _drift(cell: CellKey, name: str | None, kind: str, accepted: str, fresh: str) -> Drift:
+    return Drift(cell=cell.id, platform=cell.platform, name=name, kind=kind, accepted=accepted, fresh=fresh)
+
+
+def status(record: Record) -> str:
+    """Return a record's status in a few words, with its reason."""
+    if record.reason is None:
+        return record.status
+    return f"{record.status} ({record.reason.stage}: {record.reason.kind}; {record.reason.message})"

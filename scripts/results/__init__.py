@@ -1,1 +1,0 @@
-"""What was recorded: the format, its signatures, acceptance, drift, and merging from many machines."""

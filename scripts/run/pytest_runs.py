@@ -1,0 +1,144 @@
+"""Running a suite in a cell's environment. Its only contract with the engine is a file of events for each process."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import secrets
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.config.matrix_toml import Limits
+from scripts.core import environment, processes
+from scripts.run import events, harness, owners
+from scripts.run.events import Event, Finished, ImportFailed, Read, Started
+from scripts.run.harness import Harness
+from scripts.run.session import End, Lost, Session
+
+#: Characters of output that are kept to explain a failure.
+_TAIL = 200_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Seen:
+    """All that the tests of one cell reported, over as many processes as it took."""
+
+    events: tuple[Event, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    seconds: float = 0.0
+    output: str = ""
+
+    @property
+    def started(self) -> Started | None:
+        """That torch was imported."""
+        return next((event for event in self.events if isinstance(event, Started)), None)
+
+    @property
+    def import_failed(self) -> ImportFailed | None:
+        """Why torch was not imported."""
+        return next((event for event in self.events if isinstance(event, ImportFailed)), None)
+
+    @property
+    def finished(self) -> Finished | None:
+        """The end, where one process ran all tests."""
+        return next((event for event in self.events if isinstance(event, Finished) and not self.lost), None)
+
+
+def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env: Mapping[str, str]) -> Seen:
+    """Run every test of ``folder``; one that crashes or hangs costs itself only. ``env`` is what the suite declares.
+
+    After a crash or a hang the others go on in a new process, which leaves out what was begun before.
+    """
+    started = time.monotonic()
+    session, output = Session(), ""
+    with tempfile.TemporaryDirectory(prefix=f"{owners.TEMPORARY}{owners.me()}-", ignore_cleanup_errors=True) as scratch:
+        work = Path(scratch, "work")
+        work.mkdir()
+        tests = harness.prepare(folder.absolute(), Path(scratch))
+        while not session.over:
+            read, finished = _one_process(
+                python, tests, session, Path(scratch), limits=limits, log=log, gpu=gpu, env=env
+            )
+            output = (output + finished.output)[-_TAIL:]
+            end = End(returncode=finished.returncode, timed_out=finished.timed_out, signal_name=finished.signal_name)
+            session = session.after(read, end)
+    return Seen(
+        events=session.events,
+        lost=session.lost,
+        missing=session.missing,
+        problems=session.problems,
+        seconds=time.monotonic() - started,
+        output=output,
+    )
+
+
+def _one_process(
+    python: Path,
+    tests: Harness,
+    session: Session,
+    scratch: Path,
+    *,
+    limits: Limits,
+    log: Path,
+    gpu: bool,
+    env: Mapping[str, str],
+) -> tuple[Read, processes.Finished]:
+    """Start pytest once, with a limit that moves on with every event."""
+    token = secrets.token_hex(16)
+    events_file = scratch / f"events-{secrets.token_hex(8)}.jsonl"
+    events_file.touch()
+    done = scratch / "done.json"
+    done.write_text(json.dumps({"tests": sorted(session.done), "lost": sorted(session.lost_observations)}))
+    began = time.monotonic()
+    watch = _Watch(events_file, startup=began + limits.startup, probe=limits.probe)
+    named = {"MATRIX_EVENTS": str(events_file), "MATRIX_TOKEN": token, "MATRIX_DONE": str(done)}
+    plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if tests.builtin else {}
+    finished = processes.run(
+        tests.command(python, scratch / "work"),
+        log=log,
+        env={**environment.cell(python, scratch / "work", gpu=gpu, declared=env), **named, **plugins},
+        timeout=limits.startup,
+        cwd=tests.folder,
+        deadline=watch.deadline,
+    )
+    return read_events(events_file, token), finished
+
+
+class _Watch:
+    """The time at which to give up on a process: so long for the start, then so long for each sign of life."""
+
+    def __init__(self, events: Path, *, startup: float, probe: float) -> None:
+        self._events, self._probe = events, probe
+        self._limit = startup
+        self._size = 0
+        self._testing = False
+
+    def deadline(self) -> float:
+        with contextlib.suppress(OSError):  # a test can delete the file
+            size = self._events.stat().st_size
+            if size != self._size:
+                self._size = size
+                self._testing = self._testing or b'"test-started"' in _content(self._events)
+                if self._testing:
+                    self._limit = time.monotonic() + self._probe
+        return self._limit
+
+
+def read_events(path: Path, token: str = "") -> Read:
+    """The events of one process; none where a test deleted the file, or put something else in its place."""
+    try:
+        return events.parse(_content(path), token)
+    except OSError as error:
+        return Read(problems=(f"the events can't be read: {error}",))
+
+
+def _content(path: Path) -> bytes:
+    if not path.is_file():  # a pipe would never end
+        raise OSError("no longer a file")
+    with path.open("rb") as file:
+        return file.read(events.LONGEST_FILE)

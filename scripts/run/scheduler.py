@@ -1,0 +1,84 @@
+"""Running cells: each from interpreter to record, many at once, with what is up to date left alone."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from scripts.config.cells import Cell
+from scripts.config.matrix_toml import Matrix
+from scripts.core import paths, printable, processes
+from scripts.core.errors import MatrixError
+from scripts.records.model import FreshRecord
+from scripts.run import leftovers
+from scripts.run.cell import CellRun
+from scripts.run.context import Listener, Options, Progress, Queue, Workshop
+
+
+def run(
+    matrix: Matrix, cells: Sequence[Cell], options: Options, listen: Listener = lambda _: None
+) -> dict[Cell, FreshRecord]:
+    """The record of every cell: the one there is where it's up to date, else a new one.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted; finished cells keep their records.
+        MatrixError: the folder of records, logs and cache can't be written.
+    """
+    _check_writable(paths.STATE)
+    work = Workshop(matrix, options, listen)
+    found = {} if options.fresh or options.upgrade else {cell: work.current(cell) for cell in cells}
+    if None in found.values():  # one decision about each index, for what is run and for what was
+        found = {cell: record and work.current_now(cell) for cell, record in found.items()}
+    records = {cell: record for cell, record in found.items() if record is not None}
+    for cell, record in records.items():
+        listen(Progress(cell=cell, stage="current", record=record))
+    missing = [cell for cell in cells if cell not in records]
+    if missing:
+        work.queue = Queue(missing)
+        records |= run_all(work, [CellRun(work, cell) for cell in missing])
+    return {cell: records[cell] for cell in cells}
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise `MatrixError` where a run could not keep what it makes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise MatrixError(
+            f"{folder}: can't be written ({error.strerror}); records, logs and the cache are kept there: "
+            "make it a folder that you may write to"
+        ) from error
+
+
+@functools.cache  # once a run, also where that has many rounds
+def _show(note: str) -> None:
+    print(printable.line(note), file=sys.stderr)
+
+
+def run_all(work: Workshop, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
+    """Run cells in their order, some at once; an interruption, or a command that asks to stop, ends them all."""
+    records: dict[Cell, FreshRecord] = {}
+    with contextlib.suppress(OSError):
+        leftovers.remove()
+    if work.settings.note:
+        _show(work.settings.note)
+    with processes.interruptible(), ThreadPoolExecutor(work.jobs, thread_name_prefix="cell") as pool:
+        pending: dict[Future[FreshRecord], Cell] = {pool.submit(one.record): one.cell for one in runs}
+        try:
+            while pending:
+                # A time limit, since only then does the main thread see signals on every system.
+                done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    records[pending.pop(future)] = future.result()
+        except BaseException:
+            processes.stop_all()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return records

@@ -1,1 +1,0 @@
-"""The history of files inside wheels, and what of it explains a change."""

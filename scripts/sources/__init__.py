@@ -1,1 +1,0 @@
-"""Where wheels come from: indexes, their pages, and files inside remote wheels."""

@@ -1,0 +1,32 @@
+"""Options of ``report`` that a format lacks are refused, never ignored."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts import cli
+from scripts.core.errors import Exit
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *[
+            (["--format", name, *option], f"{option[0]}: not available in --format {name}")
+            for name in ("html", "svg", "json", "junit")
+            for option in (["--timings"], ["--only-changes"], ["--compare", "2.0.0", "2.1.0"])
+        ],
+        *[
+            (["--format", name, "--evidence"], f"--evidence: not available in --format {name}; use --format terminal")
+            for name in ("markdown", "svg", "junit")
+        ],
+        (["--format", "markdown", "--timings"], "--timings: not available in --format markdown; use --format terminal"),
+        (["--timings", "--only-changes"], "--timings: cannot be combined with --only-changes"),
+        (["--timings", "--compare", "2.0.0", "2.1.0"], "--timings: cannot be combined with --compare"),
+    ],
+)
+def test_an_option_that_a_format_lacks_is_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["report", *arguments]) == Exit.USAGE
+    assert message in capsys.readouterr().err

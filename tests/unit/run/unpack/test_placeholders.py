@@ -1,0 +1,112 @@
+"""Whether somebody opened a placeholder: the real kernel tells, of real processes."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.run.unpack import placeholders
+from scripts.run.unpack.placeholders import OpenedError, untouched
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has inotify, and nothing is held back elsewhere"
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Placeholders of a megabyte."""
+    made = [tmp_path / name for name in ("a.so", "b.so")]
+    for path in made:
+        path.touch(mode=0o755)
+        os.truncate(path, 1 << 20)
+    return made
+
+
+def child(code: str) -> Callable[[Path], object]:
+    return lambda path: subprocess.run([sys.executable, "-c", code, path], check=False, capture_output=True)
+
+
+def mapped(path: Path) -> None:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
+        content[:4]
+
+
+def linked(path: Path) -> None:
+    other = path.with_name("other.so")
+    os.link(path, other)
+    other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda path: path.read_bytes(),
+        mapped,
+        linked,
+        child("import ctypes, sys; ctypes.CDLL(sys.argv[1])"),
+        child("import os, sys; os.execv(sys.argv[1], sys.argv[1:])"),
+        child("import os, sys; os.path.exists(sys.argv[1]); open(sys.argv[1])"),
+    ],
+    ids=["read", "mapped", "by another name", "loaded", "run", "opened by a child"],
+)
+def test_whoever_looks_into_one_is_seen(files: list[Path], look: Callable[[Path], object]) -> None:
+    with pytest.raises(OpenedError) as caught, untouched(files):
+        look(files[1])
+    assert caught.value.paths == (files[1],)
+
+
+def test_asking_for_it_is_no_look(files: list[Path]) -> None:
+    with untouched(files):
+        assert [path.stat().st_size for path in files] == [1 << 20] * 2
+        assert os.access(files[0], os.X_OK)
+        assert sorted(files[0].parent.iterdir()) == files
+
+
+def test_a_failure_for_want_of_content_is_no_failure(files: list[Path]) -> None:
+    def load() -> None:
+        files[0].read_bytes()
+        raise ValueError("invalid ELF header")
+
+    with pytest.raises(OpenedError), untouched(files):
+        load()
+
+
+def test_another_failure_stays_what_it_is(files: list[Path]) -> None:
+    with pytest.raises(ValueError, match="its own"), untouched(files):
+        raise ValueError("its own")
+
+
+def test_an_interruption_stays_one(files: list[Path]) -> None:
+    def load() -> None:
+        files[0].read_bytes()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), untouched(files):
+        load()
+
+
+def test_what_was_opened_before_or_after_does_not_count(files: list[Path]) -> None:
+    files[0].read_bytes()
+    with untouched(files):
+        pass
+    files[0].read_bytes()
+
+
+def test_what_cannot_be_watched_counts_as_opened(files: list[Path]) -> None:
+    files[0].unlink()
+    with pytest.raises(OpenedError) as caught, untouched(files):
+        raise AssertionError
+    assert caught.value.paths == tuple(files)
+
+
+def test_without_any_there_is_nothing_to_watch() -> None:
+    with untouched([]):
+        pass
+    assert placeholders.watchable()

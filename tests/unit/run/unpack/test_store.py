@@ -1,0 +1,241 @@
+"""Big wheels beside uv's cache: fetched by a real process from a real server, and linked into environments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from scripts.index.checks import Source
+from scripts.run.failures import CellError
+from scripts.run.locks import Lock, LockedWheel
+from scripts.run.unpack import store
+from scripts.run.unpack.holding import NOTHING, Hold
+from scripts.run.unpack.oddities import OddError
+from tests.support.index import Fault, LocalIndex
+from tests.support.wheels import Wheel, build_package, tampered
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere than on Linux, all is uv's")
+
+BACK = Hold(patterns=("big/*.so",))
+LIBRARY = b"\0" * 600_000
+SCRIPTS = "[console_scripts]\nbig-run = big.cli:main\n[other]\nx = y\n"
+
+
+@pytest.fixture
+def index() -> Iterator[LocalIndex]:
+    with LocalIndex() as index:
+        yield index
+
+
+@pytest.fixture
+def big() -> Wheel:
+    """A big wheel with a library, a program and an entry point."""
+    files: dict[str, str | bytes] = {"big/__init__.py": "", "big/lib.so": LIBRARY, "nvidia/__init__.py": "big"}
+    wheel = build_package("big", "1.0", files=files, size=store.BIG)
+    return tampered(wheel, {"big-1.0.dist-info/entry_points.txt": SCRIPTS.encode()})
+
+
+def locked(index: LocalIndex, wheel: Wheel, *, sha256: str | None = None) -> LockedWheel:
+    index.add(wheel)
+    url, size = index.file_url(wheel), len(wheel.content)
+    return LockedWheel(name=wheel.name, version=wheel.version, url=url, sha256=sha256 or wheel.sha256, size=size)
+
+
+def lock(folder: Path, *wheels: LockedWheel) -> Lock:
+    return Lock(path=folder / "pylock.toml", digest="0", wheels=wheels, source=Source(build="default", index=None))
+
+
+def fetch(folder: Path, held: Lock, hold: Hold, timeout: float = 60) -> str:
+    """Put a lock's wheels on the shelf in ``cache``; what was said."""
+    log = folder / "log"
+    store.fetch(folder / "cache", held, hold, log=log, timeout=timeout)
+    return log.read_text() if log.exists() else ""
+
+
+def packages(folder: Path) -> tuple[Path, Path]:
+    """The folder of packages of an empty environment, and its interpreter."""
+    python = folder / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    (folder / "env" / "site-packages").mkdir()
+    return folder / "env" / "site-packages", python
+
+
+def test_a_wheel_is_fetched_once_and_linked_with_its_scripts(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    for _ in range(2):
+        fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    assert len(index.downloads()) == 1
+    target, python = packages(tmp_path)
+    assert store.install(cache, wheel, target, python) == []
+    assert (target / "big/lib.so").read_bytes() == LIBRARY
+    assert (target / "big/lib.so").stat().st_nlink == 2
+    assert (target / "big-1.0.dist-info/RECORD").is_file()
+    script = python.parent / "big-run"
+    assert os.access(script, os.X_OK)
+    assert script.read_text().startswith(f"#!{python}")
+    assert "from big.cli import main" in script.read_text()
+    assert sorted(path.name for path in python.parent.iterdir()) == ["big-run"]
+
+
+def test_a_placeholder_has_the_size_and_nothing_in_it(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    assert "1 files of 600,000 bytes held back" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    target, python = packages(tmp_path)
+    (placeholder,) = store.install(cache, wheel, target, python)
+    assert placeholder == target / "big/lib.so"
+    assert (placeholder.stat().st_size, placeholder.stat().st_blocks) == (len(LIBRARY), 0)
+
+
+def test_small_files_are_never_held_back(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel = locked(index, big)
+    fetch(tmp_path, lock(tmp_path, wheel), Hold(patterns=("*.py",)))
+    assert store.held(tmp_path / "cache", wheel) == []
+
+
+def test_who_wants_it_whole_gets_it_whole_and_it_stays_so(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    held = lock(tmp_path, wheel)
+    fetch(tmp_path, held, BACK)
+    assert (store.has(cache, wheel, BACK), store.has(cache, wheel, NOTHING)) == (True, False)
+    fetch(tmp_path, held, NOTHING)
+    assert store.has(cache, wheel, NOTHING)
+    fetch(tmp_path, held, BACK)
+    assert len(index.downloads()) == 2
+    assert [path.name for path in (cache / "unpacked" / "big").iterdir()] == [wheel.sha256]
+
+
+def test_a_file_of_two_wheels_is_the_last_ones(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    other = build_package("other", "1.0", files={"nvidia/__init__.py": "other"}, size=store.BIG)
+    wheels = [locked(index, big), locked(index, other)]
+    fetch(tmp_path, lock(tmp_path, *wheels), NOTHING)
+    target, python = packages(tmp_path)
+    for wheel in wheels:
+        store.install(tmp_path / "cache", wheel, target, python)
+    assert (target / "nvidia/__init__.py").read_text() == "other"
+
+
+@pytest.mark.parametrize("fault", [Fault.status(404), Fault.status(401)])
+def test_what_cannot_be_had_is_left_to_uv(index: LocalIndex, tmp_path: Path, big: Wheel, fault: Fault) -> None:
+    wheel = locked(index, big)
+    index.fail("*.whl", fault)
+    assert f"left to uv: {wheel.url}" in fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    assert not store.has(tmp_path / "cache", wheel, BACK)
+
+
+def test_a_wheel_of_another_hash_is_not_kept(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel = locked(index, big, sha256="0" * 64)
+    assert "its sha256 is" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    assert list((tmp_path / "cache" / "unpacked" / "big").iterdir()) == []
+
+
+def test_what_uv_has_is_not_fetched_a_second_time(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    store.leave_to_uv(cache, [wheel])
+    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    assert index.asked("*.whl") == []
+    store.drop(cache, ["big"])  # uv has forgotten it too
+    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    assert store.has(cache, wheel, NOTHING)
+
+
+def test_small_and_local_wheels_are_uvs(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    small = locked(index, build_package("small", "1.0"))
+    local = LockedWheel(
+        name="big", version="1.0", url=big.write(tmp_path).as_uri(), sha256=big.sha256, size=len(big.content)
+    )
+    assert fetch(tmp_path, lock(tmp_path, small, local), NOTHING) == ""
+    store.leave_to_uv(tmp_path / "cache", [small, local])
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_takes_too_long_is_ended_and_leaves_nothing(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel = locked(index, big)
+    index.fail("*.whl", Fault.hang())
+    with pytest.raises(CellError, match="downloading took longer than 1 s") as caught:
+        fetch(tmp_path, lock(tmp_path, wheel), NOTHING, timeout=1)
+    assert caught.value.status == "timed-out"
+    assert not store.has(tmp_path / "cache", wheel, BACK)
+
+
+ODD: Mapping[str, Mapping[str, bytes | None]] = {
+    "script": {"big-1.0.dist-info/entry_points.txt": b"[console_scripts]\n../../../../evil = os:getcwd\n"},
+    "python": {"big-1.0.dist-info/entry_points.txt": b"[console_scripts]\npython = os:getcwd\n"},
+    "entry points": {"big-1.0.dist-info/entry_points.txt": b"\xff"},
+    "record": {"big-1.0.dist-info/RECORD": b"../../evil,,\n"},
+    "no metadata": {"big-1.0.dist-info/METADATA": None},
+    "two projects": {"other-1.0.dist-info/METADATA": b""},
+    "member": {"../../evil": b""},
+    "data": {"big-1.0.data/scripts/run": b""},
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_wheel_is_left_to_uv_and_nothing_is_written(index: LocalIndex, tmp_path: Path, kind: str) -> None:
+    wheel = locked(index, tampered(build_package("big", "1.0", size=store.BIG), ODD[kind]))
+    assert "left to uv: big-1.0-py3-none-any.whl has" in fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    assert not store.has(tmp_path / "cache", wheel, NOTHING)
+    assert [path.name for path in (tmp_path / "cache" / "unpacked").rglob("*")] in ([], ["big"])
+    assert list(tmp_path.rglob("evil")) == []
+
+
+def test_a_script_never_goes_through_a_link(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, outside = locked(index, big), tmp_path / "outside"
+    outside.write_text("mine")
+    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    target, python = packages(tmp_path)
+    (python.parent / "big-run").symlink_to(outside)
+    store.install(tmp_path / "cache", wheel, target, python)
+    assert outside.read_text() == "mine"
+
+
+@settings(max_examples=50)
+@given(name=st.text(st.characters(codec="utf-8") | st.sampled_from("./\\="), min_size=1, max_size=12))
+@example("../../evil")
+def test_no_script_is_written_outside_the_environment(name: str) -> None:
+    with TemporaryDirectory() as folder:
+        wheel = LockedWheel(name="big", version="1", url="https://x/big.whl", sha256="1", size=1)
+        info = Path(folder, "cache", "unpacked", "big", "1", "files", "big-1.dist-info")
+        info.mkdir(parents=True)
+        (info.parents[1] / "held.json").write_text("[]")
+        (info / "entry_points.txt").write_text(f"[console_scripts]\n{name} = os:getcwd\n")
+        target, python = packages(Path(folder))
+        before = {path for path in Path(folder).rglob("*") if Path(folder, "env") not in path.parents}
+        with contextlib.suppress(OddError):
+            store.install(Path(folder, "cache"), wheel, target, python)
+        assert {path for path in Path(folder).rglob("*") if Path(folder, "env") not in path.parents} == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[", "null", "{}", "5", '"x"', "[1]", "[null]", "[[]]", '[{"path": "a"}]', "\udcff"),
+        *('[{"path": 5, "size": 1, "mode": 1}]', '[{"path": "a", "size": "x", "mode": 1}]'),
+        *('[{"path": "../../evil", "size": 400000, "mode": 438}]', '[{"path": "/evil", "size": 400000, "mode": 438}]'),
+    ],
+)
+def test_a_list_of_held_files_that_cannot_be_used_is_no_wheel(tmp_path: Path, text: str) -> None:
+    wheel = LockedWheel(name="big", version="1", url="https://x/big.whl", sha256="1", size=1)
+    folder = tmp_path / "unpacked" / "big" / "1"
+    (folder / "files").mkdir(parents=True)
+    (folder / "held.json").write_text(text, errors="surrogateescape")
+    assert not store.has(tmp_path, wheel, BACK)
+    assert store.lacks(tmp_path, wheel, BACK)
+    assert store.held(tmp_path, wheel) == []
+
+
+def test_a_wheel_whose_list_of_held_files_is_broken_is_unpacked_again(
+    index: LocalIndex, tmp_path: Path, big: Wheel
+) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    (cache / "unpacked" / "big" / wheel.sha256 / "held.json").write_text("null")
+    assert "is unpacked again" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    assert [file.path for file in store.held(cache, wheel)] == ["big/lib.so"]

@@ -1,0 +1,182 @@
+"""Wheels that are unpacked while they come, from a real server: what is written, what is held back, what is refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.index.errors import WebError
+from scripts.index.http import Web
+from scripts.index.wheelfiles import WheelFile
+from scripts.run.unpack.unzip import UnfitError, unpack
+from tests.support.index import Fault, LocalIndex
+from tests.support.static import QUICK
+from tests.support.wheels import Wheel
+
+NAME = "big-1.0-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalIndex]:
+    with LocalIndex() as index:
+        yield index
+
+
+@pytest.fixture
+def index(server: LocalIndex) -> Iterator[LocalIndex]:
+    server.heal()
+    server.forget()
+    server.configure("default", ranges=True)
+    yield server
+    server.heal()
+
+
+def archive(files: Mapping[str, bytes], *, stored: frozenset[str] = frozenset(), mode: int = 0o644) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = mode << 16
+            packed.writestr(entry, content, zipfile.ZIP_STORED if name in stored else zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def served(index: LocalIndex, content: bytes, *, sha256: str | None = None) -> WheelFile:
+    """A wheel of this content on the index."""
+    wheel = Wheel(filename=NAME, content=content, metadata="")
+    index.add(wheel)
+    return WheelFile(filename=NAME, url=index.file_url(wheel), sha256=sha256 or wheel.sha256)
+
+
+def nothing(path: str, size: int) -> bool:
+    del path, size
+    return False
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+NAMES = st.from_regex(r"[a-z]{1,8}(/[a-z]{1,8}){0,2}\.so", fullmatch=True)
+CONTENTS = st.one_of(st.binary(max_size=300), st.integers(0, 9_000_000).map(lambda size: b"ab\0" * (size // 3)))
+
+
+@settings(max_examples=60)
+@given(files=st.dictionaries(NAMES, CONTENTS, min_size=1, max_size=8), data=st.data())
+def test_all_is_written_but_what_is_held_back(server: LocalIndex, files: dict[str, bytes], data: st.DataObject) -> None:
+    stored = data.draw(st.frozensets(st.sampled_from(sorted(files))))
+    hold = data.draw(st.frozensets(st.sampled_from(sorted(files))))
+    wheel = served(server, archive(files, stored=stored))
+    with TemporaryDirectory() as folder, Web() as web:
+        held = unpack(web, wheel, Path(folder), lambda path, _: path in hold)
+        assert contents(Path(folder)) == {name: content for name, content in files.items() if name not in hold}
+        assert {file.path: file.size for file in held} == {name: len(files[name]) for name in hold}
+
+
+def test_one_request_for_the_whole_and_little_for_its_contents(index: LocalIndex, tmp_path: Path) -> None:
+    wheel = served(index, archive({"a.so": os.urandom(2_000_000)}))
+    with Web() as web:
+        unpack(web, wheel, tmp_path, nothing)
+    assert len(index.downloads()) == 1
+    assert index.sent("*.whl") < 2_010_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bit")
+def test_programs_stay_programs(index: LocalIndex, tmp_path: Path) -> None:
+    wheel = served(index, archive({"bin/ptxas": b"#!"}, mode=0o755))
+    with Web() as web:
+        unpack(web, wheel, tmp_path, nothing)
+        held = unpack(web, wheel, tmp_path / "held", lambda *_: True)
+    assert os.access(tmp_path / "bin/ptxas", os.X_OK)
+    assert [file.mode & 0o111 for file in held] == [0o111]
+
+
+def test_a_file_that_is_held_back_is_hashed_all_the_same(index: LocalIndex, tmp_path: Path) -> None:
+    wheel = served(index, archive({"a.so": b"held back"}), sha256="0" * 64)
+    with Web() as web, pytest.raises(WebError, match=r"its sha256 is .* and the index says 000"):
+        unpack(web, wheel, tmp_path, lambda *_: True)
+
+
+def test_a_download_goes_on_where_it_broke(index: LocalIndex) -> None:
+    content = {"a.so": os.urandom(3_000_000), "b.py": b"b"}
+    wheel = served(index, archive(content))
+    index.fail("*.whl", Fault.cut(1_000_000), times=3)
+    with Web(QUICK) as web, web.download(wheel.url) as download:
+        got = b"".join(iter(download.read, b""))
+    assert len(got) > 3_000_000
+    assert [request.range is None for request in index.asked("*.whl")] == [True, False, False, False]
+    assert index.sent("*.whl") == len(got)
+
+
+def test_a_server_without_ranges_starts_anew(index: LocalIndex) -> None:
+    content = os.urandom(3_000_000)
+    wheel = served(index, content)
+    index.configure("default", ranges=False)
+    index.fail("*.whl", Fault.cut(1_000_000), times=1)
+    with Web(QUICK) as web, web.download(wheel.url) as download:
+        assert b"".join(iter(download.read, b"")) == content
+
+
+def test_what_breaks_again_and_again_is_given_up(index: LocalIndex) -> None:
+    wheel = served(index, b"never")
+    index.fail("*.whl", Fault.drop())
+    with Web(QUICK) as web, web.download(wheel.url) as download, pytest.raises(WebError, match=NAME):
+        download.read()
+    assert len(index.asked("*.whl")) == QUICK.attempts
+
+
+def test_a_no_is_taken_at_once(index: LocalIndex) -> None:
+    wheel = served(index, b"never")
+    index.fail("*.whl", Fault.status(403))
+    with Web(QUICK) as web, web.download(wheel.url) as download, pytest.raises(WebError, match="HTTP 403"):
+        download.read()
+    assert len(index.asked("*.whl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("../outside.py", "outside of itself"),
+        ("/outside.py", "outside of itself"),
+        ("a/..\\..\\outside.py", "outside of itself"),
+        ("big-1.0.data/scripts/run", "other folders"),
+    ],
+)
+def test_what_takes_an_installer_is_refused_before_it_is_fetched(
+    index: LocalIndex, tmp_path: Path, name: str, why: str
+) -> None:
+    wheel = served(index, archive({"a.py": b"", name: b""}))
+    with Web() as web, pytest.raises(UnfitError, match=why):
+        unpack(web, wheel, tmp_path, nothing)
+    assert index.downloads() == []
+    assert contents(tmp_path) == {}
+
+
+def test_an_archive_of_another_kind_is_refused(index: LocalIndex, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as packed:
+        packed.writestr("a.py", "a")
+    with Web() as web, pytest.raises(UnfitError, match="unusual"):
+        unpack(web, served(index, buffer.getvalue()), tmp_path, nothing)
+
+
+def test_half_a_wheel_is_no_wheel(index: LocalIndex, tmp_path: Path) -> None:
+    content = archive({"a.so": os.urandom(100_000)})
+    with Web() as web, pytest.raises(WebError, match="no sound wheel"):
+        unpack(web, served(index, content[:50_000]), tmp_path, nothing)
+
+
+def test_damage_within_is_found(index: LocalIndex, tmp_path: Path) -> None:
+    content = bytearray(archive({"a.so": b"content " * 100_000}))
+    content[60:80] = b"\xff" * 20
+    with Web() as web, pytest.raises(WebError):
+        unpack(web, served(index, bytes(content)), tmp_path, nothing)
