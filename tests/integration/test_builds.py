@@ -62,7 +62,7 @@ def test_two_builds_with_one_fallback_are_probed_once(index: LocalIndex, project
     first, second = (copy.records()[cell("2.5.1", build)] for build in builds)
     assert first["observations"] == second["observations"] != {}
     assert first["run"]["log"] == second["run"]["log"]
-    assert (copy.root / first["run"]["log"]).read_text().count("-m pytest") == 1
+    assert (copy.root / first["run"]["log"]).read_text().count(" passed") == 1
     assert len(index.downloads("*torch*")) == 1
 
 

@@ -98,7 +98,7 @@ def test_releases_that_the_index_has_and_the_matrix_lacks(index: LocalIndex, cop
     shown = copy.scripts("update")
     assert shown.code == 0, shown.output
     assert '+  "2.6.0",' in shown.stdout
-    assert "--write does that" in shown.stderr
+    assert "pass --write to write it" in shown.stderr
     told = json.loads(copy.scripts("update", "--format", "json").stdout)
     assert told["releases"] == ["2.6.0"]
     assert copy.scripts("update", "--format", "github").stdout == "releases=2.6.0\ncount=1\n"

@@ -131,6 +131,7 @@ def test_a_record_that_can_not_be_read_is_made_again(copy: Project) -> None:
 
 def test_environments_stay_where_that_is_asked_for(copy: Project) -> None:
     assert ran(copy, "--fresh", "--keep") == {OLD, NEW}
-    assert len(list((copy.root / ".matrix" / "envs").iterdir())) == 2
+    kept = [path for path in (copy.root / ".matrix" / "envs").iterdir() if path.is_dir()]
+    assert len(kept) == 2
     assert ran(copy, "--fresh") == {OLD, NEW}
     assert list((copy.root / ".matrix" / "envs").iterdir()) == []
