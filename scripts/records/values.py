@@ -73,6 +73,8 @@ _WHERE: Final = re.compile(r"\s+\+\s+(?:where|and)\s")
 _LENGTH: Final = re.compile(r"\s+(?:Left|Right) contains ")
 _HINT: Final = re.compile(r"\s*(?:Use -v+ to |Omitting \d+ identical |\.\.\.Full output truncated)")
 _EXTRA: Final = re.compile(r"\s+Extra items in the (?:left|right) set:")
+#: Behind the items of a set, where pytest is verbose or runs in CI: a diff of both sets, which pytest sorts itself.
+_FULL_DIFF: Final = re.compile(r"\s+Full diff:")
 
 
 def without_asserted_values(text: str) -> str:
@@ -115,7 +117,7 @@ def _in_order(details: Iterable[str]) -> Iterator[str]:
     items: list[str] = []
     in_set = False
     for line in details:
-        if in_set and not _EXTRA.match(line):
+        if in_set and not (_EXTRA.match(line) or _FULL_DIFF.match(line)):
             items.append(line)
             continue
         yield from [*sorted(items), line]

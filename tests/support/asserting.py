@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -85,9 +86,9 @@ def pytest_sessionfinish():
 
 
 def messages(
-    folder: Path, statements: Mapping[str, str], runs: int, options: Sequence[str] = ()
+    folder: Path, statements: Mapping[str, str], runs: int, options: Sequence[str] = (), **env: str
 ) -> dict[str, set[str]]:
-    """The messages of statements that raise, by name, each from so many runs."""
+    """The messages of statements that raise, by name, each from so many runs, with further environment variables."""
     tests = [
         f"def test_{number}_{run}():\n    random.seed({number * 1000 + run})\n"
         + "".join(f"    {line}\n" for line in statement.splitlines())
@@ -98,7 +99,8 @@ def messages(
     (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
     (folder / "test_values.py").write_text("\n".join([PRELUDE, *tests]), "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environ = os.environ | env
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     found: dict[str, str] = json.loads((folder / "messages.json").read_text("utf-8"))
     return {name: {found[f"test_{number}_{run}"] for run in range(runs)} for number, name in enumerate(statements)}

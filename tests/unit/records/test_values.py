@@ -135,10 +135,10 @@ def test_what_is_behaviour_stays(steady: Mapping[str, set[str]], name: str) -> N
     assert normalise(raw).startswith(STEADY[name][1])
 
 
-@pytest.fixture(scope="module")
-def steady(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
+@pytest.fixture(scope="module", params=["", "true"], ids=["at a desk", "in CI"])
+def steady(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
     statements = {name: statement for name, (statement, _) in STEADY.items()}
-    return asserting.messages(tmp_path_factory.mktemp("steady"), statements, 1)
+    return asserting.messages(tmp_path_factory.mktemp("steady"), statements, 1, CI=request.param)
 
 
 #: Texts without an assert, and what is left of them.
