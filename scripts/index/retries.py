@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import time
 from typing import Any, Self
 
@@ -47,6 +48,15 @@ class Retry(urllib3.Retry):
         deadline = time.monotonic() + self.plan.total if self.deadline is None else self.deadline
         return super().new(plan=self.plan, deadline=deadline, **changes)
 
+    def increment(self, *arguments: Any, **details: Any) -> Self:
+        """Return the state after a failure. Raises `urllib3.exceptions.MaxRetryError` where nothing is left to try.
+
+        A name that the resolver says does not exist is asked for twice: waiting for it would delay a fallback by
+        seconds in every run. A resolver that cannot answer is a glitch like any other.
+        """
+        state = self.new(total=0) if self.history and _no_such_host(details.get("error")) else self
+        return super(Retry, state).increment(*arguments, **details)
+
     def is_exhausted(self) -> bool:
         """Return whether there is no attempt or no time left."""
         return super().is_exhausted() or self._left() <= 0
@@ -65,3 +75,11 @@ class Retry(urllib3.Retry):
 
     def _left(self) -> float:
         return self.plan.total if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+def _no_such_host(error: Exception | None) -> bool:
+    """Return whether the resolver answered that a host has no address."""
+    while isinstance(error, urllib3.exceptions.ProxyError):
+        error = error.original_error
+    cause = error.__cause__ if isinstance(error, urllib3.exceptions.NameResolutionError) else None
+    return isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
 import time
 from email.utils import format_datetime
 
@@ -63,6 +64,25 @@ def test_no_attempt_starts_after_the_total_time() -> None:
     retry = Retry.of(Retries(attempts=100, total=0))
     with pytest.raises(urllib3.exceptions.MaxRetryError):
         retry.increment("GET", "/", error=urllib3.exceptions.ProtocolError())
+
+
+@pytest.mark.parametrize(("code", "attempts"), [(socket.EAI_NONAME, 2), (socket.EAI_AGAIN, 4)])
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_name_that_does_not_exist_is_looked_up_twice(
+    monkeypatch: pytest.MonkeyPatch, code: int, attempts: int, *, proxy: bool
+) -> None:
+    lookups = []
+
+    def fail(host: str, *_: object, **__: object) -> None:
+        lookups.append(host)
+        raise socket.gaierror(code, "no address")
+
+    host = "proxy.invalid" if proxy else "index.invalid"
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:1" if proxy else "")
+    with Web(Retries(attempts=4, backoff=0)) as web, pytest.raises(UnreachableError, match=host):
+        web.get("https://index.invalid/torch/")
+    assert lookups == [host] * attempts
 
 
 def test_a_server_that_asks_to_wait_is_asked_again_then() -> None:
