@@ -17,7 +17,7 @@ from scripts.bisect.state import Candidate, Question, State, Step
 from scripts.config import cells
 from scripts.explain.changes import Unexplained
 from scripts.explain.evidence import Comparison
-from scripts.index import torchinfo
+from scripts.index import torch_version
 from scripts.records.model import Record
 
 #: Probes candidates: what each showed, in any order.
@@ -51,7 +51,7 @@ class Finding:
     def compare(self) -> str | None:
         """GitHub's page of the commits between, the older first, as the records or the wheels tell them."""
         sides = sorted([self.before, self.after], key=_age)
-        told = torchinfo.compare_link(*(side.record.torch if side.record else None for side in sides))
+        told = torch_version.compare_link(*(side.record.torch if side.record else None for side in sides))
         return told or (self.evidence.compare if isinstance(self.evidence, Comparison) else None)
 
 

@@ -20,12 +20,12 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import machine
 from scripts.core.errors import UsageError
 from scripts.explain.changes import Explainer, Unexplained
-from scripts.index import channels, torchinfo, wheelfiles
+from scripts.index import channels, torch_version, wheelfiles
 from scripts.index.archives import Reader
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.index.pages import wheels
-from scripts.index.torchinfo import VERSION_FILE
+from scripts.index.torch_version import VERSION_FILE
 from scripts.index.wheelfiles import WheelFile
 from scripts.records.tracebacks import COMMAND
 from scripts.run import command as commandrun
@@ -171,7 +171,7 @@ class Bench:
             content = Reader(self.web).read(wheel, [VERSION_FILE])[VERSION_FILE]
         except WebError:
             return None
-        torch = torchinfo.parse(content) if content else None
+        torch = torch_version.parse(content) if content else None
         return torch.git_version if torch else None
 
     @functools.cache  # noqa: B019 - one bench a run

@@ -13,13 +13,15 @@ from pydantic import Field, ValidationError
 
 from scripts.config.cells import Cell
 from scripts.core import paths
+from scripts.core.documents import StrictModel
 from scripts.core.errors import SchemaError, UsageError
-from scripts.records.model import Part, Record, write_atomically
+from scripts.core.files import write_atomically
+from scripts.records.model import Record
 
 SCHEMA: Final = 1
 
 
-class Question(Part):
+class Question(StrictModel):
     """What is searched for, and among which candidates."""
 
     observations: tuple[str, ...] = Field((), description="Observations or tests; empty for all, when all are wanted.")
@@ -57,7 +59,7 @@ class Question(Part):
         return not (self.expect or self.message or self.exception or self.command)
 
 
-class Candidate(Part):
+class Candidate(StrictModel):
     """One version that can be probed, and the cell that does it."""
 
     torch: str
@@ -71,7 +73,7 @@ class Candidate(Part):
         return Cell(torch=self.torch, build=self.build, python=self.python)
 
 
-class Step(Part):
+class Step(StrictModel):
     """What one candidate said."""
 
     place: int
@@ -84,7 +86,7 @@ class Step(Part):
     output: str = Field("", description="The last lines that the command printed.")
 
 
-class State(Part):
+class State(StrictModel):
     """A bisection: what it asks, its candidates in the order from good to bad, and what they said so far."""
 
     schema_: Literal[1] = Field(SCHEMA, alias="schema")

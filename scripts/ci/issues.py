@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from scripts.core import printable
+from scripts.core.documents import StrictModel
 from scripts.history.report import ChangePoint, Report
 from scripts.records.drift import Drift
-from scripts.records.model import Part
 
 Kind = Literal["drift", "nightly"]
 
@@ -22,7 +22,7 @@ _MAX_BODY: Final = 60_000
 _MAX_ITEMS: Final = 30
 
 
-class IssueText(Part):
+class IssueText(StrictModel):
     """The title and body of an issue; both are None once there is nothing to report."""
 
     kind: Kind

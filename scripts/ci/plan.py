@@ -13,9 +13,9 @@ from scripts.ci import actions
 from scripts.ci.inputs import Inputs
 from scripts.config import matrix_toml
 from scripts.core import paths, printable
-from scripts.core.documents import first_problem
+from scripts.core.documents import StrictModel, first_problem
 from scripts.core.errors import Exit, SchemaError
-from scripts.records.model import Part, write_atomically
+from scripts.core.files import write_atomically
 from scripts.run import choosing, plan
 from scripts.run.plan import Planned
 from scripts.views.plan import as_github
@@ -24,14 +24,14 @@ from scripts.views.plan import as_github
 FILE: Final = paths.STATE / "plan" / "plan.json"
 
 
-class ExpectedCell(Part):
+class ExpectedCell(StrictModel):
     """A cell that the report expects a record of."""
 
     platform: str
     id: str
 
 
-class Plan(Part):
+class Plan(StrictModel):
     """All cells of a run of the matrix, including those with a current record."""
 
     schema_: int = 1

@@ -18,10 +18,11 @@ from scripts.config import matrix_toml
 from scripts.core import paths
 from scripts.core.documents import first_problem
 from scripts.core.errors import Exit, SchemaError, UsageError
+from scripts.core.files import write_atomically
 from scripts.index.news import MatrixEdit, news
 from scripts.records import accept
 from scripts.records.merge_folders import merge_folders
-from scripts.records.model import Store, write_atomically
+from scripts.records.model import Store
 from scripts.views import report_files
 
 BRANCH: Final = "matrix/new-releases"

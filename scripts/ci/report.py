@@ -14,13 +14,14 @@ from scripts.ci.inputs import Inputs
 from scripts.ci.plan import ExpectedCell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import paths, printable
-from scripts.core.documents import first_problem
+from scripts.core.documents import StrictModel, first_problem
 from scripts.core.errors import Exit, SchemaError
+from scripts.core.files import write_atomically
 from scripts.history.report import Report, to_json
 from scripts.records import drift
 from scripts.records.drift import Compared
 from scripts.records.merge_folders import merge_folders
-from scripts.records.model import FreshRecord, Part, Record, Store, write_atomically
+from scripts.records.model import FreshRecord, Record, Store
 from scripts.records.signature import GOOD
 from scripts.records.verdict import broken
 from scripts.views import html, markdown, report_files
@@ -33,7 +34,7 @@ ISSUE: Final = "issue.json"
 _FACTS: Final = "facts.json"
 
 
-class Facts(Part):
+class Facts(StrictModel):
     """The facts of a run that decide its verdict; texts are safe to print."""
 
     recorded: int = 0
@@ -145,7 +146,7 @@ def _write(reports: _Reports, facts: Facts) -> None:
     write_atomically(FOLDER / _FACTS, as_file(facts))
 
 
-def as_file(part: Part) -> str:
+def as_file(part: StrictModel) -> str:
     """Return a model as the text of a file that a later step or job reads."""
     return part.model_dump_json(indent=1) + "\n"
 

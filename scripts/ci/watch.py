@@ -15,10 +15,11 @@ from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import machine, paths
 from scripts.core.errors import Exit, MatrixError
+from scripts.core.files import write_atomically
 from scripts.index import channels, pages, wheelfiles
 from scripts.index.http import Web
 from scripts.index.news import news
-from scripts.records.model import FreshRecord, write_atomically
+from scripts.records.model import FreshRecord
 from scripts.records.signature import classify, describe_change, signatures
 from scripts.records.verdict import broken
 from scripts.run import scheduler

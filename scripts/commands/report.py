@@ -17,12 +17,13 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import garbage, paths
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError
+from scripts.core.files import write_atomically
 from scripts.explain.changes import Explainer
 from scripts.history.report import Report, to_json
 from scripts.index.http import Web
 from scripts.options import add_selecting, folder, narrow, target
 from scripts.records import drift
-from scripts.records.model import Record, Store, write_atomically
+from scripts.records.model import Record, Store
 from scripts.views import evidence, html, junit, markdown, report_files, svg, terminal
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {

@@ -14,9 +14,9 @@ from scripts.config import matrix_toml
 from scripts.config.edits import News
 from scripts.core import paths
 from scripts.core.errors import Exit
+from scripts.core.files import write_atomically
 from scripts.index import settings
 from scripts.index.news import MatrixEdit, news
-from scripts.records.model import write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,11 +16,11 @@ from typing import Final, Literal
 from scripts.explain.scan import Text
 from scripts.explain.source_search import function_lines, literal_lines, name_lines
 from scripts.history.report import Hunk
-from scripts.index import torchinfo
+from scripts.index import torch_version
 from scripts.index.archives import Member, Reader
-from scripts.index.torchinfo import VERSION_FILE
+from scripts.index.torch_version import VERSION_FILE, Torch
 from scripts.index.wheelfiles import WheelFile
-from scripts.records.model import Raised, Torch
+from scripts.records.model import Raised
 
 #: Compared in any case, since TorchScript's errors and warnings have no traceback.
 ALWAYS: Final = ("torch/nn/utils/parametrize.py", "torch/jit/_trace.py", "torch/jit/_script.py")
@@ -143,11 +143,11 @@ def compare(
             file, old[file] or b"", new[file] or b"", needles_before=needles_before, needles_after=needles_after
         )
     ]
-    torches = [torchinfo.parse(side[VERSION_FILE] or b"") for side in (old, new)]
+    torches = [torch_version.parse(side[VERSION_FILE] or b"") for side in (old, new)]
     return Comparison(
         before=torches[0],
         after=torches[1],
-        compare=torchinfo.compare_link(*torches),
+        compare=torch_version.compare_link(*torches),
         looked_at=files,
         differing=differing,
         hunks=tuple(sorted(hunks, key=lambda hunk: (_RANK[hunk.why], hunk.side != "after"))),

@@ -13,13 +13,12 @@ from typing import Final, Literal
 
 from scripts.core import garbage
 from scripts.core.errors import UsageError
-from scripts.index import torchinfo
+from scripts.index import torch_version
 from scripts.index.archives import Reader
 from scripts.index.errors import NoRangesError, WebError
 from scripts.index.http import CONNECTIONS
-from scripts.index.torchinfo import VERSION_FILE
+from scripts.index.torch_version import VERSION_FILE, Torch
 from scripts.index.wheelfiles import WheelFile
-from scripts.records.model import Torch
 
 #: How many files of one wheel a pattern may match; each costs a request.
 MOST_FILES: Final = 300
@@ -102,7 +101,7 @@ def _scanned(reader: Reader, release: str, wheel: WheelFile, patterns: Sequence[
         return Scanned(release=release, wheel=wheel, problem=str(error))
     version = found[VERSION_FILE]
     files = {name: Text.of(content) for name in names if (content := found[name]) is not None}
-    return Scanned(release=release, wheel=wheel, torch=torchinfo.parse(version) if version else None, files=files)
+    return Scanned(release=release, wheel=wheel, torch=torch_version.parse(version) if version else None, files=files)
 
 
 def _named(reader: Reader, wheel: WheelFile, patterns: Sequence[str]) -> list[str]:

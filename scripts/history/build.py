@@ -12,7 +12,7 @@ from scripts.history.changes import change_points
 from scripts.history.marks import Marks
 from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, ReportedSignature
 from scripts.history.timeline import Axes
-from scripts.index import torchinfo
+from scripts.index import torch_version
 from scripts.records.drift import Compared
 from scripts.records.model import Frame, FreshRecord, Observation, Record, Test
 from scripts.records.signature import GOOD, Signature, describe_among, signature_of
@@ -194,7 +194,7 @@ class _Details:
             )
             for release in (change.before, change.after)
         )
-        return torchinfo.compare_link(*torches)
+        return torch_version.compare_link(*torches)
 
     def _sides(self, change: ChangePoint) -> tuple[Record, Record]:
         """Return a record with the old signature and one with the new one, on the axes of the change if possible."""

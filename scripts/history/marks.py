@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from scripts.records.model import Part
+from scripts.core.documents import StrictModel
 from scripts.records.signature import Signature, describe_among, describe_warnings
 
 _GLYPHS: Final = {"returned": "✓", "passed": "✓", "blocked": "·", "skipped": "-", "crashed": "!", "timed-out": "!"}
@@ -34,7 +34,7 @@ def glyph(signature: Signature) -> str:
     return _GLYPHS.get(signature.outcome, _FAILED)
 
 
-class LegendEntry(Part):
+class LegendEntry(StrictModel):
     """An entry of the legend."""
 
     mark: str

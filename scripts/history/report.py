@@ -11,17 +11,19 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from scripts.core.documents import StrictModel
 from scripts.core.texts import visible
 from scripts.history import marks
+from scripts.index.torch_version import Torch
 from scripts.records.drift import Drift
-from scripts.records.model import Frame, Part, Reason, Timings, Torch, Wheel
+from scripts.records.model import Frame, Reason, Timings, Wheel
 from scripts.records.signature import Signature
 
 #: The release notes of a torch version, which follows.
 RELEASE_NOTES: Final = "https://github.com/pytorch/pytorch/releases/tag/v"
 
 
-class ReportedSignature(Part):
+class ReportedSignature(StrictModel):
     """A signature with its mark and a short description."""
 
     mark: str
@@ -44,7 +46,7 @@ def label(name: str) -> str:
     return visible(name.rpartition("::")[2])
 
 
-class Name(Part):
+class Name(StrictModel):
     """An observation, or a test whose verdict adds something to its observations."""
 
     name: str
@@ -56,7 +58,7 @@ class Name(Part):
         return label(self.name)
 
 
-class ReportedCell(Part):
+class ReportedCell(StrictModel):
     """A cell: what was tested, and by name the ids of its signatures (``seen``) and tracebacks."""
 
     id: str
@@ -86,14 +88,14 @@ class ReportedCell(Part):
         return self.status == "recorded"
 
 
-class Interval(Part):
+class Interval(StrictModel):
     """Neighbouring releases with the same signatures; more than one where builds or Pythons disagree."""
 
     releases: tuple[str, ...]
     signatures: tuple[str, ...]
 
 
-class Range(Part):
+class Range(StrictModel):
     """Releases with one signature: introduced in ``since``, gone in ``until``, each None where unknown.
 
     ``after`` is the last release before it that has other signatures; the signature may have come in any release
@@ -108,7 +110,7 @@ class Range(Part):
     until: str | None
 
 
-class Timeline(Part):
+class Timeline(StrictModel):
     """One observation on one platform over the releases; gaps are releases without a signature, with the reason."""
 
     name: str
@@ -118,7 +120,7 @@ class Timeline(Part):
     gaps: dict[str, str] = {}
 
 
-class Hunk(Part):
+class Hunk(StrictModel):
     """A hunk of a diff; ``line`` and ``text`` are its line that explains most."""
 
     file: str
@@ -127,7 +129,7 @@ class Hunk(Part):
     diff: str
 
 
-class Evidence(Part):
+class Evidence(StrictModel):
     """Changes in torch's own files that may explain a change point."""
 
     summary: str
@@ -136,7 +138,7 @@ class Evidence(Part):
     compare: str | None = None
 
 
-class ChangePoint(Part):
+class ChangePoint(StrictModel):
     """Two neighbouring releases with different signatures."""
 
     name: str
@@ -171,7 +173,7 @@ def confounding(confounded: Sequence[str], settle: Sequence[str]) -> str:
     return f"; the {' and the '.join(confounded)} changed as well: {remedy}"
 
 
-class Disagreement(Part):
+class Disagreement(StrictModel):
     """A release with different signatures on different axes; ``sides`` has the axes by id of the signature."""
 
     name: str
@@ -181,7 +183,7 @@ class Disagreement(Part):
     sentence: str
 
 
-class Report(Part):
+class Report(StrictModel):
     """Everything that a report shows."""
 
     schema_: Literal[1] = Field(1, alias="schema")

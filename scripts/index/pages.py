@@ -20,12 +20,12 @@ import requests
 from pypi_simple import DistributionPackage, ProjectPage
 
 from scripts.core import paths, urls
+from scripts.core.files import write_atomically
 from scripts.core.urls import shown
 from scripts.index import settings
 from scripts.index.errors import EmptyPageError, MissingError, NotAnIndexError, UnreachableError, WebError
 from scripts.index.http import Web
 from scripts.index.wheelfiles import WheelFile, is_wheel
-from scripts.records.model import write_atomically
 
 _log = logging.getLogger(__name__)
 

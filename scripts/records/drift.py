@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from scripts.core.documents import StrictModel
 from scripts.core.texts import visible
 from scripts.records.accept import latest
-from scripts.records.model import CellKey, FreshRecord, Part, Record
+from scripts.records.model import CellKey, FreshRecord, Record
 from scripts.records.signature import Signature, classify, describe, describe_sides, signatures
 
 
-class Drift(Part):
+class Drift(StrictModel):
     """A difference between the fresh and the accepted record of a cell."""
 
     cell: str  # its id

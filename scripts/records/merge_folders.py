@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.records import merge, model, untrusted
+from scripts.core.files import write_atomically
+from scripts.records import merge, untrusted
 from scripts.records.merge import Merged
 
 
@@ -17,6 +18,6 @@ def merge_folders(folders: Sequence[Path], output: Path) -> Merged:
     for path, text in merged.files():
         target = output / path
         if not target.is_file() or target.read_text("utf-8") != text:
-            model.write_atomically(target, text)
+            write_atomically(target, text)
     refused = (*unreadable, *unreadable_here, *merged.refused)
     return Merged(records=merged.records, conflicts=merged.conflicts, refused=refused)

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from scripts.config.cells import Cell
 from scripts.core import garbage
+from scripts.core.documents import StrictModel
 from scripts.core.errors import SchemaError
-from scripts.core.files import write_atomically as write_atomically  # noqa: PLC0414 - also imported from here
+from scripts.core.files import write_atomically
+from scripts.index.torch_version import Torch
 
 SCHEMA: Final = 1
 
@@ -39,13 +41,7 @@ INCONCLUSIVE: Final = frozenset(
 )
 
 
-class Part(BaseModel):
-    """A part of a record: unknown keys are refused, and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
-
-
-class CellKey(Part):
+class CellKey(StrictModel):
     """The cell that was really tested, which a fallback can make another one than the cell asked for."""
 
     torch: str
@@ -64,7 +60,7 @@ class CellKey(Part):
         return Cell(torch=self.torch, build=self.build, python=self.python)
 
 
-class Reason(Part):
+class Reason(StrictModel):
     """Why a cell has no observations: how far it came, what kind of failure it was, and its message."""
 
     stage: Stage
@@ -72,7 +68,7 @@ class Reason(Part):
     message: str
 
 
-class Wheel(Part):
+class Wheel(StrictModel):
     """The torch wheel that was tested; its sha256 is its identity."""
 
     filename: str
@@ -80,22 +76,14 @@ class Wheel(Part):
     index: str = Field(description="The build whose index served it; 'default' for the default index.")
 
 
-class Torch(Part):
-    """What the installed torch says of itself."""
-
-    version: str
-    git_version: str | None = None
-    cuda: str | None = None
-
-
-class Warned(Part):
+class Warned(StrictModel):
     """A warning that was seen, with its normalised text."""
 
     category: str
     message: str
 
 
-class Frame(Part):
+class Frame(StrictModel):
     """One Python frame of a traceback; the file is relative to where packages are installed."""
 
     file: str
@@ -103,7 +91,7 @@ class Frame(Part):
     function: str
 
 
-class Raised(Part):
+class Raised(StrictModel):
     """What an observation or a test raised and warned; every text normalised."""
 
     outcome: str  # first, for people who read records; what it can be stands below
@@ -130,7 +118,7 @@ class Test(Raised):
     outcome: Verdict
 
 
-class Record(Part):
+class Record(StrictModel):
     """All that one run saw in one cell."""
 
     schema_: Literal[1] = Field(SCHEMA, alias="schema")
@@ -164,7 +152,7 @@ class Record(Part):
         return self.torch is not None or (self.reason is not None and self.reason.stage in {"import", "run"})
 
 
-class Timings(Part):
+class Timings(StrictModel):
     """Seconds of wall-clock time that each stage took; None where it wasn't reached."""
 
     resolve: float | None = None
@@ -175,7 +163,7 @@ class Timings(Part):
     total: float | None = None
 
 
-class Run(Part):
+class Run(StrictModel):
     """What belongs to one run and not to the behaviour."""
 
     asked: str = Field(description="Id of the cell that was asked for.")
@@ -209,7 +197,7 @@ class FreshRecord(Record):
 R = TypeVar("R", bound=Record)
 
 
-def dump(record: Part) -> str:
+def dump(record: Record) -> str:
     """A record as JSON text: stable order, one key a line, no key that says nothing but those at the top."""
     data = record.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     always = {"schema": SCHEMA, "cell": None, "status": None, "reason": None, "wheel": None, "torch": None}

@@ -20,8 +20,8 @@ from packaging.utils import canonicalize_name
 from pydantic import ByteSize, Field, TypeAdapter
 
 from scripts.core import environment, machine, processes
+from scripts.core.files import write_atomically
 from scripts.core.locking import locked
-from scripts.records.model import write_atomically
 from scripts.run import integrity
 from scripts.run.failures import CellError
 from scripts.run.interpreters import uv_bin

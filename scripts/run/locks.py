@@ -16,9 +16,9 @@ from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import urls
 from scripts.core.errors import MatrixError
+from scripts.core.files import write_atomically
 from scripts.index import http
 from scripts.index.checks import Source
-from scripts.records.model import write_atomically
 from scripts.run import lock_file
 from scripts.run.lock_file import Package
 

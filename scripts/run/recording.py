@@ -9,6 +9,7 @@ from typing import Any, Final
 from packaging.version import InvalidVersion, Version
 
 from scripts.config.cells import Cell
+from scripts.index.torch_version import Torch
 from scripts.records import signature
 from scripts.records.model import (
     INCONCLUSIVE,
@@ -19,7 +20,6 @@ from scripts.records.model import (
     Run,
     Status,
     Test,
-    Torch,
     Warned,
     Wheel,
 )

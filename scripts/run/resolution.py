@@ -14,10 +14,10 @@ from packaging.utils import canonicalize_name
 
 from scripts.config.cells import Cell
 from scripts.core import processes
+from scripts.core.files import write_atomically
 from scripts.index import diagnosis, pages, settings
 from scripts.index.checks import Source
 from scripts.index.errors import MissingError, through
-from scripts.records.model import write_atomically
 from scripts.run import failures, lock_file, locks, wheel_builder
 from scripts.run.failures import CellError
 from scripts.run.interpreters import uv_bin

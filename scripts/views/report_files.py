@@ -12,10 +12,11 @@ from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import paths
 from scripts.core.errors import SchemaError
+from scripts.core.files import write_atomically
 from scripts.history.build import Explain, build_report
 from scripts.history.report import Report
 from scripts.records import accept, drift
-from scripts.records.model import FreshRecord, Record, Store, write_atomically
+from scripts.records.model import FreshRecord, Record, Store
 from scripts.run.context import Options, Workshop
 from scripts.views import markdown, svg
 

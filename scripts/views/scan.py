@@ -18,7 +18,7 @@ from scripts.core.text_layout import code
 from scripts.core.urls import shown
 from scripts.explain import scan
 from scripts.explain.scan import Entry, Scanned
-from scripts.index import torchinfo
+from scripts.index import torch_version
 from scripts.index.http import Web
 from scripts.index.wheelfiles import WheelFile
 from scripts.run.disk_budget import human
@@ -115,7 +115,7 @@ def _show_moved(console: Console, entries: Sequence[Entry]) -> None:
 
 
 def _moved(before: Scanned, after: Scanned) -> str:
-    link = torchinfo.compare_link(before.torch, after.torch)
+    link = torch_version.compare_link(before.torch, after.torch)
     return f"{before.release} → {after.release}  {link or 'commits unknown'}"
 
 
@@ -179,5 +179,5 @@ def _file(entry: Entry, grep: str | None) -> dict[str, Any]:
 
 
 def _move(before: Scanned, after: Scanned) -> dict[str, Any]:
-    link = torchinfo.compare_link(before.torch, after.torch)
+    link = torch_version.compare_link(before.torch, after.torch)
     return {"before": before.release, "after": after.release, "compare": link}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.index.torch_version import Torch
 from scripts.qualify.model import CellPair, Origin, Sample
-from scripts.records.model import CellKey, Observation, Reason, Record, Stage, Status, Test, Torch, Warned, Wheel
+from scripts.records.model import CellKey, Observation, Reason, Record, Stage, Status, Test, Warned, Wheel
 
 PLATFORM = "linux-x86_64"
 SHA = {"2.14.1": "b" * 64, "2.15.0": "c" * 64}

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from scripts.index.torch_version import Torch
 from scripts.records.model import (
     CellKey,
     Frame,
@@ -17,7 +18,6 @@ from scripts.records.model import (
     Run,
     Test,
     Timings,
-    Torch,
     Warned,
     Wheel,
 )

@@ -20,8 +20,8 @@ from installer.scripts import Script
 from pydantic import TypeAdapter
 
 from scripts.core import paths, processes
+from scripts.core.files import write_atomically
 from scripts.index import settings
-from scripts.records.model import write_atomically
 from scripts.run import failures, owners
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.unpack import oddities

@@ -24,8 +24,9 @@ from scripts.config.cells import Cell
 from scripts.core import paths
 from scripts.core.errors import SchemaError, UsageError
 from scripts.explain.changes import Unexplained
+from scripts.index.torch_version import Torch
 from scripts.records import model
-from scripts.records.model import CellKey, FreshRecord, Observation, Reason, Record, Run, Torch
+from scripts.records.model import CellKey, FreshRecord, Observation, Reason, Record, Run
 from scripts.run import command as commandrun
 from scripts.run.command import Ran
 from scripts.run.context import Options

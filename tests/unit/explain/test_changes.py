@@ -17,7 +17,8 @@ from scripts.explain.changes import Explainer, Unexplained
 from scripts.explain.evidence import Comparison
 from scripts.history.build import build_report
 from scripts.index.http import Web
-from scripts.records.model import CellKey, Observation, Record, Torch, Wheel
+from scripts.index.torch_version import Torch
+from scripts.records.model import CellKey, Observation, Record, Wheel
 from scripts.views import evidence
 from tests.support.server import Fault
 from tests.support.static import Static

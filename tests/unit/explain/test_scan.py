@@ -11,14 +11,16 @@ import pytest
 from scripts.core.errors import UsageError
 from scripts.explain import evidence, scan, source_search
 from scripts.explain.evidence import Needles
-from scripts.index import torchinfo
+from scripts.index import torch_version
 from scripts.index.archives import Member, Reader
 from scripts.index.errors import NoRangesError, WebError
+from scripts.index.torch_version import Torch
 from scripts.index.wheelfiles import WheelFile
-from scripts.records.model import Frame, Observation, Torch, Warned
+from scripts.records.model import Frame, Observation, Warned
 from scripts.views import scan as scan_views
 
 PATH = "torch/nn/utils/parametrize.py"
+COMPARE = "https://github.com/pytorch/pytorch/compare"
 
 
 class Shelves(Reader):
@@ -156,17 +158,17 @@ def test_markdown_is_a_table_whatever_is_sought() -> None:
 def test_version_files_of_every_age() -> None:
     old = b"__version__ = '1.9.1+cu102'\ndebug = False\ncuda = '10.2'\ngit_version = 'dfbd'\nhip = None\n"
     new = b"from typing import Optional\n__all__ = ['x']\n__version__ = '2.15.0'\ncuda: Optional[str] = '13.2'\n"
-    assert torchinfo.parse(old) == Torch(version="1.9.1+cu102", git_version="dfbd", cuda="10.2")
-    assert torchinfo.parse(new) == Torch(version="2.15.0", cuda="13.2")
-    assert torchinfo.parse(b"raise SystemExit('never run')") is None
-    assert torchinfo.parse(b"not python (") is None
+    assert torch_version.parse(old) == Torch(version="1.9.1+cu102", git_version="dfbd", cuda="10.2")
+    assert torch_version.parse(new) == Torch(version="2.15.0", cuda="13.2")
+    assert torch_version.parse(b"raise SystemExit('never run')") is None
+    assert torch_version.parse(b"not python (") is None
 
 
-def test_commits_are_compared_only_where_both_are_told() -> None:
-    told, silent = Torch(version="1", git_version="a" * 40), Torch(version="2")
-    assert torchinfo.compare_link(told, told) == f"https://github.com/pytorch/pytorch/compare/{'a' * 12}...{'a' * 12}"
-    assert torchinfo.compare_link(told, silent) is None
-    assert torchinfo.compare_link(None, told) is None
+def test_commits_are_compared_only_if_both_are_known() -> None:
+    known, unknown = Torch(version="1", git_version="a" * 40), Torch(version="2")
+    assert torch_version.compare_link(known, known) == f"{COMPARE}/{'a' * 12}...{'a' * 12}"
+    assert torch_version.compare_link(known, unknown) is None
+    assert torch_version.compare_link(None, known) is None
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------

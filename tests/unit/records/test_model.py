@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.core.errors import SchemaError
+from scripts.core.files import write_atomically
+from scripts.index.torch_version import Torch
 from scripts.records import model
-from scripts.records.model import CellKey, FreshRecord, Observation, Reason, Record, Run, Store, Torch
+from scripts.records.model import CellKey, FreshRecord, Observation, Reason, Record, Run, Store
 
 KEY = CellKey(torch="2.5.1", build="cpu", python="3.11", platform="linux-x86_64")
 RUN = Run(asked="2.5.1-cpu-py3.11", inputs="0", recorded_at="2026-01-01T00:00:00+00:00", machine="any")
@@ -85,8 +87,8 @@ def test_a_store_keeps_one_file_a_cell(tmp_path: Path) -> None:
 
 def test_a_file_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    model.write_atomically(path, "old")
+    write_atomically(path, "old")
     with pytest.raises(UnicodeEncodeError):
-        model.write_atomically(path, "\ud800")
+        write_atomically(path, "\ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
