@@ -17,7 +17,7 @@ from scripts.core import paths
 from scripts.records.model import Record, Store
 from scripts.run import scheduler
 from scripts.run.command import Ran
-from scripts.run.context import Listener, Options, Workshop
+from scripts.run.context import Listener, Options, RunContext
 
 Wanted = Sequence[tuple[int, Candidate]]
 
@@ -33,11 +33,11 @@ class Recorded:
 
     def __init__(self, matrix: Matrix, platform: str, *, accepted: bool = True) -> None:
         self._matrix, self._platform, self._with_accepted = matrix, platform, accepted
-        self._work = Workshop(matrix, Options(), lambda _: None)
+        self._context = RunContext(matrix, Options(), lambda _: None)
 
     def __call__(self, cell: Cell) -> Record | None:
         """The record of a cell, if there is one that tells of torch."""
-        return self._work.current(cell) or self._accepted(cell)
+        return self._context.current(cell) or self._accepted(cell)
 
     def _accepted(self, cell: Cell) -> Record | None:
         """An accepted record of this very build, or else of the build that stands in for it on the default index."""

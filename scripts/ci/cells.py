@@ -14,7 +14,7 @@ from scripts.config.cells import Cell
 from scripts.core import machine
 from scripts.core.errors import Exit
 from scripts.run.cell import CellRun
-from scripts.run.context import Workshop
+from scripts.run.context import RunContext
 from scripts.run.disk_budget import human
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock
@@ -33,7 +33,7 @@ def run() -> Exit:
 def lock() -> Exit:
     """Resolve the job's cells; output the key of their wheels' cache, and whether the wheels fit into it."""
     inputs = Inputs.read()
-    context = Workshop(inputs.matrix(), inputs.options, lambda _: None)
+    context = RunContext(inputs.matrix(), inputs.options, lambda _: None)
     locks = [lock for cell_id in inputs.cells if (lock := _resolve(context, Cell.parse(cell_id))) is not None]
     size, limit = distinct_bytes(locks), CACHE_LIMIT // max(1, int(os.environ.get("CI_JOBS_TOTAL") or 1))
     keep = bool(locks) and size <= limit
@@ -42,7 +42,7 @@ def lock() -> Exit:
     return Exit.OK
 
 
-def _resolve(context: Workshop, cell: Cell) -> Lock | None:
+def _resolve(context: RunContext, cell: Cell) -> Lock | None:
     """Return a cell's lock, or None where it cannot be resolved; the run records the reason."""
     try:
         return CellRun(context, cell).resolved()

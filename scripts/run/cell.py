@@ -27,7 +27,7 @@ from scripts.run import (
     resolution,
 )
 from scripts.run.cell_log import CellLog
-from scripts.run.context import Progress, Workshop, alone
+from scripts.run.context import Progress, RunContext, alone
 from scripts.run.failures import CellError
 from scripts.run.packages import Packages
 from scripts.run.shared_files import SharedFiles
@@ -39,9 +39,9 @@ from scripts.run.wheel_builder import Target
 class CellRun:
     """One cell, from interpreter to record."""
 
-    def __init__(self, work: Workshop, cell: Cell) -> None:
-        self.work, self.cell = work, cell
-        self.limits = work.matrix.limits
+    def __init__(self, context: RunContext, cell: Cell) -> None:
+        self.context, self.cell = context, cell
+        self.limits = context.matrix.limits
         # The log of the stored record stays until this run has a record to put in its place.
         self.log = CellLog(paths.LOGS / f"{cell.id}.attempt.log")
         self.log_of_record = paths.LOGS / f"{cell.id}.log"
@@ -53,7 +53,7 @@ class CellRun:
         self.packages: Packages | None = None
         self.suite_digest: str | None = None  # of what ran; empty if that changed meanwhile
         self.opened: tuple[str, ...] = ()  # what the probes opened though it was held back
-        self.shared = SharedFiles(work, cell.id, self.log)
+        self.shared = SharedFiles(context, cell.id, self.log)
 
     def record(self) -> FreshRecord:
         """Run the cell and save its record, which also says why there was nothing to run.
@@ -68,7 +68,7 @@ class CellRun:
         except Exception as error:  # noqa: BLE001 - the cell's lock or its record can't be written
             record = self._failed(error)
         finally:
-            self.work.queue.leave(self.cell)
+            self.context.queue.leave(self.cell)
         self._report("done", record=record)
         return record
 
@@ -90,7 +90,7 @@ class CellRun:
         self.log.write(f"{failure.reason.kind} ({failure.reason.stage}): {failure.reason.message}")
         if failure is not error:
             self.log.traceback("the engine failed", error)
-        return recording.unavailable(self.cell, self.work.platform, failure, self._run(), self.lock)
+        return recording.unavailable(self.cell, self.context.platform, failure, self._run(), self.lock)
 
     @contextlib.contextmanager
     def _side_job(self, what: str) -> Iterator[None]:
@@ -114,22 +114,22 @@ class CellRun:
                 self.log.write(f"once more, since the probes opened what was held back: {', '.join(opened)}")
                 self.opened += tuple(opened)
                 hold = hold.without(opened)
-                self.work.needed |= set(opened)  # other cells are spared the same
+                self.context.needed |= set(opened)  # other cells are spared the same
             except integrity.ModifiedError as error:
                 self.log.write(f"once more: {error}")
 
     def _run_once(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
         """Return the record of these wheels: another cell's that has the very same, or a new one, which is saved."""
         with contextlib.ExitStack() as held:
-            self._report("wait", size=self.work.footprint.missing(lock, hold))
-            with self.work.queue.turn(self.cell):
+            self._report("wait", size=self.context.disk_budget.missing(lock, hold))
+            with self.context.queue.turn(self.cell):
                 # Not before the turn: whoever comes later would hold these wheels and wait for who wants them.
-                held.enter_context(self.work.alone(lock))
+                held.enter_context(self.context.alone(lock))
                 if (same := self._reuse(lock)) is not None:
                     return same
-                held.enter_context(self.work.footprint.reserved(self.cell.id, lock, hold))
-                held.enter_context(self.work.sharing.using(self.cell.id, lock.wheels))
-                self.work.installing.acquire()
+                held.enter_context(self.context.disk_budget.reserved(self.cell.id, lock, hold))
+                held.enter_context(self.context.sharing.using(self.cell.id, lock.wheels))
+                self.context.installing.acquire()
             self.environment = paths.ENVIRONMENTS / self.cell.slug
             try:
                 record = self._test(lock, hold)
@@ -143,13 +143,13 @@ class CellRun:
         try:
             filled = self._install(lock, hold)
         finally:
-            self.work.installing.release()
+            self.context.installing.release()
         with self.shared.compared(lock, filled.placeholders), placeholders.untouched(filled.placeholders):
             return self._probe(lock)
 
     def _retire(self) -> None:
         """Mark the environment as done with, so that another run removes it if this one is killed before it can."""
-        if not self.work.options.keep:
+        if not self.context.options.keep:
             with self._side_job("retiring the environment"):
                 self.environment = environments.retire(self.environment)
 
@@ -157,7 +157,7 @@ class CellRun:
         if self.packages is not None and self.shared.trusted:
             with self._side_job("saving bytecode"):
                 self.packages.save_bytecode(self.environment)
-        if self.work.options.keep:
+        if self.context.options.keep:
             with self._side_job("noting that the environment is kept"):
                 environments.claim(self.environment, environments.KEPT)
         else:
@@ -166,12 +166,12 @@ class CellRun:
 
     def _hold(self, lock: locks.Lock) -> Hold:
         """What is held back: nothing where a GPU or a person may open it, or where nobody can watch that."""
-        open_to_all = lock.source.gpu or self.work.options.keep or not placeholders.watchable()
-        return NOTHING if open_to_all else Hold(patterns=self.work.matrix.held_files).without(self.work.needed)
+        open_to_all = lock.source.gpu or self.context.options.keep or not placeholders.watchable()
+        return NOTHING if open_to_all else Hold(patterns=self.context.matrix.held_files).without(self.context.needed)
 
     def _reuse(self, lock: locks.Lock) -> FreshRecord | None:
         """Return the record of the very same wheels: this cell's own as it is, or another's in this one's name."""
-        same = None if self.work.options.fresh else self.work.same_wheels(self.cell, lock)
+        same = None if self.context.options.fresh else self.context.same_wheels(self.cell, lock)
         if same is None:
             return None
         self.log.remove()
@@ -187,33 +187,33 @@ class CellRun:
         return python
 
     def _resolve(self, python: Path) -> locks.Lock:
-        self.lock = self.work.options.locks.get(self.cell) or self._resolve_anew(python)
+        self.lock = self.context.options.locks.get(self.cell) or self._resolve_anew(python)
         with self._side_job("noting the wheels to come"):
-            self.work.footprint.expect(self.cell.id, self.lock)
+            self.context.disk_budget.expect(self.cell.id, self.lock)
         return self.lock
 
     def _resolve_anew(self, python: Path) -> locks.Lock:
         self._report("resolve")
         with self._timed("resolve"):
             try:
-                source = checks.source(self.cell.build, self.work.matrix.builds, self.work.checks)
+                source = checks.source(self.cell.build, self.context.matrix.builds, self.context.checks)
             except checks.NoSourceError as error:
                 raise CellError("resolve", error.cause_kind, str(error)) from error
             return resolution.resolve(
                 self.cell,
                 source=source,
-                needs=locks.requirements(self.work.matrix, self.cell, self.work.options.require),
+                needs=locks.requirements(self.context.matrix, self.cell, self.context.options.require),
                 target=Target(
                     python=self.cell.python,
                     interpreter=python,
                     log=self.log.path,
                     timeout=self.limits.install,
-                    exclude_newer=self.work.matrix.exclude_newer,
+                    exclude_newer=self.context.matrix.exclude_newer,
                 ),
-                builder=self.work.builder,
+                builder=self.context.builder,
                 folder=self.folder,
                 timeout=self._time_to_resolve(),
-                refresh=self.work.options.upgrade,
+                refresh=self.context.options.upgrade,
             )
 
     def _time_to_resolve(self) -> float:
@@ -225,7 +225,7 @@ class CellRun:
         """Fill the environment; anew where what the cache holds is other than when it was first installed."""
         for _ in range(2):
             filled = self._fill(lock, hold)
-            self.packages = Packages(self.cell, lock, self.work.footprint, self._interpreter(), self.log)
+            self.packages = Packages(self.cell, lock, self.context.disk_budget, self._interpreter(), self.log)
             self.packages.read(self.environment)
             with self._side_job("restoring bytecode"):
                 self.packages.restore_bytecode(self.environment)
@@ -239,7 +239,7 @@ class CellRun:
 
     def _fill(self, lock: locks.Lock, hold: Hold) -> environments.Filled:
         self.shared.forget()
-        self._report("install", size=self.work.footprint.missing(lock, hold))
+        self._report("install", size=self.context.disk_budget.missing(lock, hold))
         with self._timed("install"):
             environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log.path)
             filled = environments.install(
@@ -250,14 +250,14 @@ class CellRun:
 
     def _probe(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")
-        seen, self.suite_digest = self.work.suite.run(
+        seen, self.suite_digest = self.context.suite.run(
             lambda: pytest_runs.run(
                 environments.python_of(self.environment),
-                self.work.probes,
+                self.context.probes,
                 limits=self.limits,
                 log=self.log.path,
                 gpu=lock.source.gpu,
-                env=self.work.matrix.probes.env,
+                env=self.context.matrix.probes.env,
             ),
             self.log.write,
         )
@@ -266,7 +266,7 @@ class CellRun:
         started = seen.started
         self.seconds["import"] = round(started.seconds, 3) if started else 0.0
         self.seconds["probes"] = round(max(0.0, seen.seconds - self.seconds["import"]), 3)
-        return recording.recorded(self.cell, self.work.platform, lock, seen, self._run())
+        return recording.recorded(self.cell, self.context.platform, lock, seen, self._run())
 
     def _run(self, so_far: Run | None = None) -> Run:
         """What belongs to this run; asked for again at the end, when every stage has its time."""
@@ -274,7 +274,7 @@ class CellRun:
             asked=self.cell.id,
             fallback=self.lock.source.fallback if self.lock else None,
             **self._fingerprint(),
-            exclude_newer=self.work.matrix.exclude_newer,
+            exclude_newer=self.context.matrix.exclude_newer,
             lock=self.lock.digest if self.lock else None,
             recorded_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             machine=f"{platform.platform()}, {machine.cores()} cores",
@@ -289,7 +289,7 @@ class CellRun:
     def _fingerprint(self) -> dict[str, str]:
         """Return both parts of the fingerprint; an empty one, which is never current, where there is none."""
         try:
-            found = self.work.fingerprint(self.cell, self.suite_digest)
+            found = self.context.fingerprint(self.cell, self.suite_digest)
         except Exception as error:  # noqa: BLE001 - the record is worth keeping all the same
             self.log.traceback("no fingerprint", error)
             return {"inputs": ""}
@@ -298,14 +298,14 @@ class CellRun:
     def _save_unless_worse(self, record: FreshRecord) -> FreshRecord:
         """Save the record; one that says only what couldn't be had never replaces one that saw torch."""
         run = self._run(record.run)
-        before = self.work.stored(self.cell)
+        before = self.context.stored(self.cell)
         if before is not None and before.tells and not record.tells:
             return record.model_copy(update={"run": run})
         self.log.move(self.log_of_record)
         return self._save(record.model_copy(update={"run": run.model_copy(update={"log": self.log.name})}))
 
     def _save(self, record: FreshRecord) -> FreshRecord:
-        self.work.store.put(record, self.work.path(self.cell))
+        self.context.store.put(record, self.context.path(self.cell))
         return record
 
     @contextlib.contextmanager
@@ -318,4 +318,4 @@ class CellRun:
 
     def _report(self, stage: str, *, size: int = 0, record: FreshRecord | None = None) -> None:
         with self._side_job("showing progress"):
-            self.work.listen(Progress(cell=self.cell, stage=stage, size=size, record=record))
+            self.context.listen(Progress(cell=self.cell, stage=stage, size=size, record=record))

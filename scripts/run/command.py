@@ -20,7 +20,7 @@ from scripts.records.model import CellKey, FreshRecord, Observation, Wheel
 from scripts.records.tracebacks import COMMAND, last_raised
 from scripts.run import environments, locks, scheduler
 from scripts.run.cell import CellRun
-from scripts.run.context import Listener, Options, Queue, Workshop
+from scripts.run.context import Listener, Options, Queue, RunContext
 from scripts.run.unpack.holding import NOTHING, Hold
 
 _SKIP: Final = 125
@@ -50,8 +50,8 @@ class CommandError(MatrixError):
 class CommandRun(CellRun):
     """A cell in which a command is run; nothing of it goes to the records."""
 
-    def __init__(self, work: Workshop, cell: Cell, command: str, limit: float | None) -> None:
-        super().__init__(work, cell)
+    def __init__(self, context: RunContext, cell: Cell, command: str, limit: float | None) -> None:
+        super().__init__(context, cell)
         self.command = command
         self.limit = limit or self.limits.startup + self.limits.probe
         self.done: Finished | None = None
@@ -78,7 +78,9 @@ class CommandRun(CellRun):
         words = filled(self.command, python, self.cell)
         try:
             with tempfile.TemporaryDirectory(prefix="cell-") as scratch:
-                env = environment.cell(python, Path(scratch), gpu=lock.source.gpu, declared=self.work.matrix.probes.env)
+                env = environment.cell(
+                    python, Path(scratch), gpu=lock.source.gpu, declared=self.context.matrix.probes.env
+                )
                 # Unbuffered, or a script's output would come after the traceback that ended it.
                 env |= {"VIRTUAL_ENV": str(python.parent.parent), "PYTHONUNBUFFERED": "1"}
                 command = _found(words, env["PATH"])
@@ -91,7 +93,7 @@ class CommandRun(CellRun):
         wheel = lock.torch
         index = lock.source.build if lock.source.index else "default"
         return FreshRecord(
-            cell=CellKey(**vars(self.cell), platform=self.work.platform),
+            cell=CellKey(**vars(self.cell), platform=self.context.platform),
             status="recorded",
             wheel=Wheel(filename=wheel.filename, sha256=wheel.sha256, index=index),
             observations={COMMAND: _observed(done)},
@@ -159,8 +161,8 @@ def run(
         CommandError: the command's exit code is above 127, or a signal ended it.
         UsageError: the command can't be started.
     """
-    work = Workshop(matrix, options, listen)
-    work.queue = Queue(list(cells))
-    runs = [CommandRun(work, cell, command, limit) for cell in cells]
-    records = scheduler.run_all(work, runs)
+    context = RunContext(matrix, options, listen)
+    context.queue = Queue(list(cells))
+    runs = [CommandRun(context, cell, command, limit) for cell in cells]
+    records = scheduler.run_all(context, runs)
     return {one.cell: one.ran(records[one.cell]) for one in runs}

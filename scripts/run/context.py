@@ -19,7 +19,7 @@ from scripts.records import fingerprint
 from scripts.records.fingerprint import Fingerprint
 from scripts.records.model import FreshRecord, Run, Store
 from scripts.run import harness, integrity, locks
-from scripts.run.disk_budget import Footprint
+from scripts.run.disk_budget import DiskBudget
 from scripts.run.wheel_builder import WheelBuilder
 
 
@@ -80,7 +80,7 @@ class Queue:
                 self._moved.notify_all()
 
 
-class Workshop:
+class RunContext:
     """The shared part of a run."""
 
     def __init__(self, matrix: Matrix, options: Options, listen: Listener) -> None:
@@ -92,7 +92,7 @@ class Workshop:
         self.suite_digest = self.suite.snapshot().digest
         self.settings = settings.read()
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
-        self.footprint = Footprint(paths.CACHE, options.disk or int(matrix.budget.disk))
+        self.disk_budget = DiskBudget(paths.CACHE, options.disk or int(matrix.budget.disk))
         self.checks = checks.SHARED
         # All at once: unpacking one wheel keeps a core and a half busy. Four cells cold: 85 s one by one, 66 s by two.
         self.installing = threading.Semaphore(matrix.budget.downloads or self.jobs)

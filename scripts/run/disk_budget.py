@@ -61,7 +61,7 @@ def human(size: float) -> str:
     return ByteSize(int(size)).human_readable(decimal=True)
 
 
-class Footprint:
+class DiskBudget:
     """The budget of one folder of environments and cache, shared by all threads of a run and all runs in the folder."""
 
     def __init__(self, cache: Path, budget: int) -> None:

@@ -9,7 +9,7 @@ from scripts.config.cells import Cell
 from scripts.core import paths
 from scripts.run import environments, integrity
 from scripts.run.cell_log import CellLog
-from scripts.run.disk_budget import Footprint
+from scripts.run.disk_budget import DiskBudget
 from scripts.run.locks import Lock
 from scripts.run.unpack.bytecode import Bytecode
 
@@ -17,8 +17,8 @@ from scripts.run.unpack.bytecode import Bytecode
 class Packages:
     """See the module. ``python`` is the interpreter that the environment was made from, which no test has touched."""
 
-    def __init__(self, cell: Cell, lock: Lock, footprint: Footprint, python: Path, log: CellLog) -> None:
-        self._cell, self._lock, self._footprint, self._python, self._log = cell, lock, footprint, python, log
+    def __init__(self, cell: Cell, lock: Lock, disk_budget: DiskBudget, python: Path, log: CellLog) -> None:
+        self._cell, self._lock, self._disk_budget, self._python, self._log = cell, lock, disk_budget, python, log
         self._records: dict[str, dict[str, str]] = {}
         self._files: dict[str, os.stat_result] = {}
 
@@ -45,11 +45,11 @@ class Packages:
     def count(self, environment: Path) -> None:
         """Note the disk that the packages take."""
         sizes = environments.sizes(environment, self._records, self._files)
-        self._footprint.installed(self._cell.id, self._lock, sizes)
+        self._disk_budget.installed(self._cell.id, self._lock, sizes)
 
     def _bytecode(self, environment: Path) -> Bytecode:
         packages = environments.site_packages(environment)
         return Bytecode(paths.CACHE, packages, self._lock.wheels, self._records, version=self._cell.python)
 
     def _count(self, sizes: dict[str, int]) -> None:
-        self._footprint.compiled(self._lock, sizes)
+        self._disk_budget.compiled(self._lock, sizes)

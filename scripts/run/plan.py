@@ -14,7 +14,7 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import machine, paths
 from scripts.index import checks
 from scripts.run import locks, shards
-from scripts.run.context import Options, Workshop
+from scripts.run.context import Options, RunContext
 
 #: GitHub's limit for the jobs that one matrix makes.
 MOST_JOBS: Final = 256
@@ -62,23 +62,23 @@ class Job:
 
 def plan(matrix: Matrix, cells: Iterable[Cell], options: Options, *, platform: str | None = None) -> list[Planned]:
     """The plan of some cells on one platform, this machine's if not given, from local files alone."""
-    work = Workshop(matrix, options, lambda _: None)
-    here = work.platform
-    work.platform = platform or here
-    return [_planned(work, cell, here=work.platform == here) for cell in cells]
+    context = RunContext(matrix, options, lambda _: None)
+    here = context.platform
+    context.platform = platform or here
+    return [_planned(context, cell, here=context.platform == here) for cell in cells]
 
 
-def _planned(work: Workshop, cell: Cell, *, here: bool) -> Planned:
-    build = work.matrix.builds[cell.build]
-    record, lock = work.stored(cell), _lock(cell) if here else None
+def _planned(context: RunContext, cell: Cell, *, here: bool) -> Planned:
+    build = context.matrix.builds[cell.build]
+    record, lock = context.stored(cell), _lock(cell) if here else None
     return Planned(
         cell=cell,
-        platform=work.platform,
-        runner=runners.runner_for(work.matrix, work.platform, cell),
+        platform=context.platform,
+        runner=runners.runner_for(context.matrix, context.platform, cell),
         index=build.index or "default",
-        current=work.current(cell, lambda _: False) is not None,
+        current=context.current(cell, lambda _: False) is not None,
         wheels=lock.bytes if lock else record.run.bytes if record else None,
-        to_come=work.footprint.missing(lock) if lock else None,
+        to_come=context.disk_budget.missing(lock) if lock else None,
         seconds=record.run.timings.total if record else None,
     )
 

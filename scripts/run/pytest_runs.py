@@ -16,18 +16,18 @@ from scripts.core import environment, processes
 from scripts.run import events, harness, owners
 from scripts.run.events import Event, Finished, ImportFailed, Read, Started
 from scripts.run.harness import Harness
-from scripts.run.session import End, Lost, Session
+from scripts.run.session import AbortedTest, End, Session
 
 #: Characters of output that are kept to explain a failure.
 _TAIL = 200_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Seen:
+class SuiteReport:
     """All that the tests of one cell reported, over as many processes as it took."""
 
     events: tuple[Event, ...] = ()
-    lost: tuple[Lost, ...] = ()
+    aborted: tuple[AbortedTest, ...] = ()
     missing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -46,10 +46,10 @@ class Seen:
     @property
     def finished(self) -> Finished | None:
         """The end, where one process ran all tests."""
-        return next((event for event in self.events if isinstance(event, Finished) and not self.lost), None)
+        return next((event for event in self.events if isinstance(event, Finished) and not self.aborted), None)
 
 
-def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env: Mapping[str, str]) -> Seen:
+def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env: Mapping[str, str]) -> SuiteReport:
     """Run every test of ``folder``; one that crashes or hangs costs itself only. ``env`` is what the suite declares.
 
     After a crash or a hang the others go on in a new process, which leaves out what was begun before.
@@ -67,9 +67,9 @@ def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env
             output = (output + finished.output)[-_TAIL:]
             end = End(returncode=finished.returncode, timed_out=finished.timed_out, signal_name=finished.signal_name)
             session = session.after(read, end)
-    return Seen(
+    return SuiteReport(
         events=session.events,
-        lost=session.lost,
+        aborted=session.aborted,
         missing=session.missing,
         problems=session.problems,
         seconds=time.monotonic() - started,
@@ -93,7 +93,7 @@ def _one_process(
     events_file = scratch / f"events-{secrets.token_hex(8)}.jsonl"
     events_file.touch()
     done = scratch / "done.json"
-    done.write_text(json.dumps({"tests": sorted(session.done), "lost": sorted(session.lost_observations)}))
+    done.write_text(json.dumps({"tests": sorted(session.done), "lost": sorted(session.aborted_observations)}))
     began = time.monotonic()
     watch = _Watch(events_file, startup=began + limits.startup, probe=limits.probe)
     named = {"MATRIX_EVENTS": str(events_file), "MATRIX_TOKEN": token, "MATRIX_DONE": str(done)}

@@ -26,8 +26,8 @@ from scripts.records.model import (
 from scripts.run.events import CollectionFailed, Event, Observed, Observing, TestFinished, TorchSaid
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel, public
-from scripts.run.pytest_runs import Seen
-from scripts.run.session import KILLED, Lost
+from scripts.run.pytest_runs import SuiteReport
+from scripts.run.session import KILLED, AbortedTest
 
 #: Tests that a message names, and characters of a name or line in it.
 _NAMED: Final = 5
@@ -45,32 +45,32 @@ def unavailable(cell: Cell, platform: str, error: CellError, run: Run, lock: Loc
     )
 
 
-def recorded(cell: Cell, platform: str, lock: Lock, seen: Seen, run: Run) -> FreshRecord:
+def recorded(cell: Cell, platform: str, lock: Lock, report: SuiteReport, run: Run) -> FreshRecord:
     """The record of a cell whose probes were started.
 
     Raises:
         CellError: torch couldn't be imported, or not even that came about.
     """
-    if seen.started is None:
-        raise _not_started(seen)
-    torch = seen.started.torch
+    if report.started is None:
+        raise _not_started(report)
+    torch = report.started.torch
     if not _is_release(torch.version, cell.torch):
         raise CellError("import", "wrong version", f"the wheel of {cell.torch} says it is {torch.version[:_LONGEST]}")
     key = CellKey(torch=cell.torch, build=tested_build(torch), python=cell.python, platform=platform)
-    tests, observations = _tests(seen), _observations(seen)
+    tests, observations = _tests(report), _observations(report)
     # A file that couldn't be collected is a test in error; a cell of nothing else has probed nothing.
     probed = bool(observations) or any(test.outcome != "error" for test in tests.values())
-    reason = _incomplete(seen) or (None if probed else _reason(seen))
+    reason = _incomplete(report) or (None if probed else _reason(report))
     return FreshRecord(
         cell=key,
-        status="recorded" if reason is None else _status(reason, seen.lost),
+        status="recorded" if reason is None else _status(reason, report.aborted),
         reason=reason,
         wheel=_wheel(lock),
         torch=Torch(version=torch.version, git_version=torch.git_version, cuda=torch.cuda),
         packages={name: version for name, version in sorted(lock.versions.items()) if name != "torch"},
         tests=tests,
         observations=observations,
-        run=run.model_copy(update={"tracebacks": _tracebacks(seen.events)}),
+        run=run.model_copy(update={"tracebacks": _tracebacks(report.events)}),
     )
 
 
@@ -81,13 +81,15 @@ def _is_release(version: str, release: str) -> bool:
         return False
 
 
-def _incomplete(seen: Seen) -> Reason | None:
+def _incomplete(report: SuiteReport) -> Reason | None:
     """Why a record doesn't say all that there is to say; None where it does."""
-    killed = [loss.test or "the start of pytest" for loss in seen.lost if loss.outcome == "killed"]
+    killed = [abort.test or "the start of pytest" for abort in report.aborted if abort.outcome == "killed"]
     if killed:
         return Reason(stage="run", kind=KILLED, message=f"twice, in {_listed(killed)}")
-    if seen.missing:
-        return Reason(stage="run", kind="incomplete", message=f"no verdict, or not all of it: {_listed(seen.missing)}")
+    if report.missing:
+        return Reason(
+            stage="run", kind="incomplete", message=f"no verdict, or not all of it: {_listed(report.missing)}"
+        )
     return None
 
 
@@ -106,18 +108,18 @@ def tested_build(torch: TorchSaid) -> str:
     return f"rocm{torch.hip}" if torch.hip else "cpu"
 
 
-def _not_started(seen: Seen) -> CellError:
+def _not_started(report: SuiteReport) -> CellError:
     """Why there was no torch to probe."""
-    failed = seen.import_failed
+    failed = report.import_failed
     if failed is not None:
         return CellError("import", "import failed", signature.normalise(f"{failed.exception}: {failed.message}"))
-    last = seen.lost[-1] if seen.lost else None
-    failure = pytest_failure(last.exit if last else 0, seen.output)
+    last = report.aborted[-1] if report.aborted else None
+    failure = pytest_failure(last.exit if last else 0, report.output)
     if failure is not None:
         return CellError(failure.stage, failure.kind, failure.message)
     assert last is not None
     kind = "timed out" if last.outcome == "timed-out" else last.message
-    return CellError("import", kind, f"{last.message} before torch was imported: {_tail(seen.output)}")
+    return CellError("import", kind, f"{last.message} before torch was imported: {_tail(report.output)}")
 
 
 #: pytest's exit codes that say that pytest itself could not do its work, and how it begins to say why.
@@ -148,20 +150,20 @@ def _essence(lines: Sequence[str]) -> str:
     return signature.normalise("\n".join(line[:_LONGEST] for line in lines)) or "no message"
 
 
-def _status(reason: Reason, lost: Sequence[Lost]) -> Status:
+def _status(reason: Reason, aborted: Sequence[AbortedTest]) -> Status:
     """The status of a record without verdicts: that of what ended the last process, if that is torch's."""
-    outcome = lost[-1].outcome if lost else "killed"
+    outcome = aborted[-1].outcome if aborted else "killed"
     return "error" if reason.kind in INCONCLUSIVE or outcome == "killed" else outcome
 
 
-def _reason(seen: Seen) -> Reason:
+def _reason(report: SuiteReport) -> Reason:
     """Why torch was imported and still no probe has a verdict."""
-    failed = next((event for event in seen.events if isinstance(event, CollectionFailed)), None)
+    failed = next((event for event in report.events if isinstance(event, CollectionFailed)), None)
     if failed is not None:
         return Reason(stage="run", kind="collection failed", message=signature.normalise(failed.message))
-    if seen.lost:
-        failure = pytest_failure(seen.lost[-1].exit, seen.output)
-        return failure or Reason(stage="run", kind=seen.lost[-1].message, message=_tail(seen.output))
+    if report.aborted:
+        failure = pytest_failure(report.aborted[-1].exit, report.output)
+        return failure or Reason(stage="run", kind=report.aborted[-1].message, message=_tail(report.output))
     return Reason(stage="run", kind="no probes", message="no test was collected from the folder of probes")
 
 
@@ -175,24 +177,24 @@ def _tail(output: str) -> str:
     return signature.normalise("\n".join(lines[-4:]))
 
 
-def _tests(seen: Seen) -> dict[str, Test]:
+def _tests(report: SuiteReport) -> dict[str, Test]:
     tests = {
         event.test: Test(outcome=event.outcome, **_raised(event))
-        for event in seen.events
+        for event in report.events
         if isinstance(event, TestFinished)
     }
     tests |= {
-        loss.test: Test.model_validate({"outcome": loss.outcome, "message": loss.message})
-        for loss in seen.lost
-        if loss.test and loss.outcome != "killed"
+        abort.test: Test.model_validate({"outcome": abort.outcome, "message": abort.message})
+        for abort in report.aborted
+        if abort.test and abort.outcome != "killed"
     }
-    for event in seen.events:
+    for event in report.events:
         if isinstance(event, CollectionFailed):
             tests[event.test] = Test(outcome="error", message=signature.normalise(event.message))
     return dict(sorted(tests.items()))
 
 
-def _observations(seen: Seen) -> dict[str, Observation]:
+def _observations(report: SuiteReport) -> dict[str, Observation]:
     """Every observation in the order of the probes; one that took its process along is told as lost."""
     observations = {
         event.name: Observation(
@@ -202,16 +204,16 @@ def _observations(seen: Seen) -> dict[str, Observation]:
             why=signature.normalise(event.why) if event.why else None,
             **_raised(event),
         )
-        for event in seen.events
+        for event in report.events
         if isinstance(event, Observed)
     }
-    for loss in seen.lost:
-        if loss.observation and loss.outcome != "killed" and loss.observation not in observations:
-            observations[loss.observation] = Observation.model_validate(
-                {"outcome": loss.outcome, "test": loss.test, "message": loss.message}
+    for abort in report.aborted:
+        if abort.observation and abort.outcome != "killed" and abort.observation not in observations:
+            observations[abort.observation] = Observation.model_validate(
+                {"outcome": abort.outcome, "test": abort.test, "message": abort.message}
             )
     # In the order in which they were begun, which a crash between them doesn't change.
-    begun = dict.fromkeys(event.name for event in seen.events if isinstance(event, Observing | Observed))
+    begun = dict.fromkeys(event.name for event in report.events if isinstance(event, Observing | Observed))
     return {name: observations[name] for name in begun if name in observations}
 
 

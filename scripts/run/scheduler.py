@@ -17,7 +17,7 @@ from scripts.core.errors import MatrixError
 from scripts.records.model import FreshRecord
 from scripts.run import leftovers
 from scripts.run.cell import CellRun
-from scripts.run.context import Listener, Options, Progress, Queue, Workshop
+from scripts.run.context import Listener, Options, Progress, Queue, RunContext
 
 
 def run(
@@ -30,17 +30,17 @@ def run(
         MatrixError: the folder of records, logs and cache can't be written.
     """
     _check_writable(paths.STATE)
-    work = Workshop(matrix, options, listen)
-    found = {} if options.fresh or options.upgrade else {cell: work.current(cell) for cell in cells}
+    context = RunContext(matrix, options, listen)
+    found = {} if options.fresh or options.upgrade else {cell: context.current(cell) for cell in cells}
     if None in found.values():  # one decision about each index, for what is run and for what was
-        found = {cell: record and work.current_now(cell) for cell, record in found.items()}
+        found = {cell: record and context.current_now(cell) for cell, record in found.items()}
     records = {cell: record for cell, record in found.items() if record is not None}
     for cell, record in records.items():
         listen(Progress(cell=cell, stage="current", record=record))
     missing = [cell for cell in cells if cell not in records]
     if missing:
-        work.queue = Queue(missing)
-        records |= run_all(work, [CellRun(work, cell) for cell in missing])
+        context.queue = Queue(missing)
+        records |= run_all(context, [CellRun(context, cell) for cell in missing])
     return {cell: records[cell] for cell in cells}
 
 
@@ -62,14 +62,14 @@ def _show(note: str) -> None:
     print(printable.line(note), file=sys.stderr)
 
 
-def run_all(work: Workshop, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
+def run_all(context: RunContext, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
     """Run cells in their order, some at once; an interruption, or a command that asks to stop, ends them all."""
     records: dict[Cell, FreshRecord] = {}
     with contextlib.suppress(OSError):
         leftovers.remove()
-    if work.settings.note:
-        _show(work.settings.note)
-    with processes.interruptible(), ThreadPoolExecutor(work.jobs, thread_name_prefix="cell") as pool:
+    if context.settings.note:
+        _show(context.settings.note)
+    with processes.interruptible(), ThreadPoolExecutor(context.jobs, thread_name_prefix="cell") as pool:
         pending: dict[Future[FreshRecord], Cell] = {pool.submit(one.record): one.cell for one in runs}
         try:
             while pending:

@@ -15,16 +15,16 @@ KILLED: Final = "killed from outside (out of memory?)"
 #: Processes beyond one for each test: each can be killed, or die before its first test, once more.
 _EXTRA: Final = 3
 
-Loss = Literal["crashed", "timed-out", "killed"]
+Abort = Literal["crashed", "timed-out", "killed"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Lost:
+class AbortedTest:
     """A test that ended its process, or had to be ended."""
 
     test: str | None  # None: before the first test began
     observation: str | None
-    outcome: Loss
+    outcome: Abort
     message: str
     exit: int | None = None  # the exit code, where there is one
 
@@ -44,7 +44,7 @@ class Session:
 
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
-    lost: tuple[Lost, ...] = ()
+    aborted: tuple[AbortedTest, ...] = ()
     done: frozenset[str] = frozenset()
     killed: frozenset[str | None] = frozenset()  # these were killed once, and are tried once more
     processes: int = 0
@@ -55,27 +55,27 @@ class Session:
 
     def after(self, read: Read, end: End) -> Session:
         """Return the session with one more process."""
-        loss = _loss(read, end)
-        again = loss is not None and loss.outcome == "killed" and loss.test not in self.killed
+        abort = _abort(read, end)
+        again = abort is not None and abort.outcome == "killed" and abort.test not in self.killed
         begun = {event.test for event in read.events if isinstance(event, TestStarted)}
-        if again and loss is not None:
-            begun.discard(loss.test or "")
+        if again and abort is not None:
+            begun.discard(abort.test or "")
         # What a process left half done and does again comes to nothing the first time.
-        kept = [event for event in read.events if not (again and loss is not None and _belongs(event, loss.test))]
+        kept = [event for event in read.events if not (again and abort is not None and _belongs(event, abort.test))]
         session = dataclasses.replace(
             self,
             events=(*self.events, *_without_known(kept, self.events)),
             problems=(*self.problems, *read.problems),
-            lost=self.lost if again or loss is None else (*self.lost, loss),
+            aborted=self.aborted if again or abort is None else (*self.aborted, abort),
             done=self.done | begun,
-            killed=self.killed | ({loss.test} if again and loss is not None else set()),
+            killed=self.killed | ({abort.test} if again and abort is not None else set()),
             processes=self.processes + 1,
             stalled=0 if begun else self.stalled + 1,
             lacks_verdicts=self.lacks_verdicts or read.lacks_verdicts,
         )
         if not self.processes:
             session = dataclasses.replace(session, expected=len(session.collected))
-        return dataclasses.replace(session, over=_is_over(session, read, loss, again=again))
+        return dataclasses.replace(session, over=_is_over(session, read, abort, again=again))
 
     @property
     def collected(self) -> tuple[str, ...]:
@@ -84,9 +84,9 @@ class Session:
         return tuple(dict.fromkeys(tests))
 
     @property
-    def lost_observations(self) -> frozenset[str]:
+    def aborted_observations(self) -> frozenset[str]:
         """Observations that ended their process."""
-        return frozenset(loss.observation for loss in self.lost if loss.observation)
+        return frozenset(abort.observation for abort in self.aborted if abort.observation)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -94,28 +94,28 @@ class Session:
         return tuple(_missing(self))
 
 
-def _is_over(session: Session, read: Read, loss: Lost | None, *, again: bool) -> bool:
+def _is_over(session: Session, read: Read, abort: AbortedTest | None, *, again: bool) -> bool:
     """Whether another process would bring nothing."""
     if read.import_failed is not None or session.processes > session.expected + _EXTRA:
         return True
     if again:
         return False
-    if not session.done and loss is not None:  # it never came to a test
+    if not session.done and abort is not None:  # it never came to a test
         return True
     left = [test for test in session.collected if test not in session.done]
-    return not left or session.stalled > 1 or (loss is None and session.stalled > 0)
+    return not left or session.stalled > 1 or (abort is None and session.stalled > 0)
 
 
 def _missing(session: Session) -> Iterator[str]:
     verdicts = {event.test: event.observed for event in session.events if isinstance(event, TestFinished)}
-    lost = {loss.test for loss in session.lost}
+    aborted = {abort.test for abort in session.aborted}
     made: dict[str | None, int] = {}
     for event in session.events:
         if isinstance(event, Observed):
             made[event.test] = made.get(event.test, 0) + 1
     begun = [event.test for event in session.events if isinstance(event, TestStarted)]
     for test in dict.fromkeys((*session.collected, *begun)):
-        if test not in verdicts and test not in lost:
+        if test not in verdicts and test not in aborted:
             yield test
     yield from (test for test, observed in verdicts.items() if made.get(test, 0) < observed)
     if any(_is_of_test(event) for event in session.events) and not any(
@@ -143,7 +143,7 @@ def _belongs(event: Event, test: str | None) -> bool:
     return isinstance(event, TestStarted | Observing | Observed) and event.test == test
 
 
-def _loss(read: Read, end: End) -> Lost | None:
+def _abort(read: Read, end: End) -> AbortedTest | None:
     """Return what a process took with it when it ended before its time, None where it came to its end."""
     test = observation = None
     for event in read.events:
@@ -160,7 +160,7 @@ def _loss(read: Read, end: End) -> Lost | None:
                 pass
     if (read.finished or read.import_failed) and not end.timed_out:
         return None
-    outcome: Loss = "crashed"
+    outcome: Abort = "crashed"
     exit_code = None
     if end.timed_out:
         outcome, message = "timed-out", "no sign of life within the limit"
@@ -170,4 +170,4 @@ def _loss(read: Read, end: End) -> Lost | None:
         message = f"crashed by {end.signal_name}"
     else:
         message, exit_code = f"ended with exit code {end.returncode}", end.returncode
-    return Lost(test=test, observation=observation, outcome=outcome, message=message, exit=exit_code)
+    return AbortedTest(test=test, observation=observation, outcome=outcome, message=message, exit=exit_code)

@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.core import paths
 from scripts.run import integrity
 from scripts.run.cell_log import CellLog
-from scripts.run.context import Workshop
+from scripts.run.context import RunContext
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock
 
@@ -17,8 +17,8 @@ from scripts.run.locks import Lock
 class SharedFiles:
     """See the module. ``modified`` are the files that the tests modified, by the cell's last run."""
 
-    def __init__(self, work: Workshop, cell: str, log: CellLog) -> None:
-        self._work, self._cell, self._log = work, cell, log
+    def __init__(self, context: RunContext, cell: str, log: CellLog) -> None:
+        self._context, self._cell, self._log = context, cell, log
         self._contents: integrity.Contents | None = None
         self._repaired = False
         self.modified: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class SharedFiles:
     def note(self, contents: integrity.Contents, lock: Lock) -> bool:
         """Note the files; False, with their wheels evicted, if some are other than when they were first installed."""
         spoiled = integrity.compare_with_seals(paths.CACHE, contents, lock.wheels)
-        self._contents = contents if spoiled else contents.unshared(self._work.private)
+        self._contents = contents if spoiled else contents.unshared(self._context.private)
         self.trusted = not spoiled
         if spoiled:
             self._log.write(f"installed anew, since the cache was modified: {', '.join(integrity.all_paths(spoiled))}")
@@ -57,14 +57,14 @@ class SharedFiles:
     def _compare(self, lock: Lock) -> None:
         if self._contents is None:
             return
-        alone = self._work.sharing.alone(self._cell, lock.wheels)
+        alone = self._context.sharing.alone(self._cell, lock.wheels)
         changed = self._contents.modified(alone=alone)
         found = integrity.all_paths(changed)
         self.modified = tuple(sorted({*found, *self._contents.own_modified()}))
         if changed:
             self._log.write(f"evicted, since files that cells share were modified: {', '.join(found)}")
             self._evict(lock, changed)
-            self._work.private |= changed.keys()
+            self._context.private |= changed.keys()
         if changed.keys() - alone:
             raise integrity.ModifiedError(f"shared files were modified: {', '.join(found)}")
 
@@ -81,4 +81,4 @@ class SharedFiles:
         """Evict some wheels; all of the cell's where a file belongs to none that is known."""
         self.trusted = False
         known = {wheel.name for wheel in lock.wheels}
-        self._work.footprint.evict(known if set(names) - known else set(names))
+        self._context.disk_budget.evict(known if set(names) - known else set(names))

@@ -17,7 +17,7 @@ from scripts.history.build import Explain, build_report
 from scripts.history.report import Report
 from scripts.records import accept, drift
 from scripts.records.model import FreshRecord, Record, Store
-from scripts.run.context import Options, Workshop
+from scripts.run.context import Options, RunContext
 from scripts.views import markdown, svg
 
 #: The picture beside the accepted results, shown by their page and by the README.
@@ -36,22 +36,22 @@ def fresh(matrix: Matrix, options: Options = Options()) -> list[FreshRecord]:  #
         matrix: the content of matrix.toml.
         options: the requirements and the suite that they were run with.
     """
-    work = Workshop(matrix, options, lambda _: None)
+    context = RunContext(matrix, options, lambda _: None)
     found = []
-    for path in work.store.paths():
+    for path in context.store.paths():
         try:
-            record = work.store.at(path, FreshRecord)
+            record = context.store.at(path, FreshRecord)
         except SchemaError:
             continue  # written by another version; its cell will be run again
-        if record is not None and _is_current(work, record):
+        if record is not None and _is_current(context, record):
             found.append(record)
     return found
 
 
-def _is_current(work: Workshop, record: FreshRecord) -> bool:
+def _is_current(context: RunContext, record: FreshRecord) -> bool:
     """Return True if a record's fingerprint is that of the present matrix.toml and suite."""
     cell = Cell.parse(record.run.asked)
-    return cell.build in work.matrix.builds and work.made_from(record.run, cell)
+    return cell.build in context.matrix.builds and context.made_from(record.run, cell)
 
 
 def distinct(fresh: Iterable[FreshRecord]) -> list[Record]:

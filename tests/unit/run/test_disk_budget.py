@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.index.checks import Source
-from scripts.run.disk_budget import Footprint, human, unpacked
+from scripts.run.disk_budget import DiskBudget, human, unpacked
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.unpack.holding import NOTHING, Hold
@@ -29,66 +29,66 @@ def lock(*wheels: LockedWheel) -> Lock:
 
 
 @pytest.fixture
-def footprint(tmp_path: Path) -> Footprint:
+def budget(tmp_path: Path) -> DiskBudget:
     """A budget of 1000 bytes; a wheel of 100 of an unknown package needs 400."""
-    return Footprint(tmp_path, 1000)
+    return DiskBudget(tmp_path, 1000)
 
 
-def install(footprint: Footprint, name: str, held: Lock, sizes: dict[str, int]) -> None:
+def install(budget: DiskBudget, name: str, held: Lock, sizes: dict[str, int]) -> None:
     """A cell from its reservation to the end of its environment."""
-    with footprint.reserved(name, held):
-        footprint.installed(name, held, sizes)
+    with budget.reserved(name, held):
+        budget.installed(name, held, sizes)
 
 
-def test_what_was_unpacked_counts_as_it_is(footprint: Footprint) -> None:
+def test_what_was_unpacked_counts_as_it_is(budget: DiskBudget) -> None:
     held = lock(wheel("a"), wheel("b"))
-    assert footprint.missing(held) == 200
-    install(footprint, "one", held, {"a": 700, "b": 300})
-    assert footprint.missing(held) == 0
-    with footprint.reserved("two", held):
+    assert budget.missing(held) == 200
+    install(budget, "one", held, {"a": 700, "b": 300})
+    assert budget.missing(held) == 0
+    with budget.reserved("two", held):
         pass
-    assert Footprint(footprint.cache, 1000).missing(held) == 0  # it lasts
+    assert DiskBudget(budget.cache, 1000).missing(held) == 0  # it lasts
 
 
-def test_what_can_never_fit_says_what_it_needs(footprint: Footprint) -> None:
+def test_what_can_never_fit_says_what_it_needs(budget: DiskBudget) -> None:
     with (
         pytest.raises(CellError, match=r"needs 1\.2KB, 1\.0KB free") as caught,
-        footprint.reserved("one", lock(wheel("a", size=300))),
+        budget.reserved("one", lock(wheel("a", size=300))),
     ):
         raise AssertionError
     assert (caught.value.status, caught.value.reason.kind) == ("unavailable", "over the disk budget")
 
 
-def test_what_nobody_needs_any_more_goes_first(footprint: Footprint) -> None:
+def test_what_nobody_needs_any_more_goes_first(budget: DiskBudget) -> None:
     old, shared = wheel("old"), wheel("shared")
-    install(footprint, "one", lock(old), {"old": 400})
-    install(footprint, "two", lock(shared), {"shared": 400})
-    footprint.expect("later", lock(shared))
-    with footprint.reserved("three", lock(wheel("new"))):
-        assert footprint.missing(lock(old)) == 100
-        assert footprint.missing(lock(shared)) == 0
+    install(budget, "one", lock(old), {"old": 400})
+    install(budget, "two", lock(shared), {"shared": 400})
+    budget.expect("later", lock(shared))
+    with budget.reserved("three", lock(wheel("new"))):
+        assert budget.missing(lock(old)) == 100
+        assert budget.missing(lock(shared)) == 0
 
 
-def test_what_the_cell_itself_needs_stays(footprint: Footprint) -> None:
+def test_what_the_cell_itself_needs_stays(budget: DiskBudget) -> None:
     shared, big = wheel("shared"), wheel("big")
-    install(footprint, "one", lock(shared, big), {"shared": 300, "big": 700})
-    with footprint.reserved("two", lock(shared, wheel("new"))):
-        assert footprint.missing(lock(shared)) == 0
-        assert footprint.missing(lock(big)) == 100
+    install(budget, "one", lock(shared, big), {"shared": 300, "big": 700})
+    with budget.reserved("two", lock(shared, wheel("new"))):
+        assert budget.missing(lock(shared)) == 0
+        assert budget.missing(lock(big)) == 100
 
 
-def test_a_cell_waits_for_the_room_of_another(footprint: Footprint) -> None:
+def test_a_cell_waits_for_the_room_of_another(budget: DiskBudget) -> None:
     inside, leave = threading.Event(), threading.Event()
     happened: list[str] = []
 
     def first() -> None:
-        with footprint.reserved("one", lock(wheel("a", size=200))):
+        with budget.reserved("one", lock(wheel("a", size=200))):
             inside.set()
             leave.wait()
             happened.append("one leaves")
 
     def second() -> None:
-        with footprint.reserved("two", lock(wheel("b", size=200))):
+        with budget.reserved("two", lock(wheel("b", size=200))):
             happened.append("two enters")
 
     with ThreadPoolExecutor(2) as pool:
@@ -100,10 +100,10 @@ def test_a_cell_waits_for_the_room_of_another(footprint: Footprint) -> None:
     assert happened == ["one leaves", "two enters"]
 
 
-def test_a_broken_ledger_is_an_empty_one(footprint: Footprint) -> None:
-    install(footprint, "one", lock(wheel("a")), {"a": 400})
-    (footprint.cache / "ledger.json").write_text("[")
-    assert footprint.missing(lock(wheel("a"))) == 100
+def test_a_broken_ledger_is_an_empty_one(budget: DiskBudget) -> None:
+    install(budget, "one", lock(wheel("a")), {"a": 400})
+    (budget.cache / "ledger.json").write_text("[")
+    assert budget.missing(lock(wheel("a"))) == 100
 
 
 def test_estimates_are_by_the_kind_of_package() -> None:
@@ -118,59 +118,59 @@ def test_sizes_for_people() -> None:
     assert human(1_234_567) == "1.2MB"
 
 
-def test_kept_bytecode_counts_and_goes_with_its_package(footprint: Footprint) -> None:
+def test_kept_bytecode_counts_and_goes_with_its_package(budget: DiskBudget) -> None:
     held = lock(wheel("a"), wheel("b"))
-    install(footprint, "one", held, {"a": 500, "b": 100})
-    bytecode = footprint.cache / "bytecode" / "a" / "a1"
+    install(budget, "one", held, {"a": 500, "b": 100})
+    bytecode = budget.cache / "bytecode" / "a" / "a1"
     bytecode.mkdir(parents=True)
-    footprint.compiled(held, {"a": 300})
-    with footprint.reserved("two", lock(wheel("c", size=50))):  # 200 bytes, and 900 of 1000 are taken
-        assert footprint.missing(held) == 100
+    budget.compiled(held, {"a": 300})
+    with budget.reserved("two", lock(wheel("c", size=50))):  # 200 bytes, and 900 of 1000 are taken
+        assert budget.missing(held) == 100
     assert not bytecode.exists()
-    with footprint.reserved("three", lock(wheel("d", size=200))):  # 800 fit, since nothing is left of "a"
-        assert footprint.missing(lock(wheel("b"))) == 0
+    with budget.reserved("three", lock(wheel("d", size=200))):  # 800 fit, since nothing is left of "a"
+        assert budget.missing(lock(wheel("b"))) == 0
 
 
-def test_what_was_held_back_is_missing_for_who_wants_all(footprint: Footprint) -> None:
+def test_what_was_held_back_is_missing_for_who_wants_all(budget: DiskBudget) -> None:
     held = lock(wheel("a"), wheel("b"))
-    install(footprint, "one", held, {"a": 100, "b": 100})
-    kept = footprint.cache / "unpacked" / "a" / "a1"
+    install(budget, "one", held, {"a": 100, "b": 100})
+    kept = budget.cache / "unpacked" / "a" / "a1"
     (kept / "files").mkdir(parents=True)
     (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
-    assert (footprint.missing(held), footprint.missing(held, NOTHING)) == (0, 100)
+    assert (budget.missing(held), budget.missing(held, NOTHING)) == (0, 100)
     back = Hold(patterns=("a/*",))
-    assert (footprint.missing(held, back), footprint.missing(held, back.without(["a/lib.so"]))) == (0, 100)
-    with footprint.reserved("two", lock(wheel("c", size=250))):  # 1000 bytes: all else has to go
+    assert (budget.missing(held, back), budget.missing(held, back.without(["a/lib.so"]))) == (0, 100)
+    with budget.reserved("two", lock(wheel("c", size=250))):  # 1000 bytes: all else has to go
         assert not kept.exists()
-        assert footprint.missing(held) == 200
+        assert budget.missing(held) == 200
 
 
-def test_a_wheel_that_lacks_a_file_makes_room_for_itself(footprint: Footprint) -> None:
+def test_a_wheel_that_lacks_a_file_makes_room_for_itself(budget: DiskBudget) -> None:
     held = lock(wheel("a"))
-    install(footprint, "one", held, {"a": 700})
-    kept = footprint.cache / "unpacked" / "a" / "a1"
+    install(budget, "one", held, {"a": 700})
+    kept = budget.cache / "unpacked" / "a" / "a1"
     (kept / "files").mkdir(parents=True)
     (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
-    with footprint.reserved("one", held, NOTHING):  # 400 bytes, and 300 are left
+    with budget.reserved("one", held, NOTHING):  # 400 bytes, and 300 are left
         assert not kept.exists()
 
 
 def test_a_big_wheel_is_fetched_once_and_others_do_not_wait(tmp_path: Path) -> None:
-    footprint = Footprint(tmp_path, 10**12)
+    budget = DiskBudget(tmp_path, 10**12)
     cuda, small = wheel("cuda", size=10**9), wheel("small")
     went: list[str] = []
 
     def second() -> None:
-        with footprint.reserved("second", lock(cuda, small)):
-            went.append(f"second, {footprint.missing(lock(cuda, small))} bytes to come")
+        with budget.reserved("second", lock(cuda, small)):
+            went.append(f"second, {budget.missing(lock(cuda, small))} bytes to come")
 
-    with ThreadPoolExecutor(1) as pool, footprint.reserved("first", lock(cuda)):
+    with ThreadPoolExecutor(1) as pool, budget.reserved("first", lock(cuda)):
         waiting = pool.submit(second)
-        with footprint.reserved("another", lock(wheel("torch", size=10**9))):
+        with budget.reserved("another", lock(wheel("torch", size=10**9))):
             went.append("another")
         assert not waiting.done()
         went.append("first")
-        footprint.installed("first", lock(cuda), {"cuda": 3 * 10**9})
+        budget.installed("first", lock(cuda), {"cuda": 3 * 10**9})
         waiting.result(timeout=10)
     assert went == ["another", "first", "second, 100 bytes to come"]
 
@@ -183,42 +183,42 @@ def test_a_ledger_that_cannot_be_used_is_rebuilt_and_all_that_is_there_counts(tm
     held.parent.mkdir(parents=True)
     held.write_bytes(b"x" * 9000)
     (tmp_path / "ledger.json").write_text(text)
-    footprint = Footprint(tmp_path, 10_000)
-    assert footprint.missing(lock(wheel("a"))) == 100
-    with footprint.reserved("one", lock(wheel("a", size=2000))):  # 8000 bytes: what is there has to go
+    budget = DiskBudget(tmp_path, 10_000)
+    assert budget.missing(lock(wheel("a"))) == 100
+    with budget.reserved("one", lock(wheel("a", size=2000))):  # 8000 bytes: what is there has to go
         assert not held.exists()
 
 
-def test_what_uv_fails_to_remove_is_not_free(footprint: Footprint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_uv_fails_to_remove_is_not_free(budget: DiskBudget, monkeypatch: pytest.MonkeyPatch) -> None:
     held = lock(wheel("a"))
-    install(footprint, "one", held, {"a": 700})
-    failing = footprint.cache / "uv"
+    install(budget, "one", held, {"a": 700})
+    failing = budget.cache / "uv"
     failing.write_text("#!/bin/sh\necho no >&2\nexit 2\n")
     failing.chmod(0o755)
     monkeypatch.setattr("scripts.run.disk_budget.uv_bin", lambda: str(failing))
     with (
         pytest.raises(CellError, match=r"needs 400B, 300B free"),
-        footprint.reserved("two", lock(wheel("new"))),
+        budget.reserved("two", lock(wheel("new"))),
     ):
         raise AssertionError
-    assert footprint.missing(held) == 0
+    assert budget.missing(held) == 0
 
 
 OTHER_RUN = """
 import sys
 from pathlib import Path
-from scripts.run.disk_budget import Footprint
+from scripts.run.disk_budget import DiskBudget
 from tests.unit.run.test_disk_budget import lock, wheel
-footprint = Footprint(Path(sys.argv[1]), 1000)
-with footprint.reserved("theirs", lock(wheel("theirs", size=150))):
+budget = DiskBudget(Path(sys.argv[1]), 1000)
+with budget.reserved("theirs", lock(wheel("theirs", size=150))):
     print("in", flush=True)
     sys.stdin.read()
 """
 
 
-def test_two_runs_in_one_folder_keep_to_the_budget_together(footprint: Footprint) -> None:
+def test_two_runs_in_one_folder_keep_to_the_budget_together(budget: DiskBudget) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", OTHER_RUN, str(footprint.cache)],
+        [sys.executable, "-c", OTHER_RUN, str(budget.cache)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[3],
@@ -229,7 +229,7 @@ def test_two_runs_in_one_folder_keep_to_the_budget_together(footprint: Footprint
         entered = threading.Event()
 
         def enter() -> None:
-            with footprint.reserved("ours", lock(wheel("ours", size=150))):
+            with budget.reserved("ours", lock(wheel("ours", size=150))):
                 entered.set()
 
         with ThreadPoolExecutor(1) as pool:
@@ -239,9 +239,9 @@ def test_two_runs_in_one_folder_keep_to_the_budget_together(footprint: Footprint
             waiting.result(timeout=30)
 
 
-def test_what_a_run_that_was_killed_had_reserved_is_free(footprint: Footprint) -> None:
+def test_what_a_run_that_was_killed_had_reserved_is_free(budget: DiskBudget) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", OTHER_RUN, str(footprint.cache)],
+        [sys.executable, "-c", OTHER_RUN, str(budget.cache)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[3],
@@ -249,12 +249,12 @@ def test_what_a_run_that_was_killed_had_reserved_is_free(footprint: Footprint) -
         assert other.stdout is not None
         other.stdout.readline()
         other.kill()
-    with footprint.reserved("ours", lock(wheel("ours", size=200))):
+    with budget.reserved("ours", lock(wheel("ours", size=200))):
         pass
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", '{"1-1": 5}', '{"1-1": {"c": [1]}}', '{"1-1": {"c": [-1, []]}}'])
-def test_reservations_that_cannot_be_read_are_none(footprint: Footprint, text: str) -> None:
-    (footprint.cache / "reservations.json").write_text(text)
-    with footprint.reserved("ours", lock(wheel("ours", size=200))):
+def test_reservations_that_cannot_be_read_are_none(budget: DiskBudget, text: str) -> None:
+    (budget.cache / "reservations.json").write_text(text)
+    with budget.reserved("ours", lock(wheel("ours", size=200))):
         pass

@@ -1,4 +1,4 @@
-"""The events file is untrusted: whatever is in it, there is a valid record that claims no more than was seen."""
+"""The events file is untrusted: whatever is in it, there is a valid record that claims no more than was reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scripts.records.model import FreshRecord
 from scripts.run import events, recording
 from scripts.run.events import Started
 from scripts.run.failures import CellError
-from scripts.run.pytest_runs import Seen
+from scripts.run.pytest_runs import SuiteReport
 from scripts.run.session import End, Session
 from tests.unit.run.test_recording import CELL, RUN, lock
 
@@ -62,9 +62,9 @@ ENDED = End(returncode=1)
 def record(data: bytes, end: End = ENDED) -> FreshRecord:
     """The record of a cell whose one process left these bytes."""
     session = Session().after(events.parse(data, TOKEN), end)
-    seen = Seen(events=session.events, lost=session.lost, missing=session.missing)
+    report = SuiteReport(events=session.events, aborted=session.aborted, missing=session.missing)
     try:
-        made = recording.recorded(CELL, "linux-x86_64", lock(), seen, RUN)
+        made = recording.recorded(CELL, "linux-x86_64", lock(), report, RUN)
     except CellError as error:
         made = recording.unavailable(CELL, "linux-x86_64", error, RUN, lock())
     text = model.dump(made)
@@ -86,16 +86,17 @@ def test_all_that_was_seen_is_recorded() -> None:
 
 
 def check(made: FreshRecord) -> None:
-    """A record claims nothing that was not seen; what is missing makes it inconclusive."""
+    """A record claims nothing that was not reported; what is missing makes it inconclusive."""
     claimed = {name: test for name, test in made.tests.items() if test.outcome not in {"crashed", "timed-out"}}
     assert claimed.items() <= HONEST.tests.items()
-    seen = {name: one for name, one in made.observations.items() if one.outcome not in {"crashed", "timed-out"}}
-    assert seen.items() <= HONEST.observations.items()
+    ended = {"crashed", "timed-out"}
+    completed = {name: found for name, found in made.observations.items() if found.outcome not in ended}
+    assert completed.items() <= HONEST.observations.items()
     if made.status == "recorded":
         assert made.tests.keys() == HONEST.tests.keys()
         unseen = HONEST.observations.keys() - made.observations.keys()
-        lost = {name for name, test in made.tests.items() if test.outcome in {"crashed", "timed-out"}}
-        assert all(HONEST.observations[name].test in lost for name in unseen)
+        aborted = {name for name, test in made.tests.items() if test.outcome in ended}
+        assert all(HONEST.observations[name].test in aborted for name in unseen)
 
 
 @given(st.lists(st.sampled_from(range(len(LINES))), max_size=2 * len(LINES)), st.sampled_from([0, 1, -11, -9, 4]))

@@ -13,7 +13,7 @@ import pytest
 from scripts.config.matrix_toml import Limits
 from scripts.run import pytest_runs
 from scripts.run.events import TestFinished
-from scripts.run.pytest_runs import Seen
+from scripts.run.pytest_runs import SuiteReport
 from tests.unit.cells.test_recorder import TORCH
 
 THREE = """
@@ -24,7 +24,7 @@ THREE = """
 ALL = {"test_it.py::test_one": "failed", "test_it.py::test_two": "passed", "test_it.py::test_three": "failed"}
 
 
-def run(folder: Path, files: Mapping[str, str], *, limit: float = 60) -> Seen:
+def run(folder: Path, files: Mapping[str, str], *, limit: float = 60) -> SuiteReport:
     """What a suite of some files reports, with a torch of a few lines that its conftest puts on the path."""
     suite, site = folder / "suite", folder / "site"
     path = f"import sys; sys.path.insert(0, {str(site)!r})\n"
@@ -38,9 +38,9 @@ def run(folder: Path, files: Mapping[str, str], *, limit: float = 60) -> Seen:
     return pytest_runs.run(Path(sys.executable), suite, limits=limits, log=folder / "x.log", gpu=False, env={})
 
 
-def verdicts(seen: Seen) -> dict[str, str]:
-    found = {event.test: str(event.outcome) for event in seen.events if isinstance(event, TestFinished)}
-    return {**found, **{loss.test: loss.message for loss in seen.lost if loss.test}}
+def verdicts(report: SuiteReport) -> dict[str, str]:
+    found = {event.test: str(event.outcome) for event in report.events if isinstance(event, TestFinished)}
+    return {**found, **{abort.test: abort.message for abort in report.aborted if abort.test}}
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def verdicts(seen: Seen) -> dict[str, str]:
     ],
 )
 def test_no_option_of_a_suite_leaves_a_test_out(tmp_path: Path, option: str) -> None:
-    seen = run(tmp_path, {"pytest.ini": f"[pytest]\naddopts = {option} --strict-markers", "test_it.py": THREE})
-    assert (verdicts(seen), seen.missing, seen.lost) == (ALL, (), ()), seen.output
+    report = run(tmp_path, {"pytest.ini": f"[pytest]\naddopts = {option} --strict-markers", "test_it.py": THREE})
+    assert (verdicts(report), report.missing, report.aborted) == (ALL, (), ()), report.output
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_what_else_a_suite_sets_stays(tmp_path: Path, name: str, text: str) -> N
     ],
 )
 def test_what_ends_the_process_costs_one_test(tmp_path: Path, act: str, message: str) -> None:
-    seen = run(tmp_path, {"test_it.py": f"def test_a(): pass\ndef test_b():\n    {act}\ndef test_c(): pass"})
+    report = run(tmp_path, {"test_it.py": f"def test_a(): pass\ndef test_b():\n    {act}\ndef test_c(): pass"})
     expected = {"test_it.py::test_a": "passed", "test_it.py::test_b": message, "test_it.py::test_c": "passed"}
-    assert (verdicts(seen), seen.missing) == (expected, ())
+    assert (verdicts(report), report.missing) == (expected, ())
 
 
 def test_what_stops_the_session_after_each_test_costs_none(tmp_path: Path) -> None:
@@ -108,43 +108,45 @@ def test_a_process_that_dies_before_its_first_test_leaves_the_rest_missing(tmp_p
             if pathlib.Path("begun").exists(): os._exit(9)
         def pytest_runtest_setup(item): pathlib.Path("begun").touch()
         """
-    seen = run(
+    report = run(
         tmp_path, {"conftest.py": conftest, "test_it.py": "import os\ndef test_a(): os._exit(1)\ndef test_b(): 0"}
     )
-    assert verdicts(seen) == {"test_it.py::test_a": "ended with exit code 1"}
-    assert seen.missing == ("test_it.py::test_b",)
+    assert verdicts(report) == {"test_it.py::test_a": "ended with exit code 1"}
+    assert report.missing == ("test_it.py::test_b",)
 
 
 def test_a_kill_from_outside_is_tried_once_more(tmp_path: Path) -> None:
     act = "import os, pathlib, signal\ndef test_a(): pass\ndef test_b():\n    {}os.kill(os.getpid(), signal.SIGKILL)\n"
     once = "pathlib.Path('x').exists() or pathlib.Path('x').touch() or "
-    seen = run(tmp_path / "once", {"test_it.py": act.format(once) + "def test_c(): pass"})
-    assert set(verdicts(seen).values()) == {"passed"}
-    assert (len(verdicts(seen)), seen.lost, seen.missing) == (3, (), ())
-    seen = run(tmp_path / "always", {"test_it.py": act.format("") + "def test_c(): pass"})
-    assert [(loss.test, loss.outcome) for loss in seen.lost] == [("test_it.py::test_b", "killed")]
-    assert verdicts(seen)["test_it.py::test_c"] == "passed"
+    report = run(tmp_path / "once", {"test_it.py": act.format(once) + "def test_c(): pass"})
+    assert set(verdicts(report).values()) == {"passed"}
+    assert (len(verdicts(report)), report.aborted, report.missing) == (3, (), ())
+    report = run(tmp_path / "always", {"test_it.py": act.format("") + "def test_c(): pass"})
+    assert [(abort.test, abort.outcome) for abort in report.aborted] == [("test_it.py::test_b", "killed")]
+    assert verdicts(report)["test_it.py::test_c"] == "passed"
 
 
 @pytest.mark.parametrize("name", ["old [x]", "$HOME", "with blanks", "a::b", "ü ✓", "~", "-x", "%d {x}"])
 def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     writes = "import pathlib\ndef test_a(): pathlib.Path('left').touch()"
-    seen = run(folder, {"test_it.py": writes, "sub [1]/test_it_too.py": "def test_b(): pass"})
-    assert verdicts(seen) == {"test_it.py::test_a": "passed", "sub [1]/test_it_too.py::test_b": "passed"}, seen.output
+    report = run(folder, {"test_it.py": writes, "sub [1]/test_it_too.py": "def test_b(): pass"})
+    assert verdicts(report) == {"test_it.py::test_a": "passed", "sub [1]/test_it_too.py::test_b": "passed"}, (
+        report.output
+    )
     assert not (folder / "suite" / "left").exists()
 
 
 def test_a_file_named_with_a_line_break_crashes_once(tmp_path: Path) -> None:
-    seen = run(tmp_path, {"test_a\nb.py": "import os\ndef test_a(): os.abort()", "test_c.py": "def test_c(): pass"})
-    assert verdicts(seen) == {"test_a\nb.py::test_a": "crashed by SIGABRT", "test_c.py::test_c": "passed"}
+    report = run(tmp_path, {"test_a\nb.py": "import os\ndef test_a(): os.abort()", "test_c.py": "def test_c(): pass"})
+    assert verdicts(report) == {"test_a\nb.py::test_a": "crashed by SIGABRT", "test_c.py::test_c": "passed"}
 
 
 def test_a_file_name_that_is_not_utf_8_crashes_once(tmp_path: Path) -> None:
     (tmp_path / "suite").mkdir()
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/suite/test_\xff.py")).write_text("import os\ndef test_a(): os.abort()")
-    seen = run(tmp_path, {"test_c.py": "def test_c(): pass"})
-    assert verdicts(seen) == {"test_\\udcff.py::test_a": "crashed by SIGABRT", "test_c.py::test_c": "passed"}
+    report = run(tmp_path, {"test_c.py": "def test_c(): pass"})
+    assert verdicts(report) == {"test_\\udcff.py::test_a": "crashed by SIGABRT", "test_c.py::test_c": "passed"}
 
 
 @pytest.mark.parametrize(
@@ -167,13 +169,13 @@ def test_a_test_that_spoils_the_events_makes_them_incomplete_at_most(tmp_path: P
                 {spoil}
         def test_c(): pass
         """
-    seen = run(tmp_path, {"test_it.py": code}, limit=10)
+    report = run(tmp_path, {"test_it.py": code}, limit=10)
     tests = [f"test_it.py::test_{name}" for name in "abc"]
-    assert seen.missing or seen.started is None or list(verdicts(seen)) == tests
-    assert "9" not in {event.torch.version for event in [seen.started] if event}
+    assert report.missing or report.started is None or list(verdicts(report)) == tests
+    assert "9" not in {event.torch.version for event in [report.started] if event}
 
 
 def test_a_name_that_is_none_fails_the_test(tmp_path: Path) -> None:
-    seen = run(tmp_path, {"test_it.py": "def test_a(observe):\n    with observe(5): pass\ndef test_b(): pass"})
-    assert verdicts(seen) == {"test_it.py::test_a": "failed", "test_it.py::test_b": "passed"}
-    assert seen.problems == seen.missing == ()
+    report = run(tmp_path, {"test_it.py": "def test_a(observe):\n    with observe(5): pass\ndef test_b(): pass"})
+    assert verdicts(report) == {"test_it.py::test_a": "failed", "test_it.py::test_b": "passed"}
+    assert report.problems == report.missing == ()

@@ -15,8 +15,8 @@ from scripts.run import recording
 from scripts.run.events import TorchSaid, parse
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel
-from scripts.run.pytest_runs import Seen
-from scripts.run.session import Loss, Lost
+from scripts.run.pytest_runs import SuiteReport
+from scripts.run.session import Abort, AbortedTest
 
 CELL = Cell(torch="2.5.1", build="cpu", python="3.11")
 RUN = Run(asked=CELL.id, inputs="0", recorded_at="2026-01-01T00:00:00+00:00", machine="any")
@@ -41,12 +41,12 @@ def lock(index: str | None = None) -> Lock:
 
 
 def record(
-    *events: dict[str, Any], lost: tuple[Lost, ...] = (), output: str = "", index: str | None = None
+    *events: dict[str, Any], aborted: tuple[AbortedTest, ...] = (), output: str = "", index: str | None = None
 ) -> FreshRecord:
     read = parse("\n".join(map(json.dumps, events)).encode())
     assert not read.problems
-    seen = Seen(events=read.events, lost=lost, seconds=1.0, output=output)
-    return recording.recorded(CELL, "linux-x86_64", lock(index), seen, RUN)
+    report = SuiteReport(events=read.events, aborted=aborted, seconds=1.0, output=output)
+    return recording.recorded(CELL, "linux-x86_64", lock(index), report, RUN)
 
 
 def finished(test: str, outcome: str = "passed", **more: Any) -> dict[str, Any]:
@@ -96,14 +96,14 @@ def test_another_torch_than_the_wheel_is_named_after() -> None:
     assert (caught.value.status, caught.value.reason.kind) == ("error", "wrong version")
 
 
-# --- what was seen ----------------------------------------------------------------------------------------------------
+# --- tests and observations ------------------------------------------------------------------------------------------
 
 
 def test_texts_are_normalised_and_tracebacks_stay_with_the_run() -> None:
     warned = [{"category": "builtins.UserWarning", "message": "in /home/somebody/y.py:3"}]
     made = record(STARTED, observed("trace", "raised", phase="tracing", warnings=warned, **RAISED), finished("t"))
-    seen = made.observations["trace"]
-    assert (seen.message, seen.warnings[0].message, seen.phase) == ("at x.py", "in y.py", "tracing")
+    trace = made.observations["trace"]
+    assert (trace.message, trace.warnings[0].message, trace.phase) == ("at x.py", "in y.py", "tracing")
     assert made.run.tracebacks == {"trace": "Traceback …"}
     assert "tracebacks" not in made.accepted().model_dump()
 
@@ -116,9 +116,9 @@ def test_blocked_and_skipped_say_why() -> None:
 
 
 def test_what_took_its_process_along_is_told_as_lost() -> None:
-    loss = Lost(test="t", observation="trace", outcome="crashed", message="crashed by SIGSEGV")
+    abort = AbortedTest(test="t", observation="trace", outcome="crashed", message="crashed by SIGSEGV")
     begun = {"event": "observing", "test": "t", "name": "trace"}
-    made = record(STARTED, begun, observed("script"), finished("u"), lost=(loss,))
+    made = record(STARTED, begun, observed("script"), finished("u"), aborted=(abort,))
     assert made.status == "recorded"
     assert (made.tests["t"].outcome, made.tests["t"].message) == ("crashed", "crashed by SIGSEGV")
     assert (made.observations["trace"].outcome, made.observations["trace"].test) == ("crashed", "t")
@@ -142,13 +142,13 @@ def test_an_import_that_fails() -> None:
     ("outcome", "message", "status"),
     [("crashed", "crashed by SIGABRT", "crashed"), ("timed-out", "no sign of life within the limit", "timed-out")],
 )
-def test_a_process_that_never_imported_torch(outcome: Loss, message: str, status: str) -> None:
+def test_a_process_that_never_imported_torch(outcome: Abort, message: str, status: str) -> None:
     output = (
         "terminate called\n  what():  no\nFatal Python error: Aborted\n\n"
         '  File "x.py", line 1 in inner\n  File "y.py", line 2 in outer\n'
     )
     with pytest.raises(CellError) as caught:
-        record(lost=(Lost(test=None, observation=None, outcome=outcome, message=message),), output=output)
+        record(aborted=(AbortedTest(test=None, observation=None, outcome=outcome, message=message),), output=output)
     assert caught.value.status == status
     assert "terminate called" in str(caught.value)
     assert "in inner" in str(caught.value)
