@@ -10,9 +10,9 @@ from scripts.config import cells
 from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core.errors import UsageError
-from scripts.index import channels, checks, pages, wheelfiles
+from scripts.index import channels, listings, sources, wheel_files
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ def offers(web: Web, matrix: Matrix, question: Question) -> list[Offer]:
     """
     if question.nightly:
         return _of_channel(web, matrix, question, channels.NIGHTLY)
-    found = wheelfiles.stable(_stable(web, matrix, question.build))
+    found = wheel_files.stable(_stable(web, matrix, question.build))
     stable = _offered(found, question, question.build)
     if not question.pre:
         return stable
@@ -46,10 +46,10 @@ def offers(web: Web, matrix: Matrix, question: Question) -> list[Offer]:
 def _stable(web: Web, matrix: Matrix, build: str) -> list[WheelFile]:
     """The wheels of the index that serves a build here, which can be its fallback's."""
     try:
-        source = checks.source(build, matrix.builds)
-    except checks.NoSourceError as error:
+        source = sources.choose(build, matrix.builds)
+    except sources.NoSourceError as error:
         raise UsageError(f"--build: {error}") from error
-    return wheelfiles.of_build(pages.wheels(web, source.index or pages.default_index()), source.build)
+    return wheel_files.of_build(listings.wheels(web, source.index or listings.default_index()), source.build)
 
 
 def _of_channel(web: Web, matrix: Matrix, question: Question, channel: str) -> list[Offer]:
@@ -57,7 +57,7 @@ def _of_channel(web: Web, matrix: Matrix, question: Question, channel: str) -> l
     if name not in matrix.builds:
         raise UsageError(f"--build: {question.build} has no index of its own, so no {channel} channel; take cpu")
     index = matrix.builds[name].index or ""
-    return _offered(wheelfiles.of_build(pages.wheels(web, index), question.build), question, name)
+    return _offered(wheel_files.of_build(listings.wheels(web, index), question.build), question, name)
 
 
 def _offered(wheels: Iterable[WheelFile], question: Question, build: str) -> list[Offer]:

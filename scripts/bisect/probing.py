@@ -51,7 +51,7 @@ class Recorded:
     @functools.cached_property
     def _results(self) -> list[Record]:
         found = Store(paths.RESULTS).read(Record) if self._with_accepted else []
-        return [record for record in found if record.tells and record.cell.platform == self._platform]
+        return [record for record in found if record.is_conclusive and record.cell.platform == self._platform]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ class Prober:
 
 def _shown(step: Step, name: str) -> object:
     """What a run showed; that torch crashed at its import is something, that it couldn't be had is nothing."""
-    if step.record and step.record.tells and not step.record.usable:
+    if step.record and step.record.is_conclusive and not step.record.usable:
         return step.record.status
     return judging.shown(step, name)
 

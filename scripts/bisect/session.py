@@ -20,13 +20,13 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import machine
 from scripts.core.errors import UsageError
 from scripts.explain.changes import Explainer, Unexplained
-from scripts.index import channels, torch_version, wheelfiles
-from scripts.index.archives import Reader
+from scripts.index import channels, torch_version, wheel_files
 from scripts.index.errors import WebError
 from scripts.index.http import Web
-from scripts.index.pages import wheels
+from scripts.index.listings import wheels
+from scripts.index.remote_wheels import Reader
 from scripts.index.torch_version import VERSION_FILE
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 from scripts.records.tracebacks import COMMAND
 from scripts.run import command as commandrun
 from scripts.run.command import Ran
@@ -178,7 +178,7 @@ class Bench:
     def _nightlies(self, build: str) -> dict[str, WheelFile]:
         index = self.matrix.builds[build].index or ""
         name = build.removeprefix(channels.build_name(channels.NIGHTLY, ""))
-        found = wheelfiles.of_build(wheels(self.web, index), name)
+        found = wheel_files.of_build(wheels(self.web, index), name)
         return {wheel.release: wheel for wheel in found}
 
 

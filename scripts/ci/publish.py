@@ -19,7 +19,8 @@ from scripts.core import paths
 from scripts.core.documents import first_problem
 from scripts.core.errors import Exit, SchemaError, UsageError
 from scripts.core.files import write_atomically
-from scripts.index.news import MatrixEdit, news
+from scripts.index import new_releases
+from scripts.index.new_releases import MatrixEdit
 from scripts.records import accept
 from scripts.records.merge_folders import merge_folders
 from scripts.records.model import Store
@@ -51,7 +52,7 @@ def pull_request(folder: Path) -> Exit:
     with is trusted.
     """
     requested = os.environ.get("CI_RELEASES", "").split()
-    new = [release for release in news(matrix_toml.load()).releases if release in requested]
+    new = [release for release in new_releases.find(matrix_toml.load()).releases if release in requested]
     if not new:
         print("nothing to add: matrix.toml already has these releases, or the index no longer does")
         return Exit.OK

@@ -16,9 +16,8 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import machine, paths
 from scripts.core.errors import Exit, MatrixError
 from scripts.core.files import write_atomically
-from scripts.index import channels, pages, wheelfiles
+from scripts.index import channels, listings, new_releases, wheel_files
 from scripts.index.http import Web
-from scripts.index.news import news
 from scripts.records.model import FreshRecord
 from scripts.records.signature import classify, describe_change, signatures
 from scripts.records.verdict import broken
@@ -35,7 +34,7 @@ FOLDER: Path = paths.REPORTS / "nightly"
 def releases() -> Exit:
     """Find new releases, and run the cells that they add to the default selection, with a neighbour of each."""
     matrix = matrix_toml.load()
-    new = news(matrix).releases
+    new = new_releases.find(matrix).releases
     actions.output({"releases": " ".join(new), "count": len(new)})
     if not new:
         actions.summary("matrix.toml has all releases of the index.")
@@ -96,8 +95,8 @@ def _nights(matrix: Matrix) -> list[str]:
     """
     index = matrix.builds[channels.build_name(channels.NIGHTLY, _BUILD)].index or ""
     with Web() as web:
-        wheels = wheelfiles.of_build(pages.wheels(web, index), _BUILD)
-    found = list(wheelfiles.one_a_release(wheels, machine.platform_name()))
+        wheels = wheel_files.of_build(listings.wheels(web, index), _BUILD)
+    found = list(wheel_files.one_a_release(wheels, machine.platform_name()))
     if not found:
         raise MatrixError(f"{index} has no nightly for {machine.platform_name()}")
     return found
@@ -119,7 +118,7 @@ def _records(matrix: Matrix, pair: tuple[Cell, Cell]) -> tuple[FreshRecord, Fres
     """
     found = scheduler.run(matrix, pair, Options(upgrade=True))
     for cell, record in found.items():
-        if not record.tells or broken(record):
+        if not record.is_conclusive or broken(record):
             reason = record.reason.message if record.reason else record.status
             raise MatrixError(f"{cell.id} could not be run: {reason}")
     return found[pair[0]], found[pair[1]]

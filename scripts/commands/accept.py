@@ -48,10 +48,10 @@ def _selected(matrix: Matrix, fresh: Sequence[FreshRecord], options: argparse.Na
     for cell in requested:
         if cell not in by_cell:
             raise UsageError(f'{cell.id}: no current record; `nox -s "cell({cell.id})"` makes one')
-        if not by_cell[cell].tells:
+        if not by_cell[cell].is_conclusive:
             raise UsageError(f"{cell.id}: {drift.status(by_cell[cell])}; nothing to accept")
     narrowed = set(narrow(matrix, requested or list(by_cell), options))
     selected = {id(record): record for cell, record in by_cell.items() if cell in narrowed}
-    if not any(record.tells for record in selected.values()):
+    if not any(record.is_conclusive for record in selected.values()):
         raise UsageError("no current records to accept; `nox -s matrix` makes some")
     return list(selected.values())

@@ -22,7 +22,7 @@ from scripts.core import machine, paths, processes
 from scripts.core.console import make_console
 from scripts.core.errors import Exit
 from scripts.core.urls import shown
-from scripts.index import checks, pages, settings
+from scripts.index import listings, settings, sources
 from scripts.index.errors import UnreachableError
 from scripts.options import add_cells, add_selecting, chosen
 from scripts.run import interpreters
@@ -82,7 +82,7 @@ def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell]) -> None:
     """How fast each index answers that the chosen cells need, and whether its files can be downloaded."""
     urls = {name: matrix.builds[name].index for name in dict.fromkeys(cell.build for cell in cells)}
     own = settings.default_index()
-    default = own or pages.default_index()
+    default = own or listings.default_index()
     with ThreadPoolExecutor(8) as pool:
         wanted = dict.fromkeys([default, *(url for url in urls.values() if url)])
         answers = dict(zip(wanted, pool.map(_answer, wanted), strict=True))
@@ -101,14 +101,14 @@ def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell]) -> None:
 
 def _answer(url: str) -> str:
     """How an index answers, as markup."""
-    reach = checks.SHARED(url)
+    reach = sources.SHARED(url)
     unreachable = "unreachable: " if _unreachable(url) else ""
-    problem = f"{unreachable}{reach.error}" if reach.error else checks.files_problem(reach)
+    problem = f"{unreachable}{reach.error}" if reach.error else sources.files_problem(reach)
     return f"[yellow]({escape(problem)})[/]" if problem else f"({reach.seconds:.2f} s)"
 
 
 def _unreachable(url: str) -> bool:
-    return isinstance(checks.SHARED(url).error, UnreachableError)
+    return isinstance(sources.SHARED(url).error, UnreachableError)
 
 
 def _tell_interpreters(console: Console, matrix: Matrix) -> None:
@@ -125,8 +125,8 @@ def _problem(matrix: Matrix, cell: Cell) -> str | None:
     if not exists(matrix, cell):
         return f"no wheel of {cell.torch} for {cell.build} and Python {cell.python}"
     try:
-        checks.source(cell.build, matrix.builds)
-    except checks.NoSourceError as error:
+        sources.choose(cell.build, matrix.builds)
+    except sources.NoSourceError as error:
         return str(error)
     return interpreters.problem(cell.python)
 

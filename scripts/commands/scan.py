@@ -29,10 +29,10 @@ from scripts.core import machine
 from scripts.core.errors import Exit, UsageError
 from scripts.core.text_layout import fenced
 from scripts.explain import scan
-from scripts.index import channels, checks, pages, wheelfiles
-from scripts.index.archives import Reader
+from scripts.index import channels, listings, sources, wheel_files
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.remote_wheels import Reader
+from scripts.index.wheel_files import WheelFile
 from scripts.options import add_selecting
 from scripts.views import scan as scan_views
 
@@ -116,13 +116,13 @@ def choose(web: Web, matrix: Matrix, options: argparse.Namespace) -> tuple[str, 
     """Return the index, and one wheel of each release that the options select."""
     build = _build(matrix, options)
     index, build = _index(matrix, options, build)
-    found = wheelfiles.of_build(pages.wheels(web, index, yanked=True), build)
+    found = wheel_files.of_build(listings.wheels(web, index, yanked=True), build)
     if not (options.nightly or options.pre):
-        found = wheelfiles.stable(found)
+        found = wheel_files.stable(found)
     spec = options.torch or f">={matrix.releases[0]}"
     chosen = {
         release: wheel
-        for release, wheel in wheelfiles.one_a_release(found, options.platform, options.python).items()
+        for release, wheel in wheel_files.one_a_release(found, options.platform, options.python).items()
         if matches(release, spec)
     }
     if not chosen:
@@ -148,9 +148,9 @@ def _index(matrix: Matrix, options: argparse.Namespace, build: str) -> tuple[str
             raise UsageError(f"--build: {build} has no index of its own, so no nightly or test channel")
         return channels.index_url(named, "nightly" if options.nightly else "test"), build
     try:
-        source = checks.source(build, matrix.builds)
-    except checks.NoSourceError as error:
+        source = sources.choose(build, matrix.builds)
+    except sources.NoSourceError as error:
         raise UsageError(f"--build: {error}") from error
     if source.fallback:
         print(f"note: {source.fallback}", file=sys.stderr)
-    return source.index or pages.default_index(), source.build
+    return source.index or listings.default_index(), source.build

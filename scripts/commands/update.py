@@ -15,8 +15,8 @@ from scripts.config.edits import News
 from scripts.core import paths
 from scripts.core.errors import Exit
 from scripts.core.files import write_atomically
-from scripts.index import settings
-from scripts.index.news import MatrixEdit, news
+from scripts.index import new_releases, settings
+from scripts.index.new_releases import MatrixEdit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> Exit:
     """Look for new releases, print them, and with ``--write`` add them to matrix.toml."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     matrix = matrix_toml.load()
-    found = news(matrix)
+    found = new_releases.find(matrix)
     edit = MatrixEdit(found.releases)
     if options.write and found.releases:
         write_atomically(paths.MATRIX_TOML, edit.after)

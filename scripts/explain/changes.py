@@ -10,11 +10,11 @@ from scripts.config.cells import DEFAULT_BUILD
 from scripts.config.matrix_toml import Build
 from scripts.explain import evidence
 from scripts.explain.evidence import Comparison, Needles
-from scripts.index import pages, wheelfiles
-from scripts.index.archives import Member, NotKeptError, Reader
+from scripts.index import listings, wheel_files
 from scripts.index.errors import WebError
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.remote_wheels import Member, NotCachedError, Reader
+from scripts.index.wheel_files import WheelFile
 from scripts.records.model import Observation, Raised, Record
 
 
@@ -57,7 +57,7 @@ class Explainer:
         try:
             sides = _tested_wheel(old), _tested_wheel(new)
             return evidence.compare(self._reader, *sides, needles_before=before, needles_after=after)
-        except NotKeptError:
+        except NotCachedError:
             sides = self._listed(old), self._listed(new)
             comparison = evidence.compare(self._reader, *sides, needles_before=before, needles_after=after)
             return dataclasses.replace(comparison, note=_note((old, new), sides))
@@ -74,7 +74,7 @@ class Explainer:
             if wheel.filename == tested.filename and wheel.sha256 in {None, tested.sha256}:
                 return dataclasses.replace(wheel, sha256=tested.sha256)
         # It came from a local folder, say. All wheels of a release have the same Python files.
-        substitute = wheelfiles.one_a_release(page, cell.platform).get(cell.torch)
+        substitute = wheel_files.one_a_release(page, cell.platform).get(cell.torch)
         if substitute is None:
             raise WebError(f"{cell.id}: its index no longer has {tested.filename}")
         return substitute
@@ -85,7 +85,7 @@ class Explainer:
             build = self._builds.get(name)
             index = build.index if build and name != DEFAULT_BUILD else None
             try:
-                self._pages[name] = pages.wheels(self._web, index or pages.default_index(), yanked=True)
+                self._pages[name] = listings.wheels(self._web, index or listings.default_index(), yanked=True)
             except WebError as error:
                 self._pages[name] = error
         page = self._pages[name]

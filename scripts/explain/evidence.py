@@ -17,9 +17,9 @@ from scripts.explain.scan import Text
 from scripts.explain.source_search import function_lines, literal_lines, name_lines
 from scripts.history.report import Hunk
 from scripts.index import torch_version
-from scripts.index.archives import Member, Reader
+from scripts.index.remote_wheels import Member, Reader
 from scripts.index.torch_version import VERSION_FILE, Torch
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 from scripts.records.model import Raised
 
 #: Compared in any case, since TorchScript's errors and warnings have no traceback.

@@ -14,11 +14,11 @@ from typing import Final, Literal
 from scripts.core import garbage
 from scripts.core.errors import UsageError
 from scripts.index import torch_version
-from scripts.index.archives import Reader
 from scripts.index.errors import NoRangesError, WebError
 from scripts.index.http import CONNECTIONS
+from scripts.index.remote_wheels import Reader
 from scripts.index.torch_version import VERSION_FILE, Torch
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 
 #: How many files of one wheel a pattern may match; each costs a request.
 MOST_FILES: Final = 300

@@ -54,7 +54,7 @@ class AcceptedResults:
     @functools.cached_property
     def _records(self) -> list[Record]:
         records = Store(paths.RESULTS).read(Record)
-        return [record for record in records if record.tells and record.cell.platform == self.platform]
+        return [record for record in records if record.is_conclusive and record.cell.platform == self.platform]
 
 
 def _satisfies(version: str | None, requirement: Requirement) -> bool:

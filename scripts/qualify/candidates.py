@@ -20,10 +20,10 @@ from scripts.core import paths, urls
 from scripts.core.errors import UsageError
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown
-from scripts.index import channels, checks, pages, wheelfiles
+from scripts.index import channels, listings, sources, wheel_files
 from scripts.index.errors import WebError
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 from scripts.qualify.model import Channel
 
 #: First parts of the names of builds that are on an index of ``--index`` or local: ``index.cpu``, ``wheel.cpu``.
@@ -110,7 +110,7 @@ def from_index(
     """Look a version up on another index, whose builds are distinguished by the labels of its wheels."""
     if urlsplit(url).scheme not in {"http", "https", "file"}:
         raise UsageError(f"--index: not a URL: {url!r}; example: https://example.org/whl/cpu")
-    wheels = pages.wheels(web, url)
+    wheels = listings.wheels(web, url)
     last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
     by_build = _by_build(wheels, unlabelled=last if last in matrix.builds else DEFAULT_BUILD)
     if any(wheel.release == version for wheel in wheels):
@@ -218,15 +218,15 @@ def _matching(by_build: Mapping[str, list[WheelFile]], patterns: Sequence[str] |
 def _usual_listing(web: Web, matrix: Matrix, build: str) -> list[WheelFile] | None:
     """Return the wheels of the index that serves a build here, which may be its fallback's; None if unreadable."""
     try:
-        source = checks.source(build, matrix.builds)
-    except checks.NoSourceError:
+        source = sources.choose(build, matrix.builds)
+    except sources.NoSourceError:
         return None
-    return _read_listing(web, source.index or pages.default_index(), source.build)
+    return _read_listing(web, source.index or listings.default_index(), source.build)
 
 
 def _read_listing(web: Web, index: str, build: str) -> list[WheelFile] | None:
     try:
-        return wheelfiles.of_build(pages.wheels(web, index), build)
+        return wheel_files.of_build(listings.wheels(web, index), build)
     except WebError:
         return None
 
@@ -256,7 +256,7 @@ def _available(
         matrix=matrix,
         builds=names,
         pythons=pythons,
-        stable_releases=tuple(wheel.release for wheel in wheelfiles.stable(wheels)),
+        stable_releases=tuple(wheel.release for wheel in wheel_files.stable(wheels)),
         notes=tuple(_notes(matrix, pythons, listing)),
     )
 

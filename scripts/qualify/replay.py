@@ -11,7 +11,7 @@ from scripts.core import machine
 from scripts.core.errors import UsageError
 from scripts.core.urls import shown
 from scripts.index import channels
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.qualify.candidates import WHEEL_BUILDS, from_wheels
 from scripts.qualify.model import Qualification, Replay, Sample
 from scripts.qualify.rounds import CellRequest, request

@@ -15,7 +15,7 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import paths
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.qualify.model import CellPair, Sample
 from scripts.qualify.rounds import CellRequest, Samples
 from scripts.records.model import FreshRecord

@@ -18,10 +18,10 @@ from typing import Final
 from scripts.config.matrix_toml import Matrix, Qualify, Selection
 from scripts.core import machine, paths
 from scripts.core.errors import UsageError
-from scripts.index import checks
+from scripts.index import sources
 from scripts.index.errors import WebError
 from scripts.index.http import Web
-from scripts.index.pages import default_index, wheels
+from scripts.index.listings import default_index, wheels
 from scripts.qualify import candidates, model, verdict
 from scripts.qualify.accepted import AcceptedResults
 from scripts.qualify.candidates import AvailableVersion
@@ -189,7 +189,7 @@ def _hashes(web: Web, matrix: Matrix, builds: list[str]) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for build in builds:
         try:
-            source = checks.source(build, matrix.builds)
+            source = sources.choose(build, matrix.builds)
             listed = wheels(web, source.index or default_index())
         except WebError:
             continue

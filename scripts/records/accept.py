@@ -23,7 +23,7 @@ def accept(fresh: Iterable[FreshRecord], results: Store) -> list[Accepted]:
     A record that only tells that a cell couldn't be had is not accepted: it says nothing of torch, and an
     accepted one must not be lost to a network that is down. Of two records of one cell, the later counts.
     """
-    return [_accept(record, results) for record in latest(record for record in fresh if record.tells)]
+    return [_accept(record, results) for record in latest(record for record in fresh if record.is_conclusive)]
 
 
 def _accept(record: FreshRecord, results: Store) -> Accepted:

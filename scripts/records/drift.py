@@ -42,7 +42,7 @@ def compare(fresh: Iterable[FreshRecord], accepted: Iterable[Record]) -> Compare
     known: Mapping[str, Record] = {f"{record.cell.platform}/{record.cell.id}": record for record in accepted}
     drift: list[Drift] = []
     new: list[CellKey] = []
-    for record in latest(record for record in fresh if record.tells):
+    for record in latest(record for record in fresh if record.is_conclusive):
         before = known.get(f"{record.cell.platform}/{record.cell.id}")
         if before is None:
             new.append(record.cell)

@@ -84,7 +84,7 @@ class _Found:
         """
         run = self.record.run
         return (
-            self.record.tells,
+            self.record.is_conclusive,
             run.fallback is None,
             run.recorded_at,
             run.local is not None,
@@ -129,7 +129,7 @@ def _conflicts(best: _Found, found: Iterable[_Found]) -> list[Conflict]:
     others: dict[str, _Found] = {}
     for one in found:
         same_question = one.record.run.inputs == best.record.run.inputs and one.record.cell == best.record.cell
-        if one.record.tells and same_question:
+        if one.record.is_conclusive and same_question:
             key = behaviour(one.record)
             others[key] = max(one, others.get(key, one), key=lambda one: one.rank)
     others.pop(behaviour(best.record), None)

@@ -145,7 +145,7 @@ class Record(StrictModel):
         return next((test for key, test in self.tests.items() if name in {key, key.rpartition("::")[2]}), None)
 
     @property
-    def tells(self) -> bool:
+    def is_conclusive(self) -> bool:
         """Whether the record tells of torch at all, be it of a crash at its import; else it couldn't be had."""
         if self.reason is not None and self.reason.kind in INCONCLUSIVE:
             return False

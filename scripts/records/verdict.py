@@ -23,4 +23,4 @@ def verdict(records: Sequence[FreshRecord], compared: Compared) -> Exit:
 def broken(record: FreshRecord) -> bool:
     """Return True if a cell failed for another reason than torch: before torch was tested, or no test could be read."""
     unreadable = record.status == "error" and record.reason is not None and record.reason.stage == "run"
-    return unreadable or (not record.tells and record.status != "unavailable")
+    return unreadable or (not record.is_conclusive and record.status != "unavailable")

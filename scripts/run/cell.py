@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from scripts.config.cells import Cell
 from scripts.core import machine, paths
-from scripts.index import checks
+from scripts.index import sources
 from scripts.records.model import FreshRecord, Run, Timings
 from scripts.run import (
     environments,
@@ -196,8 +196,8 @@ class CellRun:
         self._report("resolve")
         with self._timed("resolve"):
             try:
-                source = checks.source(self.cell.build, self.context.matrix.builds, self.context.checks)
-            except checks.NoSourceError as error:
+                source = sources.choose(self.cell.build, self.context.matrix.builds, self.context.checks)
+            except sources.NoSourceError as error:
                 raise CellError("resolve", error.cause_kind, str(error)) from error
             return resolution.resolve(
                 self.cell,
@@ -299,7 +299,7 @@ class CellRun:
         """Save the record; one that says only what couldn't be had never replaces one that saw torch."""
         run = self._run(record.run)
         before = self.context.stored(self.cell)
-        if before is not None and before.tells and not record.tells:
+        if before is not None and before.is_conclusive and not record.is_conclusive:
             return record.model_copy(update={"run": run})
         self.log.move(self.log_of_record)
         return self._save(record.model_copy(update={"run": run.model_copy(update={"log": self.log.name})}))

@@ -14,7 +14,7 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import machine, paths
 from scripts.core.errors import SchemaError
 from scripts.core.locking import locked
-from scripts.index import checks, settings
+from scripts.index import settings, sources
 from scripts.records import fingerprint
 from scripts.records.fingerprint import Fingerprint
 from scripts.records.model import FreshRecord, Run, Store
@@ -93,7 +93,7 @@ class RunContext:
         self.settings = settings.read()
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
         self.disk_budget = DiskBudget(paths.CACHE, options.disk or int(matrix.budget.disk))
-        self.checks = checks.SHARED
+        self.checks = sources.SHARED
         # All at once: unpacking one wheel keeps a core and a half busy. Four cells cold: 85 s one by one, 66 s by two.
         self.installing = threading.Semaphore(matrix.budget.downloads or self.jobs)
         self.queue = Queue([])
@@ -122,11 +122,11 @@ class RunContext:
         is asked once a run, without retries, so that a run with nothing to do stays fast.
         """
         record = self.stored(cell)
-        if record is None or not record.tells or not self.made_from(record.run, cell):
+        if record is None or not record.is_conclusive or not self.made_from(record.run, cell):
             return None
         if record.run.fallback is None or record.wheel is None:
             return record
-        skipped = checks.skipped(cell.build, record.wheel.index, self.matrix.builds)
+        skipped = sources.skipped_indexes(cell.build, record.wheel.index, self.matrix.builds)
         return None if any(map(index_answers or self.checks.answers, skipped)) else record
 
     def current_now(self, cell: Cell) -> FreshRecord | None:

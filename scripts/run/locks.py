@@ -18,7 +18,7 @@ from scripts.core import urls
 from scripts.core.errors import MatrixError
 from scripts.core.files import write_atomically
 from scripts.index import http
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.run import lock_file
 from scripts.run.lock_file import Package
 

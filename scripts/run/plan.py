@@ -12,7 +12,7 @@ from scripts.config import runners
 from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import machine, paths
-from scripts.index import checks
+from scripts.index import sources
 from scripts.run import locks, shards
 from scripts.run.context import Options, RunContext
 
@@ -86,7 +86,7 @@ def _planned(context: RunContext, cell: Cell, *, here: bool) -> Planned:
 def _lock(cell: Cell) -> locks.Lock | None:
     path = paths.LOCKS / cell.id / "pylock.toml"
     try:
-        return locks.load(path, checks.Source(build=cell.build, index=None))
+        return locks.load(path, sources.Source(build=cell.build, index=None))
     except locks.LockError:
         return None  # it is resolved anew when the cell is run
 

@@ -15,9 +15,9 @@ from packaging.utils import canonicalize_name
 from scripts.config.cells import Cell
 from scripts.core import processes
 from scripts.core.files import write_atomically
-from scripts.index import diagnosis, pages, settings
-from scripts.index.checks import Source
+from scripts.index import listings, settings
 from scripts.index.errors import MissingError, through
+from scripts.index.sources import Source
 from scripts.run import failures, lock_file, locks, wheel_builder
 from scripts.run.failures import CellError
 from scripts.run.interpreters import uv_bin
@@ -148,7 +148,7 @@ def _diagnosed(error: CellError, output: str, cell: Cell, source: Source) -> Cel
     if own is None and settings.read().is_on("UV_NO_INDEX"):
         return error
     release = cell.torch if project == "torch" else None
-    found = diagnosis.why_missing(own or pages.default_index(), project, release, source.label or cell.build)
+    found = listings.why_missing(own or listings.default_index(), project, release, source.label or cell.build)
     if found is None or (isinstance(found, MissingError) and project != "torch"):
         return _with_proxy(error)
     return CellError("resolve", found.kind, f"index {source.build if own else 'default'!r}: {project}: {found}")

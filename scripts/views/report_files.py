@@ -57,8 +57,8 @@ def _is_current(context: RunContext, record: FreshRecord) -> bool:
 def distinct(fresh: Iterable[FreshRecord]) -> list[Record]:
     """Return one conclusive record for each cell really tested, then the inconclusive ones."""
     fresh = list(fresh)
-    conclusive: list[Record] = list(accept.latest(record for record in fresh if record.tells))
-    return conclusive + [record for record in fresh if not record.tells]
+    conclusive: list[Record] = list(accept.latest(record for record in fresh if record.is_conclusive))
+    return conclusive + [record for record in fresh if not record.is_conclusive]
 
 
 def merged(results: Iterable[Record], fresh: Iterable[FreshRecord]) -> list[Record]:
@@ -66,7 +66,7 @@ def merged(results: Iterable[Record], fresh: Iterable[FreshRecord]) -> list[Reco
     records: dict[tuple[str, str], Record] = {(record.cell.platform, record.cell.id): record for record in results}
     for record in distinct(fresh):
         key = record.cell.platform, record.cell.id
-        if record.tells or key not in records:
+        if record.is_conclusive or key not in records:
             records[key] = record
     return list(records.values())
 

@@ -20,7 +20,7 @@ from scripts.explain import scan
 from scripts.explain.scan import Entry, Scanned
 from scripts.index import torch_version
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 from scripts.run.disk_budget import human
 
 SCHEMA: Final = 1

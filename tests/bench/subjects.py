@@ -18,7 +18,7 @@ from typing import Final
 from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import paths
-from scripts.index import checks, settings
+from scripts.index import settings, sources
 from scripts.records.model import FreshRecord, Store
 from scripts.run import environments, interpreters, locks, pytest_runs
 from tests.bench.result import PROJECT, Phase
@@ -175,7 +175,7 @@ class ProjectSubject(Subject):
 
     def locks(self) -> list[locks.Lock]:
         """Return the locks of the last run, in the order of the cells."""
-        source = checks.Source(build="default", index=None)
+        source = sources.Source(build="default", index=None)
         found = (self.state / "locks" / cell.id / "pylock.toml" for cell in self.cells)
         return [locks.load(path, source) for path in found if path.exists()]
 

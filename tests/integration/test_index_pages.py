@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.run import environments, locks
 from tests.integration.conftest import MakeProject
 from tests.support.index import LocalIndex

@@ -16,10 +16,10 @@ from typing import Final
 
 from isal import igzip_lib
 
-from scripts.index.archives import entries
 from scripts.index.errors import WebError
 from scripts.index.http import Download, Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.remote_wheels import entries
+from scripts.index.wheel_files import WheelFile
 from scripts.run.unpack import direct_io, oddities
 
 #: Bytes that are unpacked at once: they stay in the processor's cache until they are written.

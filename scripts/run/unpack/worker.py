@@ -14,7 +14,7 @@ from typing import Any
 
 from scripts.index.errors import WebError
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 from scripts.run.unpack import oddities, store, unzip
 from scripts.run.unpack.holding import Hold
 

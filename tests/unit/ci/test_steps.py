@@ -18,7 +18,7 @@ from scripts.ci.watch import new_cells
 from scripts.config import matrix_toml
 from scripts.core import printable
 from scripts.core.errors import Exit, UsageError
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.records.drift import Drift
 from scripts.run.locks import Lock, LockedWheel
 from scripts.views import report_files

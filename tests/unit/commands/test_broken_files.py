@@ -13,8 +13,8 @@ from scripts.bisect import state
 from scripts.ci import plan, publish, report
 from scripts.config import matrix_toml
 from scripts.core.errors import Exit, MatrixError, SchemaError
-from scripts.index.archives import _Shelf
-from scripts.index.checks import Source
+from scripts.index.remote_wheels import _CachedWheel
+from scripts.index.sources import Source
 from scripts.qualify import model
 from scripts.records.model import FreshRecord, Record, Store
 from scripts.run import locks
@@ -81,8 +81,8 @@ def test_broken_facts_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 #: Caches: a broken one counts as none.
 CACHES: dict[str, Callable[[Path], Any]] = {
     "sizes.json": lambda folder: locks._asked_sizes(folder / "pylock.toml"),
-    "contents.json": lambda folder: _Shelf(folder).contents(),
-    "end.bin": lambda folder: _Shelf(folder).end(),
+    "contents.json": lambda folder: _CachedWheel(folder).contents(),
+    "end.bin": lambda folder: _CachedWheel(folder).end(),
 }
 
 

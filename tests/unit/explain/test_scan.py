@@ -12,10 +12,10 @@ from scripts.core.errors import UsageError
 from scripts.explain import evidence, scan, source_search
 from scripts.explain.evidence import Needles
 from scripts.index import torch_version
-from scripts.index.archives import Member, Reader
 from scripts.index.errors import NoRangesError, WebError
+from scripts.index.remote_wheels import Member, Reader
 from scripts.index.torch_version import Torch
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 from scripts.records.model import Frame, Observation, Warned
 from scripts.views import scan as scan_views
 

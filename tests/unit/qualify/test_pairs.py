@@ -14,7 +14,7 @@ from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import paths
 from scripts.core.errors import ConfigError, UsageError
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.qualify import candidates
 from scripts.qualify import pairs as pairing
 from scripts.qualify.candidates import AvailableVersion

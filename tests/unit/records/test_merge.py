@@ -122,7 +122,7 @@ def test_one_record_a_cell_and_what_tells_goes_first(files: list[File]) -> None:
         by_cell.setdefault((found.cell.platform, found.cell.id), []).append(found)
     assert {(one.cell.platform, one.cell.id) for one in merged.records} == by_cell.keys()
     for kept in merged.records:
-        assert kept.tells == any(other.tells for other in by_cell[kept.cell.platform, kept.cell.id])
+        assert kept.is_conclusive == any(other.is_conclusive for other in by_cell[kept.cell.platform, kept.cell.id])
 
 
 def test_only_records_of_this_machine_keep_what_is_local() -> None:

@@ -68,11 +68,12 @@ def test_what_is_no_record_is_refused_by_name(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "tells"), [("resolve", False), ("download", False), ("install", False), ("import", True), ("run", True)]
+    ("stage", "conclusive"),
+    [("resolve", False), ("download", False), ("install", False), ("import", True), ("run", True)],
 )
-def test_only_from_its_import_on_a_record_tells_of_torch(stage: model.Stage, tells: bool) -> None:
+def test_a_record_is_conclusive_from_the_import_of_torch_on(stage: model.Stage, conclusive: bool) -> None:
     record = Record(cell=KEY, status="error", reason=Reason(stage=stage, kind="any", message="any"))
-    assert record.tells is tells
+    assert record.is_conclusive is conclusive
 
 
 def test_a_store_keeps_one_file_a_cell(tmp_path: Path) -> None:

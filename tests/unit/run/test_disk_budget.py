@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.run.disk_budget import DiskBudget, human, unpacked
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel

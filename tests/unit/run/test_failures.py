@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from scripts.index import pages
+from scripts.index import listings
 from scripts.run import environments, failures
 
 PAGE = "http://127.0.0.1:1/whl/cpu/torch/"
@@ -151,7 +151,7 @@ def test_untrusted_output_is_classified_in_linear_time(unit: str) -> None:
 def test_pages_that_are_none_are_recognised_in_linear_time(unit: str) -> None:
     body = unit * (1_000_000 // len(unit))
     before = time.thread_time()
-    for pattern in (pages._FOREIGN, pages._TITLE):
+    for pattern in (listings._FOREIGN, listings._TITLE):
         assert isinstance(pattern, re.Pattern)
         pattern.search(body)
     assert time.thread_time() - before < 1

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.config import matrix_toml
 from scripts.config.cells import Cell
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.run import locks, resolution
 
 MATRIX = matrix_toml.load()

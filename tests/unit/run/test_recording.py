@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.config.cells import Cell
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.records.model import FreshRecord, Run
 from scripts.run import recording
 from scripts.run.events import TorchSaid, parse
@@ -173,4 +173,4 @@ def test_no_probes_at_all_are_an_error() -> None:
 def test_what_could_not_be_had() -> None:
     error = CellError("resolve", "no wheel", "none for this Python")
     made = recording.unavailable(CELL, "linux-x86_64", error, RUN, None)
-    assert (made.status, made.cell.id, made.tells, made.usable) == ("unavailable", CELL.id, False, False)
+    assert (made.status, made.cell.id, made.is_conclusive, made.usable) == ("unavailable", CELL.id, False, False)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scripts.index.checks import Source
+from scripts.index.sources import Source
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.unpack import store

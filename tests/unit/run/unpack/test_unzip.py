@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from scripts.index.errors import WebError
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 from scripts.run.unpack.unzip import UnfitError, unpack
 from tests.support.index import Fault, LocalIndex
 from tests.support.static import QUICK

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import re
+from collections.abc import Sequence
 from email.message import Message
 from pathlib import Path
 from typing import Any, Final
@@ -17,21 +18,25 @@ from urllib.parse import unquote, urlsplit
 
 import pypi_simple
 import requests
+from packaging.version import Version
 from pypi_simple import DistributionPackage, ProjectPage
 
 from scripts.core import paths, urls
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown
 from scripts.index import settings
-from scripts.index.errors import EmptyPageError, MissingError, NotAnIndexError, UnreachableError, WebError
+from scripts.index.errors import EmptyPageError, MissingError, NotAnIndexError, UnreachableError, WebError, YankedError
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile, is_wheel
+from scripts.index.retries import Retries
+from scripts.index.wheel_files import WheelFile, is_wheel
 
 _log = logging.getLogger(__name__)
 
 #: What a page of an index never has, and login pages of captive portals do.
 _FOREIGN: Final = re.compile(r"<(?:form|input|script|iframe|meta[^<>]+refresh)\b", re.IGNORECASE)
 _TITLE: Final = re.compile(r"<title[^<>]*>\s*([^<]{1,80})", re.IGNORECASE)
+#: For a diagnosis after a failure: the installer has repeated its requests already.
+_DIAGNOSIS: Final = Retries(attempts=2, timeout=8)
 
 
 def default_index() -> str:
@@ -166,3 +171,33 @@ def _kept(path: Path) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     return page if isinstance(page, dict) and {"url", "type", "etag", "modified", "body"} <= page.keys() else None
+
+
+def why_missing(index: str, project: str, release: str | None, label: str | None = None) -> WebError | None:
+    """Return why an installer found no wheel, from the project's page; None if the page does not explain it.
+
+    Installers report a yanked release, an empty page, a login page and a missing page all alike.
+
+    Args:
+        index: the index's URL.
+        project: the project's name.
+        release: the version that was not found; None for any.
+        label: the local label that is accepted besides none.
+    """
+    try:
+        with Web(_DIAGNOSIS) as web:
+            found = wheels(web, index, project, yanked=True, stale=False)
+    except UnreachableError:
+        return None
+    except WebError as error:
+        return error
+    public = Version(release).public if release else None
+    return _yanked([wheel for wheel in found if wheel.release == public and wheel.label in {None, label}])
+
+
+def _yanked(listed: Sequence[WheelFile]) -> YankedError | None:
+    """Return the error for a release all of whose wheels are yanked, with the index's reasons."""
+    if not listed or any(wheel.yanked is None for wheel in listed):
+        return None
+    reasons = dict.fromkeys(wheel.yanked for wheel in listed if wheel.yanked)
+    return YankedError(f"{listed[0].release} is yanked: {'; '.join(reasons) or 'no reason given'}")

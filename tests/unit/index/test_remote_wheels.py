@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from scripts.core import urls
-from scripts.index import pages, wheelfiles
-from scripts.index.archives import Member, Reader
+from scripts.index import listings, wheel_files
 from scripts.index.errors import MissingError, NoRangesError, UnreachableError, WebError
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.remote_wheels import Member, Reader
+from scripts.index.wheel_files import WheelFile
 from tests.support.server import Fault
 from tests.support.static import QUICK, Static
 
@@ -183,7 +183,7 @@ HTML = f"""<!DOCTYPE html><html><body><h1>Links for torch</h1>
 
 def test_a_page_in_html_with_relative_links_and_without_hashes(tmp_path: Path) -> None:
     with STATIC.web({f"{BASE}/torch/": HTML}) as client:
-        first, second = pages.wheels(client, BASE, cache=tmp_path)
+        first, second = listings.wheels(client, BASE, cache=tmp_path)
     assert (first.release, first.label, first.sha256) == ("2.5.1", "cpu", "abc")
     assert first.url == f"{BASE}/torch-2.5.1%2Bcpu-cp311-cp311-linux_x86_64.whl"
     assert (second.release, set(second.pythons), second.sha256) == ("2.6.0.dev20241101", {"3.13t"}, None)
@@ -195,32 +195,32 @@ def test_a_page_in_json(tmp_path: Path) -> None:
     page = {"meta": {"api-version": "1.1"}, "name": "torch", "versions": ["2.5.1"]}
     body = json.dumps({**page, "files": [{**file, "size": 7, "yanked": False}]}).encode()
     with STATIC.web({f"{BASE}/torch/": body}) as client:
-        (wheel,) = pages.wheels(client, BASE + "/", cache=tmp_path)
+        (wheel,) = listings.wheels(client, BASE + "/", cache=tmp_path)
     assert (wheel.sha256, wheel.size, set(wheel.platforms)) == ("abc", 7, {"windows-x86_64"})
 
 
 def test_a_page_that_has_not_changed_is_not_sent_again(tmp_path: Path) -> None:
     with STATIC.web({f"{BASE}/torch/": HTML}) as client:
-        first = pages.wheels(client, BASE, cache=tmp_path)
+        first = listings.wheels(client, BASE, cache=tmp_path)
         sent = client.bytes
-        assert pages.wheels(client, BASE, cache=tmp_path) == first
+        assert listings.wheels(client, BASE, cache=tmp_path) == first
         assert client.bytes == sent
 
 
 def test_an_index_out_of_reach_leaves_the_page_of_last_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with STATIC.web({f"{BASE}/torch/": HTML}) as client:
-        first = pages.wheels(client, BASE, cache=tmp_path)
+        first = listings.wheels(client, BASE, cache=tmp_path)
         STATIC.fail([Fault.drop()] * QUICK.attempts)
-        assert pages.wheels(client, BASE, cache=tmp_path) == first
+        assert listings.wheels(client, BASE, cache=tmp_path) == first
         assert "as it was last read" in caplog.text
         STATIC.fail([Fault.drop()] * QUICK.attempts)
         with pytest.raises(WebError, match="closed connection"):
-            pages.wheels(client, BASE, cache=tmp_path / "empty")
+            listings.wheels(client, BASE, cache=tmp_path / "empty")
 
 
 def test_a_project_that_is_not_there_is_no_outage(tmp_path: Path) -> None:
     with STATIC.web({}) as client, pytest.raises(MissingError, match="404"):
-        pages.wheels(client, BASE, cache=tmp_path)
+        listings.wheels(client, BASE, cache=tmp_path)
 
 
 # --- names -------------------------------------------------------------------------------------------------------
@@ -257,9 +257,9 @@ def test_one_wheel_a_release_of_the_newest_python_and_the_last_upload() -> None:
         "torch-2.9.1-cp39-cp39-manylinux_2_28_x86_64.whl",
     ]
     for order in (names, names[::-1]):
-        chosen = wheelfiles.one_a_release(map(named, order), "linux-x86_64")
+        chosen = wheel_files.one_a_release(map(named, order), "linux-x86_64")
         assert [(r, w.filename) for r, w in chosen.items()] == [("2.9.1", names[5]), ("2.10.0", names[1])]
-    assert list(wheelfiles.one_a_release(map(named, names), "linux-x86_64", "3.12")) == ["2.10.0"]
+    assert list(wheel_files.one_a_release(map(named, names), "linux-x86_64", "3.12")) == ["2.10.0"]
 
 
 def test_builds_and_stable_releases() -> None:
@@ -267,5 +267,5 @@ def test_builds_and_stable_releases() -> None:
         named(f"torch-{version}-cp311-cp311-linux_x86_64.whl")
         for version in ("2.5.1", "2.5.1+cpu", "2.5.1+cu124", "2.5.1+cpu.cxx11.abi", "2.6.0rc1", "2.6.0.dev20241101")
     ]
-    assert [w.label for w in wheelfiles.of_build(wheels, "cpu")] == [None, "cpu", None, None]
-    assert [w.release for w in wheelfiles.stable(wheels)] == ["2.5.1"] * 4
+    assert [w.label for w in wheel_files.of_build(wheels, "cpu")] == [None, "cpu", None, None]
+    assert [w.release for w in wheel_files.stable(wheels)] == ["2.5.1"] * 4

@@ -11,15 +11,15 @@ from scripts.config.edits import News
 from scripts.config.matrix_toml import Matrix
 from scripts.core import paths
 from scripts.core.errors import MatrixError
-from scripts.index import pages, wheelfiles
+from scripts.index import listings, wheel_files
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 
 
-def news(matrix: Matrix) -> News:
+def find(matrix: Matrix) -> News:
     """Return the releases and Pythons that the default index has wheels for and the matrix lacks."""
     with Web() as web:
-        wheels = wheelfiles.stable(pages.wheels(web, pages.default_index()))
+        wheels = wheel_files.stable(listings.wheels(web, listings.default_index()))
     releases = edits.missing(matrix.releases, (wheel.release for wheel in wheels))
     return News(releases=tuple(releases), pythons=tuple(_new_pythons(matrix, wheels)))
 

@@ -27,7 +27,7 @@ from remotezip import PartialBuffer, RemoteZip, RemoteZipError  # type: ignore[i
 from scripts.core import paths
 from scripts.index.errors import WebError
 from scripts.index.http import Web
-from scripts.index.wheelfiles import WheelFile
+from scripts.index.wheel_files import WheelFile
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 _END: Final = 4096
 
 
-class NotKeptError(WebError):
+class NotCachedError(WebError):
     """A wheel without an address was asked for more than is kept of it."""
 
     def __init__(self, wheel: WheelFile) -> None:
@@ -80,21 +80,21 @@ class Reader:
             self.cached += 1
         return found
 
-    def _shelf(self, wheel: WheelFile) -> _Shelf:
-        return _Shelf(self.folder / (wheel.sha256 or self._stand_in(wheel)))
+    def _shelf(self, wheel: WheelFile) -> _CachedWheel:
+        return _CachedWheel(self.folder / (wheel.sha256 or self._stand_in(wheel)))
 
     def _stand_in(self, wheel: WheelFile) -> str:
         """The identity of a wheel whose index gives no hash: where it is, and what the server says of it."""
         if not wheel.url:
-            raise NotKeptError(wheel)
+            raise NotCachedError(wheel)
         headers = self.web.head(wheel.url).headers
         said = [headers.get(name, "") for name in ("ETag", "Last-Modified", "Content-Length")]
         return "unhashed-" + hashlib.sha256("\n".join([wheel.url, *said]).encode()).hexdigest()
 
-    def _fetch(self, wheel: WheelFile, shelf: _Shelf, names: Collection[str]) -> Mapping[str, Member]:
+    def _fetch(self, wheel: WheelFile, shelf: _CachedWheel, names: Collection[str]) -> Mapping[str, Member]:
         """Put a wheel's table of contents and some of its files on the shelf; returns the table."""
         if not wheel.url:
-            raise NotKeptError(wheel)
+            raise NotCachedError(wheel)
         with _sound(wheel), self._whole(wheel) if self.download else self._in_parts(wheel, shelf) as archive:
             contents = {i.filename: Member(size=i.file_size, crc=i.CRC) for i in archive.infolist()}
             for name in set(names) & contents.keys():
@@ -103,7 +103,7 @@ class Reader:
             return contents
 
     @contextmanager
-    def _in_parts(self, wheel: WheelFile, shelf: _Shelf) -> Iterator[zipfile.ZipFile]:
+    def _in_parts(self, wheel: WheelFile, shelf: _CachedWheel) -> Iterator[zipfile.ZipFile]:
         """A wheel of which only what is read comes over the wire; the end of it only the first time."""
         end = shelf.end()
         source = _Ranges(self.web, wheel, end)
@@ -185,7 +185,7 @@ class _Ranges:
         return content, self._size or 0
 
 
-class _Shelf:
+class _CachedWheel:
     """What is kept of one wheel. Every file is written whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
