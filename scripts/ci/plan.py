@@ -16,7 +16,8 @@ from scripts.core import paths, printable
 from scripts.core.documents import StrictModel, first_problem
 from scripts.core.errors import Exit, SchemaError
 from scripts.core.files import write_atomically
-from scripts.run import choosing, plan
+from scripts.run import choosing
+from scripts.run import jobs as scheduling
 from scripts.run.plan import Planned
 from scripts.views.plan import as_github
 
@@ -57,7 +58,7 @@ def run() -> Exit:
     planned = choosing.planned(matrix, inputs.plan_options())
     runnable = [item for item in planned if item.runner]
     to_run = [item for item in runnable if inputs.fresh or not item.current]
-    jobs = plan.jobs(to_run, inputs.jobs)
+    jobs = scheduling.jobs(to_run, inputs.jobs)
     expected = Plan(cells=tuple(ExpectedCell(platform=item.platform, id=item.cell.id) for item in runnable))
     write_atomically(FILE, expected.model_dump_json(indent=1))
     actions.output({"matrix": json.dumps(as_github(matrix, jobs)), "jobs": len(jobs), "cells": len(to_run)})

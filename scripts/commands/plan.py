@@ -18,8 +18,8 @@ from scripts.config.matrix_toml import load
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError
 from scripts.options import add_cells, add_selecting
-from scripts.run import choosing, simulation
-from scripts.run import plan as planning
+from scripts.run import choosing
+from scripts.run import jobs as scheduling
 from scripts.run.plan import Planned
 from scripts.views import plan as views
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=_count,
         metavar="N",
-        help=f"with --format github: at most N jobs (default: by duration; never more than {planning.MOST_JOBS})",
+        help=f"with --format github: at most N jobs (default: by duration; never more than {scheduling.MOST_JOBS})",
     )
     parser.add_argument(
         "--simulate", type=_counts, metavar="N,…", help="estimate how long the plan takes on N machines"
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> Exit:
     matrix = load()
     planned = choosing.planned(matrix, options)
     if options.shard:
-        planned = planning.shard(planned, *options.shard)
+        planned = scheduling.shard(planned, *options.shard)
     if options.missing:
         planned = [item for item in planned if not item.current]
     if options.simulate:
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> Exit:
         case "json":
             print(json.dumps(views.as_json(planned), indent=2))
         case "github":
-            print(json.dumps(views.as_github(matrix, planning.jobs(planned, options.jobs))))
+            print(json.dumps(views.as_github(matrix, scheduling.jobs(planned, options.jobs))))
             _warn_left_out(planned)
         case _:
             views.show(planned, make_console())
@@ -76,7 +76,7 @@ def _warn_left_out(planned: Sequence[Planned]) -> None:
 
 def _simulate(planned: Sequence[Planned], options: argparse.Namespace) -> None:
     runnable = [item for item in planned if item.runner]
-    if not simulation.known(runnable):
+    if not scheduling.timed(runnable):
         raise UsageError("--simulate: no cell has been timed on this machine; run some cells first")
     views.show_simulation(runnable, options.simulate, options.setup, make_console())
 

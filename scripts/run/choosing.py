@@ -13,7 +13,7 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import paths, repository, urls
 from scripts.core.errors import ConfigError
 from scripts.options import add_environment, chosen, folder, in_environment, requirement
-from scripts.run import locks, plan, touched
+from scripts.run import locks, plan
 from scripts.run.context import Options
 from scripts.run.plan import Planned
 
@@ -74,7 +74,7 @@ def since(matrix: Matrix, found: list[Cell], options: argparse.Namespace) -> lis
         there = {cell for cell in found if cells.exists(before, cell)}
     else:
         there = set(cells.expand(before, before.selections[options.selection]))
-    affected = set(touched.since(before, matrix, found, was_there=there.__contains__))
+    affected = set(plan.affected(before, matrix, found, existed=there.__contains__))
     edited = functools.cache(functools.partial(_edited, commit))
     needs = {cell: locks.requirements(matrix, cell, options.require) for cell in found}
     return [cell for cell in found if cell in affected or any(map(edited, needs[cell]))]

@@ -19,8 +19,8 @@ from scripts.core.errors import MatrixError
 from scripts.core.files import write_atomically
 from scripts.index import http
 from scripts.index.sources import Source
-from scripts.run import lock_file
-from scripts.run.lock_file import Package
+from scripts.run import pylock
+from scripts.run.pylock import Package
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ def load(path: Path, source: Source) -> Lock:
     """
     try:
         text = path.read_bytes()
-        packages = lock_file.parse(text)
+        packages = pylock.parse(text)
         wheels = [_wheel(package) for package in packages]
     except (OSError, ValueError) as error:
         raise LockError(path, error) from error

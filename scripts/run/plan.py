@@ -1,30 +1,17 @@
-"""What a run would do: which cells are current, what a lock says about the rest, and how they split into shards."""
+"""Plan a run from local files: which cells have a current record, and which a change of matrix.toml affects."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
 
 from scripts.config import runners
 from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import machine, paths
 from scripts.index import sources
-from scripts.run import locks, shards
+from scripts.run import locks
 from scripts.run.context import Options, RunContext
-
-#: GitHub's limit for the jobs that one matrix makes.
-MOST_JOBS: Final = 256
-
-#: Seconds that a job should take: long enough that its start doesn't matter, short enough that a rerun is cheap.
-_JOB: Final = 600.0
-
-#: Where no run knows: seconds of a cell, and bytes that are downloaded and unpacked in one.
-_CELL: Final = 25.0
-_RATE: Final = 1e8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,44 +20,30 @@ class Planned:
 
     cell: Cell
     platform: str = dataclasses.field(default_factory=machine.platform_name)
-    runner: str | None = None  # the name of the runner it goes to, where the plan is for a CI service
+    runner: str | None = None  # name of the runner in matrix.toml; None: upstream has no wheel for the platform
     index: str  # URL, or "default"
     current: bool
-    wheels: int | None  # bytes of all wheels, where a lock knows them
-    to_come: int | None  # bytes of those that the cache lacks
-    seconds: float | None  # what the cell took last time
+    wheels: int | None  # bytes of all wheels, known from a lock or a record
+    to_come: int | None  # bytes of the wheels that the cache lacks; None: not locked
+    seconds: float | None  # duration of the last run
 
     @property
     def sort_key(self) -> tuple[object, ...]:
-        """By platform, then as cells are."""
+        """Sort key: platform, then release order."""
         return self.platform, *self.cell.sort_key
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
-    """What one machine is to do."""
-
-    runner: str
-    number: int  # among the jobs of this runner, from 1
-    cells: tuple[Planned, ...]
-
-    @property
-    def name(self) -> str:
-        """Unique in a plan, and fit for a file's name."""
-        return f"{self.runner}-{self.number}"
-
-
 def plan(matrix: Matrix, cells: Iterable[Cell], options: Options, *, platform: str | None = None) -> list[Planned]:
-    """The plan of some cells on one platform, this machine's if not given, from local files alone."""
+    """Return the plan of some cells on a platform (default: this machine's), from local files alone."""
     context = RunContext(matrix, options, lambda _: None)
-    here = context.platform
-    context.platform = platform or here
-    return [_planned(context, cell, here=context.platform == here) for cell in cells]
+    this_machine = context.platform
+    context.platform = platform or this_machine
+    return [_planned(context, cell, locked=context.platform == this_machine) for cell in cells]
 
 
-def _planned(context: RunContext, cell: Cell, *, here: bool) -> Planned:
+def _planned(context: RunContext, cell: Cell, *, locked: bool) -> Planned:
     build = context.matrix.builds[cell.build]
-    record, lock = context.stored(cell), _lock(cell) if here else None
+    record, lock = context.stored(cell), _lock(cell) if locked else None
     return Planned(
         cell=cell,
         platform=context.platform,
@@ -84,81 +57,36 @@ def _planned(context: RunContext, cell: Cell, *, here: bool) -> Planned:
 
 
 def _lock(cell: Cell) -> locks.Lock | None:
+    """Return the lock of a cell's last run, or None if it cannot be read: the next run resolves again."""
     path = paths.LOCKS / cell.id / "pylock.toml"
     try:
         return locks.load(path, sources.Source(build=cell.build, index=None))
     except locks.LockError:
-        return None  # it is resolved anew when the cell is run
+        return None
 
 
-def shard(planned: Sequence[Planned], number: int, count: int) -> list[Planned]:
-    """Shard ``number`` of ``count`` (from 1).
+def affected(before: Matrix, now: Matrix, cells: Sequence[Cell], *, existed: Callable[[Cell], bool]) -> list[Cell]:
+    """Return the cells that are new, or whose record a change of the matrix may change.
 
-    Balanced by the number of cells alone, since every machine has to come to the same shards, whatever it has
-    recorded so far.
+    Args:
+        before: the matrix before the change.
+        now: the matrix after the change.
+        cells: the cells to compare.
+        existed: returns whether a cell was selected before the change.
     """
-    shares = _split(planned, count, cost=lambda _: 1.0)
-    return shares[number - 1] if number <= len(shares) else []
+    return [cell for cell in cells if not existed(cell) or _inputs(before, cell) != _inputs(now, cell)]
 
 
-def jobs(planned: Sequence[Planned], count: int | None = None) -> list[Job]:
-    """The jobs of a plan, at most ``count`` or `MOST_JOBS`: each on one runner, alike in cost.
-
-    Cells without a runner are left out. Every runner gets jobs by its part of the cost, and at least one.
-    """
-    cost = estimate(planned)
-    by_runner: dict[str, list[Planned]] = {}
-    for item in sorted(planned, key=lambda item: item.sort_key):
-        if item.runner:
-            by_runner.setdefault(item.runner, []).append(item)
-    total = sum(cost(item) for items in by_runner.values() for item in items)
-    wanted = min(MOST_JOBS, max(count or math.ceil(total / _JOB), len(by_runner)))
-    numbers = _apportioned({runner: list(map(cost, items)) for runner, items in by_runner.items()}, wanted)
-    return [
-        Job(runner=runner, number=number, cells=tuple(share))
-        for runner, items in by_runner.items()
-        for number, share in enumerate(_split(items, numbers[runner], cost=cost), 1)
-    ]
-
-
-def _apportioned(costs: Mapping[str, Sequence[float]], jobs: int) -> dict[str, int]:
-    """How many jobs each runner gets: one, then more for whichever has the most to do in each of its jobs."""
-    numbers = dict.fromkeys(costs, 1)
-    for _ in range(jobs - len(costs)):
-        loads = {
-            runner: sum(items) / numbers[runner] for runner, items in costs.items() if numbers[runner] < len(items)
-        }
-        if not loads:
-            break
-        numbers[max(loads, key=lambda runner: loads[runner])] += 1
-    return numbers
-
-
-def _split(planned: Sequence[Planned], count: int, *, cost: Callable[[Planned], float]) -> list[list[Planned]]:
-    """Shares of a plan; cells of one minor release and build share most of their wheels, so they stay together."""
-    return shards.split(planned, count, order=lambda item: item.sort_key, group=_wheels_of, cost=cost)
-
-
-def _wheels_of(item: Planned) -> str:
-    minor = ".".join(item.cell.torch.split(".")[:2])
-    return f"{item.platform} {minor} {item.cell.build}"
-
-
-def estimate(planned: Iterable[Planned]) -> Callable[[Planned], float]:
-    """Says how many seconds a cell may take: as last time, or by the bytes of its wheels, or as cells like it did."""
-    known: dict[str, list[float]] = {}
-    for item in planned:
-        if item.seconds:
-            for key in (f"{item.platform} {item.cell.build}", item.cell.build, ""):
-                known.setdefault(key, []).append(item.seconds)
-    medians = {key: statistics.median(values) for key, values in known.items()}
-
-    def seconds(item: Planned) -> float:
-        if item.seconds:
-            return item.seconds
-        if item.wheels:
-            return max(1.0, item.wheels / _RATE)
-        keys = (f"{item.platform} {item.cell.build}", item.cell.build, "")
-        return next((medians[key] for key in keys if key in medians), _CELL)
-
-    return seconds
+def _inputs(matrix: Matrix, cell: Cell) -> object:
+    """Return what matrix.toml contributes to the fingerprint of a cell's record: see `fingerprint.of`."""
+    if cell.build not in matrix.builds:
+        return None
+    build = matrix.builds[cell.build]
+    return (
+        build.index,
+        build.gpu,
+        locks.requirements(matrix, cell),
+        matrix.probes.path,
+        matrix.probes.env,
+        matrix.exclude_newer,
+    )

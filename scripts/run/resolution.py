@@ -18,7 +18,7 @@ from scripts.core.files import write_atomically
 from scripts.index import listings, settings
 from scripts.index.errors import MissingError, through
 from scripts.index.sources import Source
-from scripts.run import failures, lock_file, locks, wheel_builder
+from scripts.run import failures, locks, pylock, wheel_builder
 from scripts.run.failures import CellError
 from scripts.run.interpreters import uv_bin
 from scripts.run.locks import Lock
@@ -106,7 +106,7 @@ class _Uv:
                     return done
                 from_source |= lacking
                 continue
-            lines = {one.name: one.as_requirement for one in lock_file.parse(self.output.read_bytes())}
+            lines = {one.name: one.as_requirement for one in pylock.parse(self.output.read_bytes())}
             missing = {name: line for name, line in lines.items() if line is not None}
             if not missing:
                 return done

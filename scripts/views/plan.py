@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.config.matrix_toml import Matrix
-from scripts.run import simulation
+from scripts.run import jobs as scheduling
 from scripts.run.disk_budget import human
-from scripts.run.plan import Job, Planned
+from scripts.run.jobs import Job
+from scripts.run.plan import Planned
 
 
 def as_json(planned: Iterable[Planned]) -> dict[str, object]:
@@ -73,16 +74,24 @@ def _totals(planned: Sequence[Planned]) -> str:
 def show_simulation(planned: Sequence[Planned], machines: Iterable[int], setup: float, console: Console) -> None:
     """Print how long a plan takes on each number of machines; ``setup`` is in seconds a job."""
     platforms = ", ".join(dict.fromkeys(item.platform for item in planned))
-    timed = simulation.known(planned)
+    timed = scheduling.timed(planned)
     print(f"{len(planned)} cells on {platforms}; {timed} timed, the others estimated from cells like them")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("machines", "jobs", "longest job", "time", "machine time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for count in machines:
-        found = simulation.simulate(planned, count, setup=setup)
-        times = (simulation.clock(seconds) for seconds in (found.longest, found.wall, found.work))
+        found = scheduling.simulate(planned, count, setup=setup)
+        times = (duration(seconds) for seconds in (found.longest, found.wall, found.work))
         table.add_row(str(count), str(found.jobs), *times)
     console.print(table)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in readable units: ``2 h 05 min``, ``7 min``, ``40 s``."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 - an hour
 
 
 def _size(size: int | None) -> str:

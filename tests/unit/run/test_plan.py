@@ -1,211 +1,81 @@
-"""Shards and jobs: every cell in exactly one, alike in cost, the same whatever the order."""
+"""The cells that a change of matrix.toml affects, and changed files in git."""
 
 from __future__ import annotations
 
-import itertools
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from scripts.config import cells as cells_module
-from scripts.config import matrix_toml, runners
+from scripts.config import cells, matrix_toml
 from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.core import paths
+from scripts.core import repository as history
 from scripts.core.errors import UsageError
-from scripts.run import plan as planning
-from scripts.run import simulation
-from scripts.run.plan import Planned
+from scripts.run.plan import affected
+from tests.support.hub.store import git
 
-MATRIX = matrix_toml.load()
-
-cells = st.builds(
-    Cell,
-    torch=st.builds("{}.{}.{}".format, st.integers(1, 2), st.integers(0, 9), st.integers(0, 2)),
-    build=st.sampled_from(["cpu", "cu124"]),
-    python=st.sampled_from(["3.9", "3.11"]),
-)
-planned = st.builds(
-    Planned,
-    cell=cells,
-    platform=st.sampled_from(["linux-x86_64", "windows-x86_64"]),
-    runner=st.none() | st.sampled_from(["linux-x86_64", "windows-x86_64"]),
-    index=st.just("default"),
-    current=st.booleans(),
-    wheels=st.none() | st.integers(1, 10**10),
-    to_come=st.none(),
-    seconds=st.none() | st.floats(0.1, 1000),
-)
-plans = st.lists(planned, unique_by=lambda item: item.sort_key, max_size=40)
-shuffled = plans.flatmap(lambda plan: st.tuples(st.just(plan), st.permutations(plan)))
-counts = st.integers(1, 300)
+TEXT = paths.MATRIX_TOML.read_text("utf-8")
+MATRIX = matrix_toml.parse(TEXT)
+CELLS = cells.expand(MATRIX, MATRIX.selections["matrix"])
 
 
-def shards(plan: list[Planned], count: int) -> list[list[Planned]]:
-    return [planning.shard(plan, number, count) for number in range(1, count + 1)]
+def releases_affected(before: str, now: str = TEXT) -> list[str]:
+    found = affected(matrix_toml.parse(before), matrix_toml.parse(now), CELLS, existed=lambda _: True)
+    return [cell.torch for cell in found]
 
 
-def group(item: Planned) -> tuple[str, str, str]:
-    return item.platform, item.cell.torch.rpartition(".")[0], item.cell.build
+def test_timeouts_and_reasons_affect_no_cell() -> None:
+    assert releases_affected(TEXT) == []
+    assert (
+        releases_affected(TEXT.replace("probe = 120", "probe = 99").replace("the first tensor warns", "it warns")) == []
+    )
 
 
-def ids(items: list[Planned]) -> list[str]:
-    return sorted(f"{item.platform} {item.cell.id}" for item in items)
+def test_a_pin_affects_its_releases() -> None:
+    before = TEXT.replace('require = "setuptools<70"', 'require = "setuptools<60"')
+    assert releases_affected(before) == ["1.10.2", "1.11.0"]
 
 
-@given(plans, st.integers(1, 6))
-def test_every_cell_is_in_exactly_one_shard(plan: list[Planned], count: int) -> None:
-    assert ids(list(itertools.chain.from_iterable(shards(plan, count)))) == ids(plan)
+def test_an_index_affects_the_cells_of_its_build() -> None:
+    assert releases_affected(TEXT.replace("whl/cu130", "whl/other")) == ["2.13.0"]
 
 
-@given(shuffled, st.integers(1, 6))
-def test_the_order_of_the_cells_decides_nothing(plan: tuple[list[Planned], list[Planned]], count: int) -> None:
-    assert shards(plan[0], count) == shards(plan[1], count)
+def test_requirements_of_the_suite_affect_every_cell() -> None:
+    assert len(releases_affected(TEXT.replace("pytest>=7,<10", "pytest>=7,<9"))) == len(CELLS)
 
 
-@given(plans, st.integers(1, 6))
-def test_what_this_machine_has_recorded_decides_nothing_about_shards(plan: list[Planned], count: int) -> None:
-    other = [Planned(**{**vars(item), "seconds": 1.0, "wheels": 5}) for item in plan]
-    assert list(map(ids, shards(plan, count))) == list(map(ids, shards(other, count)))
+def test_a_new_cell_is_affected() -> None:
+    earlier = {cell for cell in CELLS if cell.torch != "2.15.0"}
+    found = affected(MATRIX, MATRIX, CELLS, existed=earlier.__contains__)
+    assert found == [Cell.parse("2.15.0-cpu-py3.11")]
 
 
-@given(plans, st.integers(1, 6))
-def test_shards_have_alike_many_cells(plan: list[Planned], count: int) -> None:
-    sizes = [len(shard) for shard in shards(plan, count)]
-    assert max(sizes) <= len(plan) / count + max(1, len(plan) / count)
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    (tmp_path / "probes").mkdir()
+    (tmp_path / "probes" / "test_a.py").write_text("1")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message=x")
+    return tmp_path
 
 
-@given(plans, counts)
-def test_every_cell_with_a_runner_is_in_exactly_one_job(plan: list[Planned], count: int) -> None:
-    jobs = planning.jobs(plan, count)
-    assert ids([item for job in jobs for item in job.cells]) == ids([item for item in plan if item.runner])
-    assert all(item.runner == job.runner for job in jobs for item in job.cells)
-    assert len({job.name for job in jobs}) == len(jobs)
-    assert all(job.cells for job in jobs)
+def test_git_returns_files_as_they_were(repository: Path) -> None:
+    commit = history.checked("HEAD", repository)
+    probes = repository / "probes"
+    assert not history.changed(commit, probes, repository)
+    (probes / "test_a.py").write_text("2")
+    assert history.changed(commit, probes, repository)
+    assert history.text_at(commit, probes / "test_a.py", repository) == "1"
+    assert history.text_at(commit, probes / "none.py", repository) is None
 
 
-@given(plans, counts)
-def test_no_more_jobs_than_asked_for_and_never_more_than_the_limit(plan: list[Planned], count: int) -> None:
-    needed = len({item.runner for item in plan if item.runner})
-    assert len(planning.jobs(plan, count)) <= min(planning.MOST_JOBS, max(count, needed))
-    assert len(planning.jobs(plan)) <= planning.MOST_JOBS
+def test_a_new_file_is_a_change(repository: Path) -> None:
+    (repository / "probes" / "test_b.py").write_text("2")
+    assert history.changed("HEAD", repository / "probes", repository)
 
 
-@given(shuffled, counts)
-def test_jobs_are_the_same_whatever_the_order(plan: tuple[list[Planned], list[Planned]], count: int) -> None:
-    assert planning.jobs(plan[0], count) == planning.jobs(plan[1], count)
-
-
-@given(plans, counts)
-def test_no_job_costs_more_than_the_mean_and_the_dearest_piece(plan: list[Planned], count: int) -> None:
-    cost = planning.estimate(plan)
-    costs: dict[str, list[float]] = {}
-    for item in plan:
-        if item.runner:
-            costs.setdefault(item.runner, []).append(cost(item))
-    asked = planning._apportioned(costs, min(planning.MOST_JOBS, max(count, len(costs))))
-    for job in planning.jobs(plan, count):
-        mean = sum(costs[job.runner]) / asked[job.runner]
-        assert sum(map(cost, job.cells)) <= mean + max(mean, *costs[job.runner]) + 1e-6
-
-
-@given(st.dictionaries(st.text(max_size=3), st.lists(st.floats(1, 100), min_size=1), max_size=4), counts)
-def test_every_runner_gets_a_job_and_no_more_than_it_has_cells(costs: dict[str, list[float]], count: int) -> None:
-    numbers = planning._apportioned(costs, count)
-    assert numbers.keys() == costs.keys()
-    assert all(1 <= numbers[runner] <= len(items) for runner, items in costs.items())
-    cells = sum(map(len, costs.values()))
-    assert sum(numbers.values()) == min(max(count, len(costs)), cells)
-
-
-def full(matrix: Matrix, *platforms: str) -> list[Planned]:
-    found = cells_module.expand(matrix, matrix.selections["full"])
-    return [
-        Planned(
-            cell=cell,
-            platform=platform,
-            runner=runners.runner_for(matrix, platform, cell),
-            index="default",
-            current=False,
-            wheels=None,
-            to_come=None,
-            seconds=None,
-        )
-        for platform in platforms
-        for cell in found
-    ]
-
-
-def test_cells_that_share_wheels_stay_in_one_job_where_that_is_fair() -> None:
-    jobs = planning.jobs(full(MATRIX, "linux-x86_64"), 8)
-    held = [{group(item) for item in job.cells} for job in jobs]
-    assert len(jobs) == 8
-    assert sum(map(len, held)) == len(set().union(*held))
-
-
-def test_the_whole_matrix_on_all_platforms_fits_one_job_matrix() -> None:
-    plan = full(MATRIX, *runners.platforms(MATRIX))
-    jobs = planning.jobs(plan, 1000)
-    assert planning.MOST_JOBS * 0.9 < len(jobs) <= planning.MOST_JOBS
-    sizes = [len(job.cells) for job in jobs]
-    assert max(sizes) - min(sizes) <= 2
-
-
-@pytest.mark.parametrize(
-    ("platform", "cell", "runner"),
-    [
-        ("linux-x86_64", "1.9.1-cpu-py3.9", "linux-x86_64"),
-        ("linux-aarch64", "1.9.1-cpu-py3.9", None),
-        ("macos-aarch64", "1.13.1-cpu-py3.11", None),
-        ("macos-aarch64", "2.0.0-cpu-py3.11", "macos-aarch64"),
-        ("macos-aarch64", "2.5.1-cu124-py3.11", None),
-        ("windows-x86_64", "2.5.1-cu124-py3.11", "windows-x86_64"),
-        ("linux-x86_64", "2.5.1-cu124-py3.8", None),
-        ("linux-x86_64", "2.16.0.dev20261101-cpu-py3.13", "linux-x86_64"),
-    ],
-)
-def test_a_cell_goes_to_the_runner_of_its_platform_if_it_can_exist(
-    platform: str, cell: str, runner: str | None
-) -> None:
-    assert runners.runner_for(MATRIX, platform, Cell.parse(cell)) == runner
-
-
-def test_a_build_that_wants_a_gpu_goes_to_a_runner_that_has_one() -> None:
-    gpu = MATRIX.builds["cu124"].model_copy(update={"gpu": True})
-    matrix = MATRIX.model_copy(update={"builds": {**MATRIX.builds, "cu124": gpu}})
-    cell = Cell.parse("2.5.1-cu124-py3.11")
-    assert runners.runner_for(matrix, "linux-x86_64", cell) == "gpu"
-    assert runners.runner_for(matrix, "windows-x86_64", cell) is None
-
-
-def test_platforms_are_those_that_have_a_runner() -> None:
-    known = ["linux-x86_64", "linux-aarch64", "macos-aarch64", "windows-x86_64"]
-    assert runners.chosen(MATRIX, ["all"]) == known
-    assert runners.chosen(MATRIX, ["windows-x86_64"]) == ["windows-x86_64"]
-    with pytest.raises(UsageError, match="did you mean 'linux-x86_64'"):
-        runners.chosen(MATRIX, ["linux-x86-64"])
-
-
-def test_estimates_follow_what_is_known_of_the_cell_then_of_cells_like_it() -> None:
-    plan = full(MATRIX, "linux-x86_64")[:3]
-    told = [Planned(**{**vars(plan[0]), "seconds": 60.0}), Planned(**{**vars(plan[1]), "wheels": 3 * 10**8}), plan[2]]
-    assert list(map(planning.estimate(told), told)) == [60.0, 3.0, 60.0]
-    assert planning.estimate(plan)(plan[0]) > 0
-
-
-@given(plans.filter(lambda plan: any(item.runner for item in plan)), st.integers(1, 50), st.floats(0, 100))
-def test_a_simulation_takes_between_the_longest_job_and_all_of_them(
-    plan: list[Planned], machines: int, setup: float
-) -> None:
-    found = simulation.simulate(plan, machines, setup=setup)
-    assert max(found.longest, found.work / machines) <= found.wall * (1 + 1e-9)
-    assert found.wall <= found.work * (1 + 1e-9)
-    alone = simulation.simulate(plan, 1, setup=setup)
-    assert alone.wall == pytest.approx(alone.work)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(40.4, "40 s"), (61, "1 min"), (3600, "1 h 00 min"), (7500, "2 h 05 min")]
-)
-def test_durations_for_people(seconds: float, text: str) -> None:
-    assert simulation.clock(seconds) == text
+@pytest.mark.parametrize("ref", ["nonsense", "--help", "HEAD:probes", ""])
+def test_a_ref_that_is_not_a_commit_is_refused(repository: Path, ref: str) -> None:
+    with pytest.raises(UsageError, match=r"git knows no commit"):
+        history.checked(ref, repository)
