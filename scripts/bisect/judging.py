@@ -1,4 +1,4 @@
-"""From what a cell showed to an answer for the search: good, bad, neither, or nothing that can be said. Pure."""
+"""Turn the result of a candidate into an answer for the search: good, bad, third, or skip. Pure."""
 
 from __future__ import annotations
 
@@ -6,145 +6,143 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from scripts.bisect.search import SKIP, Answer, Unknowable
-from scripts.bisect.state import Question, Step
+from scripts.bisect.model import Question, Step
+from scripts.bisect.search import NO_SIGNATURE, Answer, NoSignature
 from scripts.core.errors import UsageError
 from scripts.records.model import Observation, Record, Test
 from scripts.records.signature import Signature, describe, differences, signature_of
 from scripts.records.tracebacks import COMMAND
+from scripts.run.command import SKIP_CODE
 
-#: `git bisect run`'s exit codes.
-GOOD_CODE, SKIP_CODE, LAST_BAD = 0, 125, 127
-
-#: What a candidate shows of one observation, or that it shows nothing that can be relied on.
-Shown = Signature | Unknowable
+#: The signature of one observation in one candidate.
+StepSignature = Signature | NoSignature
 
 
-def seen(record: Record | None, name: str) -> Observation | Test | None:
-    """Return what a record has under a name, if there is a record: see `Record.observed`."""
+def observed(record: Record | None, name: str) -> Observation | Test | None:
+    """Return what a record, if there is one, holds under a name; see `Record.observed`."""
     return record.observed(name) if record else None
 
 
-def names(record: Record) -> list[str]:
-    """All that can be asked about: observations, then tests."""
+def known_names(record: Record) -> list[str]:
+    """Return the names that a question can use: observations, then tests."""
     return [*record.observations, *(key.rpartition("::")[2] for key in record.tests)]
 
 
-def shown(step: Step, name: str) -> Shown:
-    """What a candidate showed, comparable; `SKIP` where it showed nothing that can be relied on."""
-    what = seen(step.record, name)
-    if what is None or name in step.flaky or what.outcome == "skipped":
-        return SKIP
-    return signature_of(what)
+def signature(step: Step, name: str) -> StepSignature:
+    """Return the signature of an observation; `NO_SIGNATURE` if it is missing, flaky or skipped."""
+    result = observed(step.record, name)
+    if result is None or name in step.flaky or result.outcome == "skipped":
+        return NO_SIGNATURE
+    return signature_of(result)
 
 
-def all_shown(steps: Mapping[int, Step], name: str) -> dict[int, Shown]:
-    """What every step showed."""
-    return {place: shown(step, name) for place, step in steps.items()}
+def signatures(steps: Mapping[int, Step], name: str) -> dict[int, StepSignature]:
+    """Return the signature of an observation in every step."""
+    return {position: signature(step, name) for position, step in steps.items()}
 
 
 def answers(question: Question, steps: Mapping[int, Step], count: int) -> dict[int, Answer]:
-    """The answer of every step, as far as it can be given: what lies between the ends waits for them."""
+    """Return the answers of the steps; those between the ends only once both ends are known, if they depend on them."""
     if question.command is not None:
-        return {place: _of_command(step) for place, step in steps.items()}
+        return {position: _answer_of_command(step) for position, step in steps.items()}
     name = question.observations[0]
-    if question.compares:
-        return _compared(all_shown(steps, name), count)
-    return _matched(question, name, steps, count)
+    if question.compares_ends:
+        return _compare_with_ends(signatures(steps, name), count)
+    return _match_options(question, name, steps, count)
 
 
-def warnings_count(one: Shown, other: Shown) -> bool:
-    """Whether two sides are told apart by their warnings: only where nothing else tells them apart.
+def warnings_matter(first: StepSignature, last: StepSignature) -> bool:
+    """Return whether warnings are part of the comparison: only if the ends differ in nothing else.
 
-    Deprecations come and go with releases. If one decided between an error and success, nearly every candidate
-    would be a third behaviour.
+    Deprecation warnings come and go with releases. If they counted when an error turns into success, nearly every
+    candidate would be a third behaviour.
     """
-    if isinstance(one, Unknowable) or isinstance(other, Unknowable):
+    if isinstance(first, NoSignature) or isinstance(last, NoSignature):
         return True
-    return not set(differences(one, other)) - {"warnings"}
+    return not set(differences(first, last)) - {"warnings"}
 
 
-def alike(one: Shown, other: Shown, *, warnings: bool) -> bool:
-    """Whether two candidates show the same, with their warnings or without."""
-    return one == other if warnings else _quiet(one) == _quiet(other)
+def same_behaviour(first: StepSignature, second: StepSignature, *, with_warnings: bool) -> bool:
+    """Return whether two signatures are the same, with or without their warnings."""
+    return first == second if with_warnings else _without_warnings(first) == _without_warnings(second)
 
 
-def _quiet(one: Shown) -> Shown:
-    return dataclasses.replace(one, warnings=()) if isinstance(one, Signature) else one
+def _without_warnings(found: StepSignature) -> StepSignature:
+    return dataclasses.replace(found, warnings=()) if isinstance(found, Signature) else found
 
 
-def _of_command(step: Step) -> Answer:
-    """Return what a command answers; that it took too long is neither good nor bad, and counts as --third says."""
+def _answer_of_command(step: Step) -> Answer:
+    """Return the answer of a command, as `git bisect run` defines it; a timeout is a third behaviour."""
     if step.timed_out is not None and not step.flaky:
         return Answer.THIRD
     if step.exit_code is None or step.exit_code == SKIP_CODE or step.flaky:
         return Answer.SKIP
-    return Answer.GOOD if step.exit_code == GOOD_CODE else Answer.BAD
+    return Answer.GOOD if step.exit_code == 0 else Answer.BAD
 
 
-def _compared(showing: Mapping[int, Shown], count: int) -> dict[int, Answer]:
-    """Good is what the first shows, bad what the last shows; ends that are alike are both good, so nothing is."""
-    first, last = (showing.get(place, SKIP) for place in (0, count - 1))
-    if not warnings_count(first, last):
-        first, last = _quiet(first), _quiet(last)
-        showing = {place: _quiet(one) for place, one in showing.items()}
-    meanings = {last: Answer.BAD, first: Answer.GOOD, SKIP: Answer.SKIP}
-    whole = 0 in showing and count - 1 in showing
+def _compare_with_ends(found: Mapping[int, StepSignature], count: int) -> dict[int, Answer]:
+    """Return good for the behaviour of the first candidate, bad for that of the last; equal ends are both good."""
+    first, last = (found.get(position, NO_SIGNATURE) for position in (0, count - 1))
+    if not warnings_matter(first, last):
+        first, last = _without_warnings(first), _without_warnings(last)
+        found = {position: _without_warnings(each) for position, each in found.items()}
+    meanings = {last: Answer.BAD, first: Answer.GOOD, NO_SIGNATURE: Answer.SKIP}
+    ends = {0, count - 1}
+    both_known = ends <= found.keys()
     return {
-        place: meanings.get(one, Answer.THIRD) for place, one in showing.items() if whole or place in {0, count - 1}
+        position: meanings.get(each, Answer.THIRD) for position, each in found.items() if both_known or position in ends
     }
 
 
-def _matched(question: Question, name: str, steps: Mapping[int, Step], count: int) -> dict[int, Answer]:
-    """What is told describes the good cells or the bad ones: those of the end that shows it."""
-    fits = {place: fitting(question, step, name) for place, step in steps.items()}
-    if fits.get(0) is None and 0 in fits:
-        return dict.fromkeys(fits, Answer.SKIP)
-    good_when = fits.get(0, True)
+def _match_options(question: Question, name: str, steps: Mapping[int, Step], count: int) -> dict[int, Answer]:
+    """Return good for candidates that match the options as the good end does, bad for the others."""
+    matching = {position: matches_options(question, step, name) for position, step in steps.items()}
+    if 0 in matching and matching[0] is None:
+        return dict.fromkeys(matching, Answer.SKIP)
+    good_when = matching.get(0, True)
     return {
-        place: Answer.SKIP if fit is None else Answer.GOOD if fit is good_when else Answer.BAD
-        for place, fit in fits.items()
-        if 0 in fits or place == count - 1
+        position: Answer.SKIP if match is None else Answer.GOOD if match is good_when else Answer.BAD
+        for position, match in matching.items()
+        if 0 in matching or position == count - 1
     }
 
 
-def fitting(question: Question, step: Step, name: str) -> bool | None:
-    """Whether a candidate shows what a question tells of; None where it can't be said."""
-    return None if shown(step, name) is SKIP else matches(question, seen(step.record, name))
-
-
-def matches(question: Question, what: Observation | Test | None) -> bool:
-    """Whether all that a question tells of is so."""
-    if what is None:
-        return False
-    kinds = (what.exception or "", *what.bases)
+def matches_options(question: Question, step: Step, name: str) -> bool | None:
+    """Return whether a candidate matches ``--expect``, ``--message`` and ``--exception``; None if it is undecided."""
+    result = observed(step.record, name)
+    if result is None or signature(step, name) is NO_SIGNATURE:
+        return None
+    kinds = (result.exception or "", *result.bases)
     return (
-        (question.expect is None or what.outcome == question.expect)
-        and (question.message is None or re.search(question.message, what.message or "") is not None)
+        (question.expect is None or result.outcome == question.expect)
+        and (question.message is None or re.search(question.message, result.message or "") is not None)
         and (question.exception is None or any(question.exception in {kind, kind.rpartition(".")[2]} for kind in kinds))
     )
 
 
-def in_words(step: Step | None, name: str | None) -> str:
-    """What a candidate showed, in a few words."""
+def describe_step(step: Step | None, name: str | None) -> str:
+    """Return a short description of a candidate's result."""
     if step is None:
         return "not probed"
-    others = ", and others when repeated" if step.flaky else ""
+    if step.timed_out is not None or step.exit_code is not None:
+        return _describe_command(step) + (", with other results when repeated" if step.flaky else "")
+    result = observed(step.record, name) if name else None
+    if result is None:
+        return describe_problem(step, name)
+    text = describe(signature_of(result))
+    return f"flaky; last run: {text}" if name in step.flaky else text
+
+
+def _describe_command(step: Step) -> str:
     if step.timed_out is not None:
-        return f"timed out after {step.timed_out:g} s (--command-timeout){others}"
-    if step.exit_code is not None:
-        what = seen(step.record, COMMAND)
-        why = f": {describe(signature_of(what))}" if what is not None and what.exception else ""
-        return f"exit code {step.exit_code}{why}{others}"
-    what = seen(step.record, name) if name else None
-    if what is None:
-        return why_nothing(step, name)
-    text = describe(signature_of(what))
-    return f"flaky, the last time {text}" if name in step.flaky else text
+        return f"timed out after {step.timed_out:g} s (--command-timeout)"
+    result = observed(step.record, COMMAND)
+    raised = f": {describe(signature_of(result))}" if result is not None and result.exception else ""
+    return f"exit code {step.exit_code}{raised}"
 
 
-def why_nothing(step: Step, name: str | None) -> str:
-    """Why a candidate says nothing of an observation."""
+def describe_problem(step: Step, name: str | None) -> str:
+    """Return the reason why a candidate has no result for an observation."""
     record = step.record
     if record is None:
         return "unavailable"
@@ -154,6 +152,7 @@ def why_nothing(step: Step, name: str | None) -> str:
 
 
 def check_name(record: Record, name: str) -> None:
-    """Refuse a name that a record doesn't know. Raises `UsageError` with those it knows."""
-    if record.usable and seen(record, name) is None:
-        raise UsageError(f"--observation: no {name!r} in {record.cell.id}; it has {', '.join(names(record))}")
+    """Raise `UsageError` if a usable record has no such observation or test; the message names those it has."""
+    if record.usable and observed(record, name) is None:
+        known = ", ".join(known_names(record))
+        raise UsageError(f"--observation: no {name!r} in {record.cell.id}; it has {known}")

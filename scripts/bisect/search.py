@@ -1,52 +1,48 @@
-"""Searching an ordered list of candidates for where behaviour changed. Pure.
+"""Search an ordered list of candidates for the positions where behaviour changes. Pure.
 
-Both searches are functions of what is known so far: candidates by position, with the answers they gave. They say
-which candidates to probe next, or what was found. So state is the answers alone: it can be saved, resumed and
-replayed, an answer known beforehand costs nothing, and the same answers always lead to the same next candidate.
+Both searches are functions of the results so far, by position. They return the candidates to probe next, or the
+changes. So the results are the whole state: it can be saved, resumed and replayed, results known beforehand save
+probes, and the same results always lead to the same next candidate.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final, TypeVar
-
-End = TypeVar("End")
-Said = TypeVar("Said")
+from typing import Final
 
 
 class Answer(enum.Enum):
-    """What probing a candidate said."""
+    """The result of probing a candidate."""
 
     GOOD = "good"
     BAD = "bad"
-    SKIP = "skip"  # it can't be said: unavailable, crashed on import, flaky
+    SKIP = "skip"  # undecided: unavailable, crashed on import, or flaky
     THIRD = "third"  # neither the good behaviour nor the bad one
 
 
-class Unknowable:
-    """The place of a signature where a candidate has none to give: as `Answer.SKIP`, for `find_all`."""
+class NoSignature:
+    """Stands for the signature of a candidate that has none: `Answer.SKIP` for `find_all`."""
 
     def __repr__(self) -> str:
-        return "SKIP"
+        return "NO_SIGNATURE"
 
 
-#: A candidate without a signature.
-SKIP: Final = Unknowable()
+NO_SIGNATURE: Final = NoSignature()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Ask:
-    """Probe these candidates next, by position and in order; together they are one round."""
+class NextRound:
+    """Candidates to probe next, by position and in order."""
 
     candidates: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WrongEnds:
-    """The first candidate is not good, or the last not bad: there is nothing to search between them."""
+    """The first candidate is not good, or the last not bad: there is no change to search for."""
 
     first: Answer
     last: Answer
@@ -54,9 +50,9 @@ class WrongEnds:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Change:
-    """The behaviour changed between two candidates: one is ``before``, the other ``after``, and both were probed.
+    """A change of behaviour between two probed candidates.
 
-    They are neighbours, or all between them was skipped: then the first of the new behaviour may be any of the
+    They are neighbours, or all candidates between them were skipped: then the change may be at any of the
     ``suspects``.
     """
 
@@ -65,18 +61,18 @@ class Change:
 
     @property
     def suspects(self) -> tuple[int, ...]:
-        """Candidates that can be the first of the new behaviour."""
+        """Candidates that may be the first with the new behaviour."""
         return tuple(range(self.before + 1, self.after + 1))
 
     @property
     def certain(self) -> bool:
-        """Whether there is one suspect only."""
+        """Whether there is only one suspect."""
         return self.after - self.before == 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Found:
-    """The change from good to bad; ``others`` are further places where neighbours known to differ were met."""
+    """The change from good to bad; ``others`` are further changes that the probes happened to show."""
 
     change: Change
     others: tuple[Change, ...] = ()
@@ -91,132 +87,120 @@ class Changes:
 
 def bisect(
     count: int, answers: Mapping[int, Answer], *, width: int = 1, third: Answer = Answer.SKIP
-) -> Ask | Found | WrongEnds:
-    """The next step in the search for the change from good (the first of ``count``) to bad (the last).
+) -> NextRound | Found | WrongEnds:
+    """Return the next step in the search for the change from good (the first of ``count``) to bad (the last).
 
-    Both ends are verified first. Of a history that flips, one true change from good to bad is found: the last
-    among the answers known, which explains the bad end. Without skips and known answers, one at a time, it takes
-    the two ends and ``ceil(log2(count - 1))`` probes between them.
+    Both ends are verified first. In a history that flips, one real change from good to bad is found: the last one
+    among the known answers, which explains the bad end. Without skips and known answers, one at a time, the search
+    takes the two ends and ``ceil(log2(count - 1))`` probes between them.
 
     Args:
-        count: the number of candidates, at least two.
-        answers: what is known, by position.
-        width: candidates that can be probed at once; fewer are asked where more would save no round.
-        third: what a third behaviour counts as.
+        count: number of candidates, at least two.
+        answers: known answers, by position.
+        width: most candidates in a round; a round has fewer if more would not save a round.
+        third: the answer that a third behaviour counts as.
     """
-    known = {place: third if answer is Answer.THIRD else answer for place, answer in answers.items()}
+    known = {position: third if answer is Answer.THIRD else answer for position, answer in answers.items()}
     ends = (0, count - 1)
     if missing := [end for end in ends if end not in known]:
-        return Ask(candidates=tuple(missing[:width]))
+        return NextRound(candidates=tuple(missing[:width]))
     if (known[0], known[count - 1]) != (Answer.GOOD, Answer.BAD):
         return WrongEnds(first=answers[0], last=answers[count - 1])
-    *earlier, change = _changes({p: a for p, a in known.items() if a is not Answer.SKIP}, ends)
+    decisive = {position: answer for position, answer in known.items() if answer is not Answer.SKIP}
+    *earlier, change = _changes(decisive, ends)
     if not (unknown := _unknown(change, known)):
         return Found(change=change, others=tuple(earlier))
-    return Ask(candidates=_spread(unknown, _skipped(change, known), _useful(len(unknown), width)))
+    number = _useful_width(len(unknown), width)
+    return NextRound(candidates=_spread(unknown, _skipped(change, known), number))
 
 
 def find_all(
     count: int, signatures: Mapping[int, Hashable], *, width: int = 1, grain: int | None = None
-) -> Ask | Changes:
-    """The next step in the search for every change of signature between the first candidate and the last.
+) -> NextRound | Changes:
+    """Return the next step in the search for every change of signature between the first candidate and the last.
 
-    What is guaranteed: each change that is returned is one, with both sides probed. Wherever two probed
-    candidates differ, a change between them is found. But nothing short of probing all can exclude that the
-    behaviour left and came back between two probed candidates that are alike: with ``grain``, stretches between
-    such are probed until none of that many candidates is left out, so that each behaviour which lasted for
-    ``grain`` candidates or more is found. ``grain=1`` probes all.
+    Each returned change is real, with both sides probed, and wherever two probed candidates differ, a change between
+    them is found. A behaviour that appears and disappears between two probed candidates with the same signature can
+    be missed. With ``grain``, intervals between such candidates are probed until none leaves out that many, so that
+    every behaviour which lasts for at least ``grain`` candidates is found. ``grain=1`` probes all candidates.
     """
     if missing := [end for end in dict.fromkeys((0, count - 1)) if end not in signatures]:
-        return Ask(candidates=tuple(missing[:width]))
-    decisive = {place: signature for place, signature in signatures.items() if not isinstance(signature, Unknowable)}
-    stretches = _open_stretches(count, decisive, signatures, grain)
+        return NextRound(candidates=tuple(missing[:width]))
+    decisive = {position: found for position, found in signatures.items() if not isinstance(found, NoSignature)}
+    intervals = _open_intervals(count, decisive, signatures, grain)
     chosen: list[int] = []
-    for stretch in stretches:
-        unknown = _unknown(stretch, signatures)
-        number = _useful(len(unknown), max(1, width // len(stretches)))
-        chosen += _spread(unknown, _skipped(stretch, signatures), number)
+    for interval in intervals:
+        unknown = _unknown(interval, signatures)
+        number = _useful_width(len(unknown), max(1, width // len(intervals)))
+        chosen += _spread(unknown, _skipped(interval, signatures), number)
     if chosen:
-        return Ask(candidates=tuple(sorted(chosen[:width])))
+        return NextRound(candidates=tuple(sorted(chosen[:width])))
     return Changes(changes=tuple(_changes(decisive, (0, count - 1))))
 
 
-def run(
-    step: Callable[[Mapping[int, Said]], Ask | End],
-    probe: Callable[[Sequence[int]], Mapping[int, Said]],
-    known: Mapping[int, Said],
-) -> tuple[End, Mapping[int, Said]]:
-    """Drive a search to its end: what was found, and all answers. ``probe`` answers each candidate it is asked for."""
-    answers = dict(known)
-    while isinstance(now := step(answers), Ask):
-        answers.update(probe(now.candidates))
-    return now, answers
-
-
 def rounds(unknown: int, width: int) -> int:
-    """Rounds that suffice to find one change among ``unknown`` candidates, ``width`` at a time, without skips."""
+    """Return the rounds that suffice to find one change among unknown candidates, without skips."""
     needed, reached = 0, 0
-    while reached < unknown:  # each round multiplies the stretches that can be told apart by width + 1
+    while reached < unknown:  # each round divides an interval into width + 1 parts
         reached = reached * (width + 1) + width
         needed += 1
     return needed
 
 
-def _useful(unknown: int, width: int) -> int:
-    """The fewest candidates at once that need no more rounds than ``width`` would."""
+def _useful_width(unknown: int, width: int) -> int:
+    """Return the smallest width that needs no more rounds than ``width``."""
     return next(fewer for fewer in range(1, width + 1) if rounds(unknown, fewer) == rounds(unknown, width))
 
 
 def _changes(known: Mapping[int, Hashable], ends: tuple[int, int]) -> list[Change]:
-    """Neighbours among the known that differ."""
-    places = sorted(place for place in known if ends[0] <= place <= ends[1])
-    return [Change(before=a, after=b) for a, b in pairwise(places) if known[a] != known[b]]
+    """Return the differing neighbours among known candidates."""
+    positions = sorted(position for position in known if ends[0] <= position <= ends[1])
+    return [Change(before=a, after=b) for a, b in pairwise(positions) if known[a] != known[b]]
 
 
-def _open_stretches(
+def _open_intervals(
     count: int, decisive: Mapping[int, Hashable], known: Mapping[int, object], grain: int | None
 ) -> list[Change]:
-    """Stretches worth a probe: where the sides differ, then the longest of those where they are alike."""
-    places = sorted(decisive)
+    """Return intervals to probe: those with differing sides, then the longest of those with equal sides."""
     # An end that was skipped bounds the search like any other candidate, and differs from nothing.
-    bounds = sorted({0, count - 1, *places})
-    stretches = [Change(before=a, after=b) for a, b in pairwise(bounds) if _unknown(Change(before=a, after=b), known)]
-    differing = [s for s in stretches if _differ(s, decisive)]
-    alike = [s for s in stretches if s not in differing and grain is not None and _left_out(s, known) >= grain]
-    return differing + sorted(alike, key=lambda s: (s.before - s.after, s.before))
+    bounds = sorted({0, count - 1, *decisive})
+    intervals = [Change(before=a, after=b) for a, b in pairwise(bounds) if _unknown(Change(before=a, after=b), known)]
+    differing = [interval for interval in intervals if _may_differ(interval, decisive)]
+    equal = [i for i in intervals if i not in differing and grain is not None and i.after - i.before - 1 >= grain]
+    return differing + sorted(equal, key=lambda interval: (interval.before - interval.after, interval.before))
 
 
-def _differ(stretch: Change, decisive: Mapping[int, Hashable]) -> bool:
-    """Whether there is a change to find: the sides differ, or one of them couldn't be probed."""
-    if stretch.before not in decisive or stretch.after not in decisive:
+def _may_differ(interval: Change, decisive: Mapping[int, Hashable]) -> bool:
+    """Return whether the sides of an interval differ, or one of them was skipped."""
+    if interval.before not in decisive or interval.after not in decisive:
         return True
-    return decisive[stretch.before] != decisive[stretch.after]
+    return decisive[interval.before] != decisive[interval.after]
 
 
-def _left_out(stretch: Change, known: Mapping[int, object]) -> int:
-    """Candidates within a stretch that are neither probed nor skipped, or could hide among the skipped."""
-    return stretch.after - stretch.before - 1 if _unknown(stretch, known) else 0
+def _unknown(interval: Change, known: Mapping[int, object]) -> list[int]:
+    return [position for position in range(interval.before + 1, interval.after) if position not in known]
 
 
-def _unknown(stretch: Change, known: Mapping[int, object]) -> list[int]:
-    return [place for place in range(stretch.before + 1, stretch.after) if place not in known]
-
-
-def _skipped(stretch: Change, known: Mapping[int, object]) -> list[int]:
-    return [place for place in range(stretch.before + 1, stretch.after) if place in known]
+def _skipped(interval: Change, known: Mapping[int, object]) -> list[int]:
+    return [position for position in range(interval.before + 1, interval.after) if position in known]
 
 
 def _spread(unknown: Sequence[int], skipped: Sequence[int], number: int) -> tuple[int, ...]:
-    """``number`` of the unknown candidates that part them evenly, away from what was skipped.
+    """Return a number of unknown candidates that divide them evenly, at a distance from skipped ones.
 
-    Neighbours of a skipped candidate are often as bad: the more were skipped, the further away the next is taken.
+    The neighbours of a skipped candidate are often unusable too: the more were skipped, the greater the distance.
     """
-    apart = [place for place in unknown if all(abs(place - other) > len(skipped) // 2 for other in skipped)]
+    apart = [position for position in unknown if all(abs(position - skip) > len(skipped) // 2 for skip in skipped)]
     usable = sorted(apart or unknown)
-    wanted = [(len(unknown) * (i + 1)) // (number + 1) for i in range(number)]
-    rank = {place: index for index, place in enumerate(unknown)}
+    targets = [(len(unknown) * (i + 1)) // (number + 1) for i in range(number)]
+    rank = {position: index for index, position in enumerate(unknown)}
     chosen: list[int] = []
-    for middle in wanted:
-        free = [place for place in usable if place not in chosen] or [p for p in unknown if p not in chosen]
-        chosen.append(min(free, key=lambda place: (abs(rank[place] - middle), place)))
+    for target in targets:
+        free = [p for p in usable if p not in chosen] or [p for p in unknown if p not in chosen]
+        chosen.append(_nearest(free, rank, target))
     return tuple(sorted(chosen))
+
+
+def _nearest(positions: Sequence[int], rank: Mapping[int, int], target: int) -> int:
+    """Return the position whose rank is nearest to a target, the lower one of two."""
+    return min(positions, key=lambda position: (abs(rank[position] - target), position))

@@ -1,19 +1,18 @@
-"""Where a bisection's parts meet: indexes, records, the runner, and the state on disk."""
+"""Carry out a bisection with indexes, records, cells to run, and the state on disk."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
-from scripts.bisect import bisection, bridging, candidates, probing
-from scripts.bisect import state as bisect_state
-from scripts.bisect.bisection import Finding, Outcome
-from scripts.bisect.candidates import Offer
-from scripts.bisect.search import Ask
-from scripts.bisect.state import Candidate, Question, State, Step
+from scripts.bisect import bisection, bridges, candidates, model
+from scripts.bisect.bisection import Finding, OnRound, Outcome
+from scripts.bisect.candidates import TorchVersion
+from scripts.bisect.model import Candidate, Question, State, Step
+from scripts.bisect.runner import CandidateRunner, KnownRecords, Wanted
+from scripts.bisect.search import NextRound
 from scripts.config import cells, consistency
 from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
@@ -27,143 +26,108 @@ from scripts.index.listings import wheels
 from scripts.index.remote_wheels import Reader
 from scripts.index.torch_version import VERSION_FILE
 from scripts.index.wheel_files import WheelFile
+from scripts.records.model import Record
 from scripts.records.tracebacks import COMMAND
-from scripts.run import command as commandrun
-from scripts.run.command import Ran
-from scripts.run.context import Options
-from scripts.views import bisect_log
-from scripts.views.progress import Display
+from scripts.run import command, scheduler
+from scripts.run.command import CommandResult
+from scripts.run.context import Listener, Options
+
+#: Shows the progress of a number of cells.
+Display = Callable[[int], AbstractContextManager[Listener]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Bench:
-    """All that a bisection works with."""
+class BisectSession:
+    """Starts and runs bisections."""
 
     web: Web
-    matrix: Matrix  # with the channels' builds
-    options: argparse.Namespace
+    matrix: Matrix  # with the builds of the channels
+    display: Display
+    on_round: OnRound  # called after each round, once the state is saved
+    notify: Callable[[str], None]  # gets messages for people
+    fresh: bool = False  # also run cells that are recorded
+    jobs: int = 1
+    evidence: bool = True  # look for evidence in the wheels
+    download: bool = False  # download whole wheels for it
 
-    def begin(self, question: Question) -> State:
-        """A new bisection, with the candidates that there are now."""
+    # --- start ------------------------------------------------------------------------------------------------------
+
+    def start(self, question: Question) -> State:
+        """Return a new bisection with its candidates.
+
+        Raises:
+            UsageError: the build or an end is unknown.
+            WebError: an index cannot be read.
+        """
         if question.build not in self.matrix.builds:
             near = consistency.nearest(question.build, list(self.matrix.builds))
             raise UsageError(f"--build: unknown build {question.build!r}{near}")
-        recorded = self._recorded(question)
-        found = candidates.between(self.matrix, self._offers(question), question)
-        if not (question.python or question.command or self.options.fresh):
-            found = tuple(candidates.where_recorded(self.matrix, one, recorded) for one in found)
+        find_record = self._known_records(question)
+        found = candidates.between_ends(self.matrix, self._versions(question), question)
+        if not (question.python or question.command or self.fresh):
+            found = tuple(candidates.prefer_recorded(self.matrix, each, find_record) for each in found)
         if question.recorded:
-            found = tuple(candidates.only_recorded(one, recorded) for one in found)
+            found = tuple(candidates.require_record(each, find_record) for each in found)
         return State(question=question, candidates=found)
 
-    def _offers(self, question: Question) -> list[Offer]:
-        """What the indexes offer, or, where nothing is to be run, what matrix.toml names."""
+    def _versions(self, question: Question) -> list[TorchVersion]:
+        """Return the versions of matrix.toml if nothing is to be run, else those of the indexes."""
         if question.recorded and not (question.nightly or question.pre):
-            return candidates.known_offers(self.matrix, question)
-        return candidates.offers(self.web, self.matrix, question)
+            return candidates.configured_versions(self.matrix, question)
+        return candidates.listed_versions(self.web, self.matrix, question)
+
+    # --- run --------------------------------------------------------------------------------------------------------
 
     def run(self, state: State) -> Outcome:
-        """Go on until the end, build the bridges that are needed, and look for evidence."""
-        prober = self._prober(state.question)
-        prober.note(state.steps)
-        known = [step for step in prober.known(state.candidates) if step.place not in state.by_place]
+        """Run a bisection to its end, then the bridges that it needs, and look for evidence."""
+        runner = self._runner(state.question)
+        runner.remember_commits(state.steps)
+        known = [step for step in runner.known_steps(state.candidates) if step.position not in state.by_position]
         state = state.add(known)
-        if isinstance(bisection.step(state, 1), Ask):
-            self._check_platform(state.question)
-        bisect_state.save(state)
-        outcome = bisection.run(state, prober, self._keep, width=self.options.jobs)
-        findings = [self._bridged(outcome.state, finding, prober) for finding in outcome.findings]
-        return dataclasses.replace(outcome, findings=tuple(map(self._explained, findings)))
+        if isinstance(bisection.next_action(state, 1), NextRound):
+            _check_platform(state.question)
+        model.save(state)
+        outcome = bisection.run(state, runner, self._save_round, width=self.jobs)
+        findings = [self._with_bridge(outcome.state, finding, runner) for finding in outcome.findings]
+        return dataclasses.replace(outcome, findings=tuple(map(self._with_evidence, findings)))
 
-    def _check_platform(self, question: Question) -> None:
-        """Refuse to go on with what was begun on another platform: its cells can't be run here."""
-        here = machine.platform_name()
-        if question.platform != here:
-            raise UsageError(
-                f"this bisection was begun on {question.platform} and isn't finished, and this is {here}; "
-                "--log shows it, and it goes on there"
-            )
+    def _save_round(self, state: State, steps: Sequence[Step]) -> None:
+        model.save(state)
+        self.on_round(state, steps)
 
-    def _bridged(self, state: State, finding: Finding, prober: probing.Prober) -> Finding:
-        return bridging.bridged(
-            state, finding, probe=self._once(prober), known=prober.known_step, pythons=self._pythons
-        )
-
-    def _once(self, prober: probing.Prober) -> bisection.Probe:
-        """Runs the cell of a bridge once, also where several observations changed at the same place."""
-
-        def probe(wanted: Sequence[tuple[int, Candidate]]) -> list[Step]:
-            for place, candidate in wanted:
-                if candidate.cell not in self._bridges:
-                    (self._bridges[candidate.cell],) = prober([(place, candidate)])
-            return [self._bridges[candidate.cell].model_copy(update={"place": place}) for place, candidate in wanted]
-
-        return probe
-
-    @functools.cached_property
-    def _bridges(self) -> dict[Cell, Step]:
-        return {}
-
-    def _explained(self, finding: Finding) -> Finding:
-        """A finding with its evidence, unless none is wanted."""
-        if self.options.no_evidence:
-            return finding
-        before, after = finding.before.record, finding.after.record
-        if before is None or after is None:
-            return dataclasses.replace(finding, evidence=Unexplained(why="a side of the change has no record"))
-        found = self._explainer.explain(before, after, finding.observation or COMMAND)
-        return dataclasses.replace(finding, evidence=found)
-
-    @functools.cached_property
-    def _explainer(self) -> Explainer:
-        return Explainer(self.web, self.matrix.builds, download=self.options.download)
-
-    def _prober(self, question: Question) -> probing.Prober:
-        options = Options(fresh=self.options.fresh, jobs=self.options.jobs)
-        return probing.Prober(
+    def _runner(self, question: Question) -> CandidateRunner:
+        return CandidateRunner(
             question=question,
-            recorded=self._recorded(question),
-            run=probing.running(self._asked(question), self._display),
-            command=functools.partial(self._command, question),
-            options=options,
+            find_record=self._known_records(question),
+            run_cells=functools.partial(self._run_cells, question),
+            run_command=functools.partial(self._run_command, question),
+            options=Options(fresh=self.fresh, jobs=self.jobs),
             only_recorded=question.recorded,
-            commit=self._commit if question.nightly else lambda _: None,
-            tell=_tell,
+            find_commit=self._find_commit if question.nightly else lambda _: None,
+            notify=self.notify,
         )
 
-    def _asked(self, question: Question) -> Matrix:
+    def _known_records(self, question: Question) -> KnownRecords:
+        """Return the records that can answer a question; nothing was accepted in another environment."""
+        other_environment = bool(question.env or question.exclude_newer)
+        return KnownRecords(self._matrix_for(question), question.platform, accepted=not other_environment)
+
+    def _matrix_for(self, question: Question) -> Matrix:
         return self.matrix.asked(env=question.env, exclude_newer=question.exclude_newer)
 
-    def _recorded(self, question: Question) -> probing.Recorded:
-        """Return the records that answer a question; nothing was accepted in an environment of its own."""
-        own = bool(question.env or question.exclude_newer)
-        return probing.Recorded(self._asked(question), question.platform, accepted=not own)
+    def _run_cells(self, question: Question, cells: Sequence[Cell], options: Options) -> Mapping[Cell, Record]:
+        with self.display(len(cells)) as listen:
+            return scheduler.run(self._matrix_for(question), cells, options, listen)
 
-    def _display(self, total: int) -> Display:
-        return Display(total, said=self._said)
+    def _run_command(self, question: Question, cells: Sequence[Cell], options: Options) -> Mapping[Cell, CommandResult]:
+        text, timeout = question.command or "", question.command_timeout
+        with self.display(len(cells)) as listen:
+            return command.run(self._matrix_for(question), cells, text, options, timeout=timeout, listen=listen)
 
-    @functools.cached_property
-    def _said(self) -> set[str]:
-        """Fallbacks that were told."""
-        return set()
+    # --- nightlies --------------------------------------------------------------------------------------------------
 
-    def _command(self, question: Question, wanted: Sequence[Cell], options: Options) -> Mapping[Cell, Ran]:
-        command, limit = question.command or "", question.command_timeout
-        with self._display(len(wanted)) as display:
-            return commandrun.run(self._asked(question), wanted, command, options, limit=limit, listen=display)
-
-    def _keep(self, state: State, new: Sequence[Step]) -> None:
-        bisect_state.save(state)
-        for line in bisect_log.news(state, new):
-            _tell(line)
-
-    def _pythons(self, candidate: Candidate) -> list[str]:
-        """The Pythons of matrix.toml that a candidate has wheels for."""
-        known = self.matrix.pythons.items()
-        return [name for name, python in known if cells.matches(candidate.torch, python.releases)]
-
-    def _commit(self, candidate: Candidate) -> str | None:
-        """The commit of a nightly, read from its wheel; None where it can't be read, and then it is just run."""
+    def _find_commit(self, candidate: Candidate) -> str | None:
+        """Return the commit of a nightly, read from its wheel; None if it cannot be read, so that the cell is run."""
         wheel = self._nightlies(candidate.build).get(candidate.torch)
         if wheel is None:
             return None
@@ -174,13 +138,62 @@ class Bench:
         torch = torch_version.parse(content) if content else None
         return torch.git_version if torch else None
 
-    @functools.cache  # noqa: B019 - one bench a run
+    @functools.cache  # noqa: B019 - one session a process
     def _nightlies(self, build: str) -> dict[str, WheelFile]:
         index = self.matrix.builds[build].index or ""
         name = build.removeprefix(channels.build_name(channels.NIGHTLY, ""))
-        found = wheel_files.of_build(wheels(self.web, index), name)
-        return {wheel.release: wheel for wheel in found}
+        return {wheel.release: wheel for wheel in wheel_files.of_build(wheels(self.web, index), name)}
+
+    # --- bridges and evidence ---------------------------------------------------------------------------------------
+
+    def _with_bridge(self, state: State, finding: Finding, runner: CandidateRunner) -> Finding:
+        return bridges.with_bridge(
+            state,
+            finding,
+            probe=functools.partial(self._probe_once, runner),
+            find_known=runner.known_step,
+            find_pythons=self._pythons,
+        )
+
+    def _probe_once(self, runner: CandidateRunner, wanted: Wanted) -> list[Step]:
+        """Probe the cells of bridges, each once even if several observations changed at the same position."""
+        for position, candidate in wanted:
+            if candidate.cell not in self._bridge_steps:
+                (self._bridge_steps[candidate.cell],) = runner([(position, candidate)])
+        return [
+            self._bridge_steps[candidate.cell].model_copy(update={"position": position})
+            for position, candidate in wanted
+        ]
+
+    @functools.cached_property
+    def _bridge_steps(self) -> dict[Cell, Step]:
+        return {}
+
+    def _pythons(self, candidate: Candidate) -> list[str]:
+        """Return the Pythons of matrix.toml that a candidate has wheels for."""
+        known = self.matrix.pythons.items()
+        return [name for name, python in known if cells.matches(candidate.torch, python.releases)]
+
+    def _with_evidence(self, finding: Finding) -> Finding:
+        """Return the finding with its evidence, if that is wanted."""
+        if not self.evidence:
+            return finding
+        before, after = finding.before.record, finding.after.record
+        if before is None or after is None:
+            return dataclasses.replace(finding, evidence=Unexplained(why="a side of the change has no record"))
+        evidence = self._explainer.explain(before, after, finding.observation or COMMAND)
+        return dataclasses.replace(finding, evidence=evidence)
+
+    @functools.cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self.web, self.matrix.builds, download=self.download)
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr)
+def _check_platform(question: Question) -> None:
+    """Raise `UsageError` if an unfinished bisection is from another platform, as its cells cannot run here."""
+    here = machine.platform_name()
+    if question.platform != here:
+        raise UsageError(
+            f"this unfinished bisection was started on {question.platform}, and this machine is {here}; "
+            "resume it there, or show it with --log"
+        )

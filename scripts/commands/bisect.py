@@ -1,20 +1,20 @@
-"""The release, or nightly, where a behaviour changed.
+"""Find the release, or nightly, in which a behaviour changed.
 
-The good end and the bad end are run first, then what lies between, halving it each time; what is recorded costs
-nothing. By default a cell is good if it shows what the good end shows, and bad if it shows what the bad end shows;
-warnings count only where the ends differ in nothing else. --expect, --message and --exception tell instead what one
-of the ends shows and the other doesn't, and --command decides by its exit code: 0 good, 125 skip, 1 to 127 bad, more
-stops. What is neither good nor bad, such as a command that takes too long, counts as --third says.
+Both ends are run first, then the candidates between them are bisected; recorded results are not run again. By default,
+a candidate is good if it behaves as the good end, and bad if it behaves as the bad end; warnings count only if the ends
+differ in nothing else. With --expect, --message or --exception, a behaviour of one of the ends is given instead. With
+--command, the exit code decides: 0 good, 125 skip, 1 to 127 bad; a higher one stops the bisection. --third defines how
+candidates count that are neither good nor bad, such as those in which the command times out.
 
   nox -s bisect -- --observation scripted-call --good 1.9.1 --bad 2.15.0
   nox -s bisect -- --observation trace --good 2026-10-01 --bad 2026-11-20 --nightly --build cpu
   nox -s bisect -- --all --good 1.9.0 --bad 2.15.0
   nox -s bisect -- --good 2.0.0 --bad 2.5.1 --command '{python} check.py'
 
-What is found comes with the commits between and the lines of the wheels' files that explain it, as text, Markdown to
-paste into an issue, or JSON. An interrupted bisection is in .matrix/bisect: --resume goes on with it.
+The report has the commits between the two sides and the lines in the wheels' files that explain the change; as text,
+Markdown to paste into an issue, or JSON. An interrupted bisection is in .matrix/bisect: continue with --resume.
 
-Exit code 0: found. 1: the ends are alike or wrong. 4: what remains can't be decided.
+Exit codes: 0 found; 1 the ends behave the same or are swapped; 4 undecided.
 """
 
 from __future__ import annotations
@@ -26,72 +26,56 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
+from typing import Final
 
-from scripts.bisect import state as bisect_state
+from scripts.bisect import model
 from scripts.bisect.bisection import Outcome
+from scripts.bisect.model import Question, State, Step
 from scripts.bisect.search import Answer
-from scripts.bisect.session import Bench
-from scripts.bisect.state import Question, State
+from scripts.bisect.session import BisectSession
 from scripts.config import matrix_toml
 from scripts.core import machine
 from scripts.core.errors import Exit, UsageError
 from scripts.index import channels
 from scripts.index.http import Web
 from scripts.options import add_environment, file
-from scripts.views import bisect, bisect_json, bisect_log
+from scripts.views.bisect import json_report, log, report
+from scripts.views.progress import Display
 
-#: With --all, the longest behaviour that may be missed between two candidates that are alike has one fewer.
-_GRAIN = 4
+#: The default of --grain: with --all, every behaviour that lasted for this many candidates is found.
+_GRAIN: Final = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The question, the candidates, and how to go about it."""
-    _add_question(parser.add_argument_group("the question"))
-    _add_candidates(parser.add_argument_group("the candidates"))
+    """Add the options for the question, the candidates and the run."""
+    _add_question(parser.add_argument_group("question"))
+    _add_candidates(parser.add_argument_group("candidates"))
     add_environment(parser)
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        "-j", "--jobs", type=_positive, default=1, metavar="N", help="candidates at once, where that saves rounds"
-    )
-    how.add_argument(
-        "--repeat", type=_positive, default=1, metavar="N", help="run each N times; who disagrees is flaky"
-    )
-    how.add_argument("--recorded", action="store_true", help="only what is recorded: run nothing")
-    how.add_argument("--fresh", action="store_true", help="run also what is recorded")
-    how.add_argument("--no-evidence", action="store_true", help="don't look into the wheels")
-    how.add_argument("--download", action="store_true", help="look into wheels by whole downloads")
-    how.add_argument("--resume", action="store_true", help="go on with the last one, or with this very question")
-    how.add_argument("--log", action="store_true", help="show the last one so far, and run nothing")
-    how.add_argument(
-        "--replay",
-        type=file,
-        metavar="FILE",
-        help="repeat the bisection of a state file, going on if it isn't finished",
-    )
-    how.add_argument("--format", choices=["text", "markdown", "json"], default="text")
+    _add_running(parser.add_argument_group("running"))
 
 
 def _add_question(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--observation", action="append", default=[], metavar="NAME", help="what to look at, or a test's name"
+        "--observation", action="append", default=[], metavar="NAME", help="observation or test to compare"
     )
-    group.add_argument("--good", metavar="V", help="a version that is good")
-    group.add_argument("--bad", metavar="V", help="a version that is bad; the older one for a change backwards")
+    group.add_argument("--good", metavar="V", help="version with the good behaviour")
+    group.add_argument("--bad", metavar="V", help="version with the bad behaviour; may be the older one")
     group.add_argument("--all", action="store_true", help="find every change, of every observation if none is named")
-    group.add_argument("--expect", choices=["passed", "returned", "raised"], help="what one of the ends did")
-    group.add_argument("--message", type=_pattern, metavar="REGEX", help="what the message of one of the ends holds")
-    group.add_argument("--exception", metavar="TYPE", help="what one of the ends raised, or a base of it")
+    group.add_argument("--expect", choices=["passed", "returned", "raised"], help="outcome at one of the ends")
+    group.add_argument("--message", type=_pattern, metavar="REGEX", help="pattern in the message at one of the ends")
+    group.add_argument("--exception", metavar="TYPE", help="exception at one of the ends, or a base of it")
     group.add_argument(
         "--command",
         type=_command,
         metavar="CMD",
-        help="run this in each cell; {python}, {torch} and {cell} are filled in",
+        help="run this in each cell; {python}, {torch} and {cell} are replaced",
     )
     group.add_argument(
         "--command-timeout",
-        type=_positive,
+        type=_positive_int,
         metavar="SECONDS",
-        help="end the command after so long, which counts as --third says (default: limits startup + probe of "
+        help="kill the command after this time, which counts as --third defines (default: limits startup + probe of "
         "matrix.toml)",
     )
     group.add_argument(
@@ -102,67 +86,106 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--grain",
-        type=_positive,
+        type=_positive_int,
         metavar="N",
-        help=f"with --all: find whatever lasted N candidates (default: {_GRAIN})",
+        help=f"with --all: find every behaviour that lasted for N candidates (default: {_GRAIN})",
     )
 
 
 def _add_candidates(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--build", default="cpu", metavar="BUILD", help="the build to run (default: %(default)s)")
+    group.add_argument("--build", default="cpu", metavar="BUILD", help="build to run (default: %(default)s)")
     group.add_argument(
         "--python",
         metavar="X.Y",
-        help="only this Python (default: as the default selection has it, or where it is recorded)",
+        help="only this Python (default: that of the default selection, or one with a record)",
     )
     channel = group.add_mutually_exclusive_group()
-    channel.add_argument("--pre", action="store_true", help="also what the test channel has")
-    channel.add_argument("--nightly", action="store_true", help="nightlies, by version or date")
+    channel.add_argument("--pre", action="store_true", help="include the test channel")
+    channel.add_argument("--nightly", action="store_true", help="search nightlies, by version or date")
+
+
+def _add_running(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-j", "--jobs", type=_positive_int, default=1, metavar="N", help="candidates at once, where that saves rounds"
+    )
+    group.add_argument(
+        "--repeat", type=_positive_int, default=1, metavar="N", help="run each N times; differing results are flaky"
+    )
+    group.add_argument("--recorded", action="store_true", help="use records only, and run nothing")
+    group.add_argument("--fresh", action="store_true", help="also run cells that are recorded")
+    group.add_argument("--no-evidence", action="store_true", help="do not look for evidence in the wheels")
+    group.add_argument("--download", action="store_true", help="download whole wheels to look for evidence")
+    group.add_argument("--resume", action="store_true", help="continue the last bisection, or that of this question")
+    group.add_argument("--log", action="store_true", help="show the last bisection so far, and run nothing")
+    group.add_argument(
+        "--replay", type=file, metavar="FILE", help="repeat the bisection of a state file; continue if unfinished"
+    )
+    group.add_argument("--format", choices=["text", "markdown", "json"], default="text")
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Ask, search, explain and show."""
+    """Carry out the bisection, or show its log."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     matrix = channels.with_channels(matrix_toml.load())
     with Web() as web:
-        bench = Bench(web=web, matrix=matrix, options=options)
-        state = _begun(bench, options)
+        reported_fallbacks: set[str] = set()  # over all rounds
+        session = BisectSession(
+            web=web,
+            matrix=matrix,
+            display=lambda total: Display(total, said=reported_fallbacks),
+            on_round=_print_round,
+            notify=_notify,
+            fresh=options.fresh,
+            jobs=options.jobs,
+            evidence=not options.no_evidence,
+            download=options.download,
+        )
+        state = _state(session, options)
         if options.log:
-            print("\n".join(bisect_log.log(state)))
+            print("\n".join(log.log(state)))
             return Exit.OK
-        outcome = bench.run(state)
+        outcome = session.run(state)
     _show(options.format, outcome)
     return _exit(outcome)
 
 
-def _begun(bench: Bench, options: argparse.Namespace) -> State:
-    """The bisection to work on: a new one, or one that is on disk."""
+def _print_round(state: State, steps: Sequence[Step]) -> None:
+    for line in log.round_lines(state, steps):
+        _notify(line)
+
+
+def _notify(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _state(session: BisectSession, options: argparse.Namespace) -> State:
+    """Return the bisection of a file if the options name one, else a new one."""
     if options.replay:
-        return bisect_state.load(options.replay)
+        return model.FORMAT.read(options.replay)
     if not options.good or not options.bad:
         if options.resume or options.log:
-            return bisect_state.load(bisect_state.latest())
+            return model.FORMAT.read(model.latest())
         raise UsageError("--good and --bad are needed, unless --resume, --log or --replay names a bisection")
     question = _question(options)
-    path = bisect_state.path_of(question)
+    path = model.path_of(question)
     if options.log and not path.exists():
-        raise UsageError("--log: this was never asked; without --log it is, and --log alone shows the last bisection")
+        raise UsageError("--log: there is no bisection of this question; --log alone shows the last bisection")
     if options.log or (options.resume and path.exists()):
-        return bisect_state.load(path)
-    return bench.begin(question)
+        return model.FORMAT.read(path)
+    return session.start(question)
 
 
 def _question(options: argparse.Namespace) -> Question:
-    """The question of the options. Raises `UsageError` where they don't make one."""
-    tests = [name for name in ("expect", "message", "exception") if getattr(options, name)]
-    if options.command and (options.observation or tests or options.all):
-        raise UsageError("--command decides alone: leave --observation, --expect, --message, --exception and --all out")
+    """Return the question of the options. Raises `UsageError` if they contradict each other."""
+    matching = [name for name in ("expect", "message", "exception") if getattr(options, name)]
+    if options.command and (options.observation or matching or options.all):
+        raise UsageError("--command decides alone; remove --observation, --expect, --message, --exception and --all")
     if options.command_timeout and not options.command:
-        raise UsageError("--command-timeout: there is no --command that it could limit")
+        raise UsageError("--command-timeout needs --command: there is no --command to limit")
     if not options.command and not options.all and len(options.observation) != 1:
         raise UsageError("one --observation is needed; with --all there can be several, or none for all")
-    if options.all and tests:
-        raise UsageError(f"--all compares neighbours; leave --{tests[0]} out")
+    if options.all and matching:
+        raise UsageError(f"--all compares neighbours; remove --{matching[0]}")
     return Question(
         observations=tuple(options.observation),
         good=options.good,
@@ -187,25 +210,25 @@ def _question(options: argparse.Namespace) -> Question:
     )
 
 
-def _show(how: str, outcome: Outcome) -> None:
-    match how:
+def _show(format_: str, outcome: Outcome) -> None:
+    match format_:
         case "json":
-            print(json.dumps(bisect_json.as_json(outcome), indent=2))
+            print(json.dumps(json_report.as_json(outcome), indent=2))
         case "markdown":
-            print(bisect.markdown(outcome), end="")
+            print(report.markdown(outcome), end="")
         case _:
-            print(bisect.text(outcome, shutil.get_terminal_size().columns), end="")
+            print(report.text(outcome, shutil.get_terminal_size().columns), end="")
 
 
 def _exit(outcome: Outcome) -> Exit:
     if (ends := outcome.wrong_ends) is not None:
         return Exit.INCONCLUSIVE if {Answer.SKIP, Answer.THIRD} & {ends.first, ends.last} else Exit.UNEXPECTED
-    return Exit.OK if outcome.certain and outcome.told else Exit.INCONCLUSIVE
+    return Exit.OK if outcome.certain and outcome.has_results else Exit.INCONCLUSIVE
 
 
-def _positive(text: str) -> int:
+def _positive_int(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+        raise argparse.ArgumentTypeError(f"not a positive integer: {text!r}")
     return int(text)
 
 
@@ -213,7 +236,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
+        raise argparse.ArgumentTypeError(f"not a regular expression: {text!r} ({error})") from None
     return text
 
 
@@ -221,7 +244,7 @@ def _command(text: str) -> str:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no command line: {error}") from None
+        raise argparse.ArgumentTypeError(f"not a command line: {text!r} ({error})") from None
     if not words:
-        raise argparse.ArgumentTypeError("it names no program")
+        raise argparse.ArgumentTypeError("not a command line: it names no program")
     return text

@@ -1,4 +1,4 @@
-"""Running a command in a cell's environment instead of the probes, with the exit codes of ``git bisect run``."""
+"""Run a command instead of the suite in a cell's environment, with the exit codes of ``git bisect run``."""
 
 from __future__ import annotations
 
@@ -23,50 +23,52 @@ from scripts.run.cell import CellRun
 from scripts.run.context import Listener, Options, Queue, RunContext
 from scripts.run.unpack.holding import NOTHING, Hold
 
-_SKIP: Final = 125
-_LAST_BAD: Final = 127
-#: Lines and characters of a command's output that are kept.
-_LINES: Final = 20
-_CHARACTERS: Final = 4000
+#: The exit code with which a command skips a candidate.
+SKIP_CODE: Final = 125
+#: The highest exit code that is a result; higher ones stop the bisection.
+_LAST_BAD_CODE: Final = 127
+#: The most of a command's output that is kept.
+_MAX_LINES: Final = 20
+_MAX_CHARACTERS: Final = 4000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Ran:
-    """How a command ended in a cell. It was not run where the cell is unavailable: then the record says why."""
+class CommandResult:
+    """The result of a command in a cell. If the cell is unavailable, only the record with the reason."""
 
     record: FreshRecord
     exit_code: int | None = None
-    timed_out: float | None = None  # seconds after which it was ended
+    timed_out: float | None = None  # seconds after which it was killed
     output: str = ""  # the last lines
 
 
 class CommandError(MatrixError):
-    """The command asked to stop, or was stopped: an exit code above 127."""
+    """The command stops the bisection: its exit code is above 127, or a signal ended it."""
 
-    def __init__(self, cell: Cell, how: str) -> None:
-        super().__init__(f"{cell.id}: the command ended with {how}, which stops the bisection; --resume goes on")
+    def __init__(self, cell: Cell, end: str) -> None:
+        super().__init__(f"{cell.id}: the command ended with {end}, which stops the bisection; continue with --resume")
 
 
 class CommandRun(CellRun):
-    """A cell in which a command is run; nothing of it goes to the records."""
+    """A cell in which a command is run; its record is not saved."""
 
-    def __init__(self, context: RunContext, cell: Cell, command: str, limit: float | None) -> None:
+    def __init__(self, context: RunContext, cell: Cell, command: str, timeout: float | None) -> None:
         super().__init__(context, cell)
         self.command = command
-        self.limit = limit or self.limits.startup + self.limits.probe
+        self.timeout = timeout or self.limits.startup + self.limits.probe
         self.done: Finished | None = None
 
     def _reuse(self, lock: locks.Lock) -> None:
         del lock
 
     def _hold(self, lock: locks.Lock) -> Hold:
-        """Nothing: nobody knows what a command opens."""
+        """Hold nothing back: a command may open any file."""
         del lock
         return NOTHING
 
     def _failed(self, error: Exception) -> FreshRecord:
         if isinstance(error, MatrixError):
-            raise error  # the command can't be started, or asked to stop: that ends the bisection
+            raise error  # the command cannot be started, or stops the bisection
         return super()._failed(error)
 
     def _save_unless_worse(self, record: FreshRecord) -> FreshRecord:
@@ -75,19 +77,20 @@ class CommandRun(CellRun):
     def _probe(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")
         python = environments.python_of(self.environment)
-        words = filled(self.command, python, self.cell)
+        words = command_words(self.command, python, self.cell)
+        gpu, declared = lock.source.gpu, self.context.matrix.probes.env
         try:
             with tempfile.TemporaryDirectory(prefix="cell-") as scratch:
                 env = environment.cell(
                     python, Path(scratch), gpu=lock.source.gpu, declared=self.context.matrix.probes.env
                 )
-                # Unbuffered, or a script's output would come after the traceback that ended it.
+                # Unbuffered: otherwise the output of a script follows the traceback that ended it.
                 env |= {"VIRTUAL_ENV": str(python.parent.parent), "PYTHONUNBUFFERED": "1"}
-                command = _found(words, env["PATH"])
-                done = processes.run(command, log=self.log.path, env=env, timeout=self.limit, cwd=paths.ROOT)
+                command = _with_program(words, env["PATH"])
+                done = processes.run(command, log=self.log.path, env=env, timeout=self.timeout, cwd=paths.ROOT)
         except OSError as error:
-            raise UsageError(f"--command: it can't be started: {error}") from error
-        if not done.timed_out and not 0 <= done.returncode <= _LAST_BAD:
+            raise UsageError(f"--command: cannot be started: {error}") from error
+        if not done.timed_out and not 0 <= done.returncode <= _LAST_BAD_CODE:
             raise CommandError(self.cell, done.signal_name or f"exit code {done.returncode}")
         self.done = done
         wheel = lock.torch
@@ -100,40 +103,42 @@ class CommandRun(CellRun):
             run=self._run(),
         )
 
-    def ran(self, record: FreshRecord) -> Ran:
-        """Return how the command ended."""
+    def result(self, record: FreshRecord) -> CommandResult:
+        """Return the result of the command."""
         if self.done is None:
-            return Ran(record=record)
+            return CommandResult(record=record)
         if self.done.timed_out:
-            return Ran(record=record, timed_out=self.limit, output=_last(self.done.output))
-        return Ran(record=record, exit_code=self.done.returncode, output=_last(self.done.output))
+            return CommandResult(record=record, timed_out=self.timeout, output=_last_lines(self.done.output))
+        return CommandResult(record=record, exit_code=self.done.returncode, output=_last_lines(self.done.output))
 
 
 def _observed(done: Finished) -> Observation:
-    """Return what a command showed, as an observation."""
+    """Return the result of a command as an observation."""
     if done.timed_out:
         return Observation(outcome="timed-out")
-    if done.returncode in {0, _SKIP}:
-        return Observation(outcome="returned") if done.ok else Observation(outcome="skipped", why=f"exit code {_SKIP}")
+    if done.returncode in {0, SKIP_CODE}:
+        return (
+            Observation(outcome="returned") if done.ok else Observation(outcome="skipped", why=f"exit code {SKIP_CODE}")
+        )
     return Observation(outcome="raised", **last_raised(done.output))
 
 
-def _last(output: str) -> str:
+def _last_lines(output: str) -> str:
     """Return the last lines of a command's output."""
-    return "\n".join(output[-_CHARACTERS:].rstrip().splitlines()[-_LINES:])
+    return "\n".join(output[-_MAX_CHARACTERS:].rstrip().splitlines()[-_MAX_LINES:])
 
 
-def filled(command: str, python: Path, cell: Cell) -> list[str]:
-    """The command's words, with ``{python}``, ``{torch}`` and ``{cell}`` filled in; no shell reads them."""
+def command_words(command: str, python: Path, cell: Cell) -> list[str]:
+    """Return a command's words with ``{python}``, ``{torch}`` and ``{cell}`` replaced; no shell interprets them."""
     values = {"{python}": str(python), "{torch}": cell.torch, "{cell}": cell.id}
     words = shlex.split(command)
-    for sign, value in values.items():
-        words = [word.replace(sign, value) for word in words]
+    for placeholder, value in values.items():
+        words = [word.replace(placeholder, value) for word in words]
     return words
 
 
-def _found(words: Sequence[str], path: str) -> list[str]:
-    """Return the command with its program found: in the cell's environment, or else where the user's shell would."""
+def _with_program(words: Sequence[str], path: str) -> list[str]:
+    """Return the command with its program's path, from the cell's environment or else from the user's ``PATH``."""
     search = os.pathsep.join([path, os.environ.get("PATH", "")])
     return [shutil.which(words[0], path=search) or words[0], *words[1:]]
 
@@ -144,25 +149,25 @@ def run(
     command: str,
     options: Options,
     *,
-    limit: float | None = None,
+    timeout: float | None = None,
     listen: Listener = lambda _: None,
-) -> Mapping[Cell, Ran]:
-    """Run a command in cells, some at once.
+) -> Mapping[Cell, CommandResult]:
+    """Run a command in cells, several in parallel, and return its results.
 
     Args:
-        matrix: what matrix.toml says.
-        cells: where to run it.
+        matrix: the configuration.
+        cells: where to run the command.
         command: the command line.
         options: how cells are run.
-        limit: seconds until it is ended; by default as long as importing torch and one test may take.
-        listen: is told of the progress.
+        timeout: seconds after which the command is killed; default: the limits of importing torch and of one test.
+        listen: gets the progress.
 
     Raises:
         CommandError: the command's exit code is above 127, or a signal ended it.
-        UsageError: the command can't be started.
+        UsageError: the command cannot be started.
     """
     context = RunContext(matrix, options, listen)
     context.queue = Queue(list(cells))
-    runs = [CommandRun(context, cell, command, limit) for cell in cells]
+    runs = [CommandRun(context, cell, command, timeout) for cell in cells]
     records = scheduler.run_all(context, runs)
-    return {one.cell: one.ran(records[one.cell]) for one in runs}
+    return {run.cell: run.result(records[run.cell]) for run in runs}

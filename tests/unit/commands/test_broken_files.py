@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts import cli
-from scripts.bisect import state
+from scripts.bisect import model as bisect_model
 from scripts.ci import plan, publish, report
 from scripts.config import matrix_toml
 from scripts.core.errors import Exit, MatrixError, SchemaError
@@ -54,7 +54,7 @@ REFUSING: dict[str, Callable[[Path], object]] = {
     "fresh record": lambda path: Store(path.parents[1]).at(path, FreshRecord),
     "matrix.toml": matrix_toml.load,
     "lock": lambda path: locks.load(path, Source(build="cpu", index=None)),
-    "bisection": state.load,
+    "bisection": bisect_model.FORMAT.read,
     "qualification": model.FORMAT.read,
     "plan": plan.load,
     "issue": publish._issue_text,

@@ -1,0 +1,1 @@
+"""Renderings of a bisection: as text, Markdown and JSON, and as lines while it runs."""
