@@ -82,12 +82,12 @@ class Outcome:
 
     @property
     def certain(self) -> bool:
-        """Whether every change is between neighbours."""
+        """True if every change is between neighbours."""
         return all(finding.change.certain for finding in self.findings)
 
     @property
     def has_results(self) -> bool:
-        """Whether any candidate has a usable result; without one, no changes does not mean no change."""
+        """True if any candidate has a usable result; otherwise, finding no change means nothing."""
         return any(step.exit_code is not None or (step.record and step.record.usable) for step in self.state.steps)
 
 

@@ -124,8 +124,8 @@ def prefer_recorded(matrix: Matrix, candidate: Candidate, find_record: Callable[
     """Return the candidate on another Python if it has a record only there, which saves a run."""
     if find_record(candidate.cell):
         return candidate
-    others = (candidate.model_copy(update={"python": python, "problem": None}) for python in matrix.pythons)
-    return next((other for other in others if find_record(other.cell)), candidate)
+    alternatives = (candidate.model_copy(update={"python": python, "problem": None}) for python in matrix.pythons)
+    return next((each for each in alternatives if find_record(each.cell)), candidate)
 
 
 def require_record(candidate: Candidate, find_record: Callable[[Cell], object]) -> Candidate:

@@ -54,7 +54,7 @@ class Question(StrictModel):
 
     @property
     def compares_ends(self) -> bool:
-        """Whether candidates are compared with both ends, instead of tested against an option or a command."""
+        """True if candidates are compared with both ends, instead of tested against an option or a command."""
         return not (self.expect or self.message or self.exception or self.command)
 
 
@@ -118,7 +118,7 @@ def path_of(question: Question) -> Path:
 
 
 def save(state: State) -> Path:
-    """Write a bisection to its file, whole or not at all; return the file."""
+    """Write a bisection to its file; return the file."""
     path = path_of(state.question)
     FORMAT.write(path, state)
     return path

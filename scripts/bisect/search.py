@@ -66,7 +66,7 @@ class Change:
 
     @property
     def certain(self) -> bool:
-        """Whether there is only one suspect."""
+        """True if there is only one suspect."""
         return self.after - self.before == 1
 
 

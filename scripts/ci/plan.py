@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from pydantic import ValidationError
+from pydantic import Field
 
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
 from scripts.config import matrix_toml
 from scripts.core import paths, printable
-from scripts.core.documents import StrictModel, first_problem
-from scripts.core.errors import Exit, SchemaError
-from scripts.core.files import write_atomically
+from scripts.core.documents import Format, StrictModel
+from scripts.core.errors import Exit
 from scripts.run import choosing
 from scripts.run import jobs as scheduling
 from scripts.run.plan import Planned
@@ -35,20 +33,11 @@ class ExpectedCell(StrictModel):
 class Plan(StrictModel):
     """All cells of a run of the matrix, including those with a current record."""
 
-    schema_: int = 1
+    schema_: Literal[1] = Field(1, alias="schema")
     cells: tuple[ExpectedCell, ...]
 
 
-def load(path: Path) -> Plan:
-    """Return the plan in a file.
-
-    Raises:
-        SchemaError: the file is missing, or not a plan.
-    """
-    try:
-        return Plan.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise SchemaError(f"{path}: not a plan of this version ({first_problem(error)}); plan again") from None
+FORMAT: Final = Format(name="plan", model=Plan, schema=1, remedy="run the job `plan` again", indent=1)
 
 
 def run() -> Exit:
@@ -60,7 +49,7 @@ def run() -> Exit:
     to_run = [item for item in runnable if inputs.fresh or not item.current]
     jobs = scheduling.jobs(to_run, inputs.jobs)
     expected = Plan(cells=tuple(ExpectedCell(platform=item.platform, id=item.cell.id) for item in runnable))
-    write_atomically(FILE, expected.model_dump_json(indent=1))
+    FORMAT.write(FILE, expected)
     actions.output({"matrix": json.dumps(as_github(matrix, jobs)), "jobs": len(jobs), "cells": len(to_run)})
     actions.summary(_summary(runnable, to_run, len(jobs)))
     return Exit.OK

@@ -50,7 +50,7 @@ def run(folder: Path) -> Exit:
     """Merge the records that the jobs left below ``folder``, and report them. A later step judges them."""
     inputs = Inputs.read()
     matrix = inputs.matrix()
-    expected = plan.load(plan.FILE).cells
+    expected = plan.FORMAT.read(plan.FILE).cells
     merged = merge_folders([folder], paths.RECORDS)
     fresh = _only_expected(report_files.fresh(matrix, inputs.options), expected)
     accepted = _accepted(inputs)

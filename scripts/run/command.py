@@ -81,9 +81,7 @@ class CommandRun(CellRun):
         gpu, declared = lock.source.gpu, self.context.matrix.probes.env
         try:
             with tempfile.TemporaryDirectory(prefix="cell-") as scratch:
-                env = environment.cell(
-                    python, Path(scratch), gpu=lock.source.gpu, declared=self.context.matrix.probes.env
-                )
+                env = environment.cell(python, Path(scratch), gpu=gpu, declared=declared)
                 # Unbuffered: otherwise the output of a script follows the traceback that ended it.
                 env |= {"VIRTUAL_ENV": str(python.parent.parent), "PYTHONUNBUFFERED": "1"}
                 command = _with_program(words, env["PATH"])

@@ -222,7 +222,7 @@ def test_records_from_behind_another_mirror_stay_current(copy: Project, index: L
     assert planned(copy, env=mirror)
     plan = copy.root / ".matrix" / "plan" / "plan.json"
     plan.parent.mkdir(parents=True)
-    plan.write_text(json.dumps({"schema_": 1, "cells": [{"platform": machine.platform_name(), "id": CELL}]}))
+    plan.write_text(json.dumps({"schema": 1, "cells": [{"platform": machine.platform_name(), "id": CELL}]}))
     shutil.rmtree(copy.root / ".matrix" / "records")
     report = copy.scripts("ci", "report", str(theirs), env=mirror)
     assert report.code == 0, report.output

@@ -54,8 +54,8 @@ def summary(outcome: Outcome) -> list[tuple[str, str]]:
     question, state = outcome.question, outcome.state
     rows = [("searched", _describe_question(question)), ("among", _describe_candidates(outcome))]
     rows += [("compared", comparison)] if (comparison := _describe_comparison(outcome)) else []
-    for other in outcome.others:
-        names = [state.candidates[position].torch for position in (other.change.before, other.change.after)]
+    for finding in outcome.others:
+        names = [state.candidates[position].torch for position in (finding.change.before, finding.change.after)]
         rows.append(("also", f"it also changes between {names[0]} and {names[1]}; --all finds every change"))
     name = question.observations[0] if question.observations else None
     for steps, description in _grouped(outcome.third, lambda step: judging.describe_step(step, name)):

@@ -56,7 +56,7 @@ REFUSING: dict[str, Callable[[Path], object]] = {
     "lock": lambda path: locks.load(path, Source(build="cpu", index=None)),
     "bisection": bisect_model.FORMAT.read,
     "qualification": model.FORMAT.read,
-    "plan": plan.load,
+    "plan": plan.FORMAT.read,
     "issue": publish._issue_text,
 }
 
