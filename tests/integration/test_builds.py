@@ -45,7 +45,7 @@ def test_the_fallback_takes_over_when_an_index_is_down(index: LocalIndex, projec
     done = copy.nox("-s", "matrix")
     assert done.code == 0, done.output
     assert done.stderr.count("index 'cpu' is unreachable") == 1
-    assert 1 < len(index.asked("/whl/cpu/*")) < 6  # attempts of one check
+    assert 1 < len(index.requests_to("/whl/cpu/*")) < 6  # attempts of one check
     for record in copy.records().values():
         assert record["status"] == "recorded"
         assert (record["cell"]["build"], record["wheel"]["index"]) == ("cu124", "default")

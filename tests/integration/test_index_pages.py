@@ -30,9 +30,9 @@ def test_cells_ask_for_a_page_once_and_upgrade_asks_again(lasting: LocalIndex, p
     lasting.add(build_torch("2.5.0"), build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.0", "2.5.1")
     assert copy.nox("-s", "matrix", "--", "-j1").code == 0
-    assert len(lasting.asked("/default/simple/pluggy/")) == 1
+    assert len(lasting.requests_to("/default/simple/pluggy/")) == 1
     assert copy.nox("-s", "matrix", "--", "-j1", "--upgrade").code == 0
-    assert len(lasting.asked("/default/simple/pluggy/")) > 1
+    assert len(lasting.requests_to("/default/simple/pluggy/")) > 1
 
 
 def test_a_release_that_just_came_out_is_found(lasting: LocalIndex, project: MakeProject) -> None:

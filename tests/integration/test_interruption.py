@@ -60,7 +60,7 @@ def stopped(copy: Project, run: subprocess.Popen[str], number: signal.Signals) -
 def resolving(index: LocalIndex, copy: Project) -> Callable[[], bool]:
     """The second cell is being resolved, once the first is recorded."""
     index.fail(f"*/torch-{SECOND}*.metadata", Fault.hang())
-    return lambda: bool(index.asked(f"*/torch-{SECOND}*.metadata")) and len(copy.records()) == 1
+    return lambda: bool(index.requests_to(f"*/torch-{SECOND}*.metadata")) and len(copy.records()) == 1
 
 
 def downloading(index: LocalIndex, copy: Project) -> Callable[[], bool]:
@@ -110,7 +110,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     assert done.code == 0, done.output
     assert copy.records()[cell(FIRST)] == finished[cell(FIRST)]
     assert copy.records()[cell(SECOND)]["status"] == "recorded"
-    assert not index.asked(f"*/torch-{FIRST}*")
+    assert not index.requests_to(f"*/torch-{FIRST}*")
     assert not list((copy.root / ".matrix" / "envs").iterdir())
 
 
@@ -139,7 +139,7 @@ def test_a_cell_that_never_got_its_turn_does_not_keep_an_interrupted_run(
     copy = project(FIRST, SECOND, extra="[budget]\njobs = 2\n")
     run = copy.start(MATRIX)
     lock = copy.root / ".matrix" / "locks" / cell(SECOND) / "pylock.toml"
-    until(lambda: index.asked(f"*/torch-{FIRST}*.metadata") and lock.exists())
+    until(lambda: index.requests_to(f"*/torch-{FIRST}*.metadata") and lock.exists())
     assert stopped(copy, run, signal.SIGINT) == 1
     assert copy.records() == {}
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.chasing import Chase, chase
 from tests.support.index import Fault
+from tests.support.release_project import ReleaseProject, make
 from tests.support.torches import build_nightlies, build_torch
 from tests.support.wheels import truncated
 
-__all__ = ["chase"]
+__all__ = ["make"]
 
-Make = Callable[..., Chase]
+Make = Callable[..., ReleaseProject]
 
 PATH = "torch/nn/utils/parametrize.py"
 RELEASES = ("1.9.1", "1.10.0", "1.12.1", "1.13.0", "2.0.0")
@@ -25,15 +25,15 @@ PADDING = 2_000_000
 
 
 @pytest.fixture
-def here(chase: Make) -> Chase:
+def here(make: Make) -> ReleaseProject:
     """Releases on the default index, in wheels that are big at their front."""
-    made = chase("1.9.1")
+    made = make("1.9.1")
     for release in RELEASES:
         made.index.add(build_torch(release, label=None, cuda="10.2", size=PADDING))
     return made
 
 
-def scanned(here: Chase, *arguments: str, code: int = 0, **options: Any) -> dict[str, Any]:
+def scanned(here: ReleaseProject, *arguments: str, code: int = 0, **options: Any) -> dict[str, Any]:
     done = here.scan(*arguments, "--format", "json", **options)
     assert done.code == code, done.output
     found: dict[str, Any] = json.loads(done.stdout)
@@ -44,7 +44,7 @@ def states(found: dict[str, Any], path: str = PATH) -> dict[str, str]:
     return {one["release"]: one["files"][path]["state"] for one in found["releases"]}
 
 
-def test_the_history_of_a_file_for_a_few_bytes_of_each_wheel(here: Chase) -> None:
+def test_the_history_of_a_file_for_a_few_bytes_of_each_wheel(here: ReleaseProject) -> None:
     done = here.project.nox("-s", "scan", "--", PATH, "--grep", NEEDLE, env={"COLUMNS": "80"})
     assert done.code == 0, done.output
     lines = [line.split() for line in done.stdout.splitlines() if line and "→" not in line]
@@ -55,14 +55,14 @@ def test_the_history_of_a_file_for_a_few_bytes_of_each_wheel(here: Chase) -> Non
     assert "5 wheels (0 from the cache)" in done.stderr
 
 
-def test_a_second_scan_asks_only_for_the_page(here: Chase) -> None:
+def test_a_second_scan_asks_only_for_the_page(here: ReleaseProject) -> None:
     first = scanned(here, PATH, "--grep", NEEDLE)
     here.forget()
     assert scanned(here, PATH, "--grep", NEEDLE) == first
     assert {request.path for request in here.index.requests} == {"/default/simple/torch/"}
 
 
-def test_without_network_a_second_scan_takes_what_is_kept(here: Chase) -> None:
+def test_without_network_a_second_scan_takes_what_is_kept(here: ReleaseProject) -> None:
     first = scanned(here, PATH)
     with here.index.down():
         done = here.scan(PATH, "--format", "json")
@@ -76,7 +76,7 @@ def test_without_network_a_second_scan_takes_what_is_kept(here: Chase) -> None:
         assert "not read" in unread.stdout
 
 
-def test_a_first_scan_without_network_says_so(here: Chase) -> None:
+def test_a_first_scan_without_network_says_so(here: ReleaseProject) -> None:
     with here.index.down():
         done = here.scan(PATH)
     assert (done.code, done.stdout) == (3, "")
@@ -84,14 +84,14 @@ def test_a_first_scan_without_network_says_so(here: Chase) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_several_paths_and_patterns(here: Chase) -> None:
+def test_several_paths_and_patterns(here: ReleaseProject) -> None:
     found = scanned(here, "torch/none.py", "torch/nn/utils/*.py", "--torch", ">=1.13")
     assert [one["release"] for one in found["releases"]] == ["1.13.0", "2.0.0"]
     assert set(found["releases"][0]["files"]) == {"torch/none.py", "torch/nn/utils/__init__.py", PATH}
     assert set(states(found, "torch/none.py").values()) == {"absent"}
 
 
-def test_the_difference_of_two_releases(here: Chase) -> None:
+def test_the_difference_of_two_releases(here: ReleaseProject) -> None:
     done = here.scan(PATH, "--diff", "1.12.1", "1.13.0")
     assert done.code == 0, done.output
     assert done.stdout.startswith(f"--- torch 1.12.1  {PATH}\n+++ torch 1.13.0  {PATH}\n@@ ")
@@ -109,7 +109,7 @@ def test_the_difference_of_two_releases(here: Chase) -> None:
         (["--nightly", "--build", "default"], "no nightly or test channel"),
     ],
 )
-def test_bad_usage_names_the_remedy(here: Chase, arguments: list[str], said: str) -> None:
+def test_bad_usage_names_the_remedy(here: ReleaseProject, arguments: list[str], said: str) -> None:
     if arguments[0] == "--platform":
         here.index.remove(build_torch("1.9.1"), channel="cpu")  # which fits any platform
         here.index.add(build_torch("2.0.0", tag="cp311-cp311-linux_x86_64"), channel="cpu")
@@ -121,7 +121,7 @@ def test_bad_usage_names_the_remedy(here: Chase, arguments: list[str], said: str
 # --- servers that aren't what they should be ---------------------------------------------------------------------
 
 
-def test_without_ranges_whole_downloads_are_the_way_out(here: Chase) -> None:
+def test_without_ranges_whole_downloads_are_the_way_out(here: ReleaseProject) -> None:
     expected = states(scanned(here, PATH, "--index", here.index.url()))
     here.index.configure("default", ranges=False)
     done = here.scan("torch/jit/_trace.py")
@@ -132,17 +132,17 @@ def test_without_ranges_whole_downloads_are_the_way_out(here: Chase) -> None:
     assert len(here.index.downloads()) >= len(RELEASES)
     here.forget()
     scanned(here, PATH, "torch/jit/_trace.py")
-    assert here.index.asked("*.whl") == []
+    assert here.index.requests_to("*.whl") == []
 
 
 @pytest.mark.parametrize("fault", [Fault.status(503), Fault.status(429), Fault.drop(), Fault.cut(10)])
-def test_what_passes_is_tried_again(here: Chase, fault: Fault) -> None:
+def test_what_passes_is_tried_again(here: ReleaseProject, fault: Fault) -> None:
     here.index.fail("*.whl", fault, times=2)
     here.index.fail("/default/simple/torch/", fault, times=1)
     assert list(states(scanned(here, PATH)).values()) == ["first", "changed", "changed", "changed", "changed"]
 
 
-def test_a_wheel_that_can_not_be_read_is_unknown_and_no_absent_file(here: Chase) -> None:
+def test_a_wheel_that_can_not_be_read_is_unknown_and_no_absent_file(here: ReleaseProject) -> None:
     here.index.fail("*/torch-1.12.1-*", Fault.status(403))
     broken = truncated(build_torch("2.1.0", label=None, size=PADDING))
     here.index.add(broken)
@@ -159,7 +159,7 @@ def test_a_wheel_that_can_not_be_read_is_unknown_and_no_absent_file(here: Chase)
     ]
 
 
-def test_a_download_that_is_not_what_the_index_says_is_refused(here: Chase) -> None:
+def test_a_download_that_is_not_what_the_index_says_is_refused(here: ReleaseProject) -> None:
     here.index.add(build_torch("2.1.0", label=None, cuda="12.1"), sha256="0" * 64)
     done = here.scan(PATH, "--download", "--torch", "==2.1.0")
     assert done.code == 4
@@ -169,7 +169,7 @@ def test_a_download_that_is_not_what_the_index_says_is_refused(here: Chase) -> N
 # --- channels ----------------------------------------------------------------------------------------------------
 
 
-def test_nightlies_without_hashes_are_kept_as_well(here: Chase) -> None:
+def test_nightlies_without_hashes_are_kept_as_well(here: ReleaseProject) -> None:
     here.index.add(*build_nightlies(5), channel="nightly/cpu")
     first = scanned(here, "torch/version.py", "--nightly")
     assert [one["wheel"]["sha256"] for one in first["releases"]] == [None] * 5
@@ -177,10 +177,10 @@ def test_nightlies_without_hashes_are_kept_as_well(here: Chase) -> None:
     assert len({one["torch"]["git_version"] for one in first["releases"]}) == 5
     here.forget()
     assert scanned(here, "torch/version.py", "--nightly") == first
-    assert {request.method for request in here.index.asked("*.whl")} == {"HEAD"}
+    assert {request.method for request in here.index.requests_to("*.whl")} == {"HEAD"}
 
 
-def test_the_test_channel(here: Chase) -> None:
+def test_the_test_channel(here: ReleaseProject) -> None:
     here.index.add(build_torch("2.16.0"), channel="test/cpu")
     found = scanned(here, PATH, "--pre")
     assert [one["release"] for one in found["releases"]] == ["2.16.0"]

@@ -122,18 +122,18 @@ class LocalIndex:
         with self._server.lock:
             return [dataclasses.replace(request) for request in self._server.requests]
 
-    def asked(self, pattern: str = "*") -> list[Request]:
+    def requests_to(self, pattern: str = "*") -> list[Request]:
         """The requests whose path fits a pattern."""
         return [request for request in self.requests if fnmatch.fnmatchcase(request.path, pattern)]
 
     def downloads(self, pattern: str = "*.whl") -> list[Request]:
         """The requests for whole wheels, finished or not; reading a part of one is none."""
-        asked = [request for request in self.asked(pattern) if request.path.endswith(".whl")]
+        asked = [request for request in self.requests_to(pattern) if request.path.endswith(".whl")]
         return [request for request in asked if request.method == "GET" and request.range is None]
 
     def sent(self, pattern: str = "*") -> int:
         """The bytes of content that were sent for all requests whose path fits a pattern."""
-        return sum(request.sent for request in self.asked(pattern))
+        return sum(request.sent for request in self.requests_to(pattern))
 
     def forget(self) -> None:
         """Forget all requests so far."""

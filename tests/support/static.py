@@ -49,7 +49,7 @@ class Static:
         with Web(QUICK) as client:
             yield client
 
-    def asked(self) -> list[str]:
+    def take_requests(self) -> list[str]:
         """Return the URLs of all requests so far, and forget them."""
         with self.server.lock:
             found = [self.url + request.path for request in self.server.requests]

@@ -82,7 +82,7 @@ class Index:
         self.files[f"{BASE}/torch/"] = f"<html><body>{''.join(links)}</body></html>".encode()
 
     def web(self) -> AbstractContextManager[Web]:
-        STATIC.asked()
+        STATIC.take_requests()
         return STATIC.web(self.files)
 
 
@@ -157,7 +157,7 @@ def test_an_unreachable_index_is_requested_once() -> None:
         explainer = Explainer(web, BUILDS)
         first, second = (explainer.explain(BEFORE, AFTER, name) for name in ("trace", None))
     assert first == second
-    assert STATIC.asked() == [f"{BASE}/torch/"]
+    assert STATIC.take_requests() == [f"{BASE}/torch/"]
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_what_uv_has_is_not_fetched_a_second_time(index: LocalIndex, tmp_path: P
     wheel, cache = locked(index, big), tmp_path / "cache"
     store.leave_to_uv(cache, [wheel])
     fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
-    assert index.asked("*.whl") == []
+    assert index.requests_to("*.whl") == []
     store.drop(cache, ["big"])  # uv has forgotten it too
     fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
     assert store.has(cache, wheel, NOTHING)

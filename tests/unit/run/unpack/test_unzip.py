@@ -113,7 +113,7 @@ def test_a_download_goes_on_where_it_broke(index: LocalIndex) -> None:
     with Web(QUICK) as web, web.download(wheel.url) as download:
         got = b"".join(iter(download.read, b""))
     assert len(got) > 3_000_000
-    assert [request.range is None for request in index.asked("*.whl")] == [True, False, False, False]
+    assert [request.range is None for request in index.requests_to("*.whl")] == [True, False, False, False]
     assert index.sent("*.whl") == len(got)
 
 
@@ -131,7 +131,7 @@ def test_what_breaks_again_and_again_is_given_up(index: LocalIndex) -> None:
     index.fail("*.whl", Fault.drop())
     with Web(QUICK) as web, web.download(wheel.url) as download, pytest.raises(WebError, match=NAME):
         download.read()
-    assert len(index.asked("*.whl")) == QUICK.attempts
+    assert len(index.requests_to("*.whl")) == QUICK.attempts
 
 
 def test_a_no_is_taken_at_once(index: LocalIndex) -> None:
@@ -139,7 +139,7 @@ def test_a_no_is_taken_at_once(index: LocalIndex) -> None:
     index.fail("*.whl", Fault.status(403))
     with Web(QUICK) as web, web.download(wheel.url) as download, pytest.raises(WebError, match="HTTP 403"):
         download.read()
-    assert len(index.asked("*.whl")) == 1
+    assert len(index.requests_to("*.whl")) == 1
 
 
 @pytest.mark.parametrize(
