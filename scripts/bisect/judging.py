@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from scripts.bisect.model import Question, Step
 from scripts.bisect.search import NO_SIGNATURE, Answer, NoSignature
 from scripts.core.errors import UsageError
-from scripts.records.model import Observation, Record, Test
+from scripts.records.model import COMMAND, Observation, Record, Test
 from scripts.records.signature import Signature, describe, differences, signature_of
-from scripts.records.tracebacks import COMMAND
 from scripts.run.command import SKIP_CODE
 
 #: The signature of one observation in one candidate.

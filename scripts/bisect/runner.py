@@ -12,7 +12,8 @@ from scripts.bisect.search import NO_SIGNATURE
 from scripts.config.cells import DEFAULT_BUILD, Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import paths
-from scripts.records.model import Record, Store
+from scripts.records.model import Record
+from scripts.records.store import Store
 from scripts.run.command import CommandResult
 from scripts.run.context import Options, RunContext
 

@@ -26,8 +26,7 @@ from scripts.index.listings import wheels
 from scripts.index.remote_wheels import Reader
 from scripts.index.torch_version import VERSION_FILE
 from scripts.index.wheel_files import WheelFile
-from scripts.records.model import Record
-from scripts.records.tracebacks import COMMAND
+from scripts.records.model import COMMAND, Record
 from scripts.run import command, scheduler
 from scripts.run.command import CommandResult
 from scripts.run.context import Listener, Options

@@ -23,7 +23,7 @@ from scripts.index import new_releases
 from scripts.index.new_releases import MatrixEdit
 from scripts.records import accept
 from scripts.records.merge_folders import merge_folders
-from scripts.records.model import Store
+from scripts.records.store import Store
 from scripts.views import report_files
 
 BRANCH: Final = "matrix/new-releases"

@@ -19,11 +19,11 @@ from scripts.core.errors import Exit, SchemaError
 from scripts.core.files import write_atomically
 from scripts.history.report import Report, to_json
 from scripts.records import drift
-from scripts.records.drift import Compared
+from scripts.records.drift import Compared, broken
 from scripts.records.merge_folders import merge_folders
-from scripts.records.model import FreshRecord, Record, Store
+from scripts.records.model import FreshRecord, Record
 from scripts.records.signature import GOOD
-from scripts.records.verdict import broken
+from scripts.records.store import Store
 from scripts.views import html, markdown, report_files
 from scripts.views import merge as merge_views
 

@@ -18,9 +18,9 @@ from scripts.core.errors import Exit, MatrixError
 from scripts.core.files import write_atomically
 from scripts.index import channels, listings, new_releases, wheel_files
 from scripts.index.http import Web
+from scripts.records.drift import broken
 from scripts.records.model import FreshRecord
 from scripts.records.signature import classify, describe_change, signatures
-from scripts.records.verdict import broken
 from scripts.run import scheduler
 from scripts.run.context import Options
 

@@ -16,7 +16,8 @@ from scripts.core import paths
 from scripts.core.errors import Exit, UsageError
 from scripts.options import add_selecting, narrow
 from scripts.records import accept, drift
-from scripts.records.model import FreshRecord, Store
+from scripts.records.model import FreshRecord
+from scripts.records.store import Store
 from scripts.views import report_files
 
 

@@ -23,7 +23,8 @@ from scripts.history.report import Report, to_json
 from scripts.index.http import Web
 from scripts.options import add_selecting, folder, narrow, target
 from scripts.records import drift
-from scripts.records.model import Record, Store
+from scripts.records.model import Record
+from scripts.records.store import Store
 from scripts.views import evidence, html, junit, markdown, report_files, svg, terminal
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {

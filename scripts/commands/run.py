@@ -18,8 +18,8 @@ from scripts.core.console import make_console
 from scripts.core.errors import Exit
 from scripts.options import add_cells, add_environment, add_selecting, chosen, folder, in_environment, requirement
 from scripts.records import drift
+from scripts.records.drift import verdict
 from scripts.records.model import FreshRecord, Record
-from scripts.records.verdict import verdict
 from scripts.run import scheduler
 from scripts.run.context import Options
 from scripts.views import report_files, terminal

@@ -13,7 +13,8 @@ from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import paths
 from scripts.qualify.model import CellPair, Sample
-from scripts.records.model import Record, Store
+from scripts.records.model import Record
+from scripts.records.store import Store
 from scripts.run import locks
 
 

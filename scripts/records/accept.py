@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.records.model import FreshRecord, Store, dump
+from scripts.records.model import FreshRecord
+from scripts.records.store import Store, dump
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ def _accept(record: FreshRecord, results: Store) -> Accepted:
     before = path.read_text("utf-8") if path.exists() else None
     if before == dump(stable):
         return Accepted(path=path, change="same")
-    results.put(stable)
+    results.save(stable)
     return Accepted(path=path, change="new" if before is None else "changed")
 
 

@@ -1,11 +1,12 @@
-"""Drift: differences between fresh records and the accepted results. Pure."""
+"""Drift: differences between fresh records and the accepted results, and the verdict on a run. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from scripts.core.documents import StrictModel
+from scripts.core.errors import Exit
 from scripts.core.texts import visible
 from scripts.records.accept import latest
 from scripts.records.model import CellKey, FreshRecord, Record
@@ -83,3 +84,20 @@ def status(record: Record) -> str:
     if record.reason is None:
         return record.status
     return f"{record.status} ({record.reason.stage}: {record.reason.kind}; {record.reason.message})"
+
+
+def verdict(records: Sequence[FreshRecord], compared: Compared) -> Exit:
+    """Return the exit code of a run; where several apply, the most serious one."""
+    if any(record.reason and record.reason.stage == "internal" for record in records):
+        return Exit.MACHINERY
+    if compared.drift:
+        return Exit.UNEXPECTED
+    if any(broken(record) for record in records):
+        return Exit.MACHINERY
+    return Exit.OK if any(record.usable for record in records) else Exit.INCONCLUSIVE
+
+
+def broken(record: FreshRecord) -> bool:
+    """Return True if a cell failed for another reason than torch: before torch was tested, or no test could be read."""
+    unreadable = record.status == "error" and record.reason is not None and record.reason.stage == "run"
+    return unreadable or (not record.is_conclusive and record.status != "unavailable")

@@ -1,7 +1,6 @@
-"""Many machines' records as one set: any order, any number of times, with the same result. Pure.
+"""Merge records of many machines into one set; the result does not depend on order or repetition. Pure.
 
-Records that come from other machines are data of strangers: each is checked by itself, and one that is refused
-costs nothing else.
+Records from other machines are untrusted: each is checked on its own, and a refused one does not affect the others.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from packaging.version import InvalidVersion, Version
 
 from scripts.config.cells import Cell
 from scripts.core.errors import MatrixError, SchemaError
-from scripts.records import model
+from scripts.records import store
 from scripts.records.model import FreshRecord
 from scripts.records.signature import signatures
 
-#: Where the other sides of conflicts are kept, below the folder of the merged records.
+#: Folder for the records that lost a conflict, below the folder of the merged records.
 CONFLICTS: Final = "conflicts"
 
 _PLATFORM: Final = re.compile(r"[a-z]+-[a-z0-9_]+")
@@ -32,14 +31,14 @@ _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00")
 class File:
     """A file that claims to be a record."""
 
-    name: str  # where it was found, for people
-    path: PurePosixPath  # inside the folder that it came in
+    name: str  # where it was found, for messages
+    path: PurePosixPath  # relative to the folder that was merged
     content: bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Refused:
-    """A file that was left out, and why."""
+    """A file that was left out, and the reason."""
 
     name: str
     why: str
@@ -47,40 +46,42 @@ class Refused:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Conflict:
-    """One cell of which two machines tell different things, from the same inputs."""
+    """Two records of one cell that were made from the same inputs and disagree."""
 
-    kept: FreshRecord
-    other: FreshRecord
-    names: tuple[str, str]  # where both were found
+    chosen: FreshRecord
+    rejected: FreshRecord
+    names: tuple[str, str]  # of the files of both
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What came of merging."""
+    """The result of merging."""
 
     records: tuple[FreshRecord, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     refused: tuple[Refused, ...] = ()
 
     def files(self) -> Iterator[tuple[PurePosixPath, str]]:
-        """The files to write: a record a cell, and apart from them the other sides of the conflicts."""
+        """Yield the files to write: one record per cell, and the rejected records of conflicts in their own folder."""
         for record in self.records:
-            yield PurePosixPath(record.cell.platform, f"{record.run.asked}.json"), model.dump(record)
+            yield PurePosixPath(record.cell.platform, f"{record.run.asked}.json"), store.dump(record)
         for conflict in self.conflicts:
-            name = f"{conflict.other.run.asked}.{behaviour(conflict.other)[:12]}.json"
-            yield PurePosixPath(CONFLICTS, conflict.other.cell.platform, name), model.dump(conflict.other)
+            record = conflict.rejected
+            yield PurePosixPath(CONFLICTS, record.cell.platform, _conflict_name(record)), store.dump(record)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Found:
+class _Source:
+    """A record and the name of its file."""
+
     name: str
     record: FreshRecord
 
     @property
     def rank(self) -> tuple[bool, bool, str, bool, str]:
-        """The greatest is kept: what tells of torch, what is no fallback, what is later, what was made here.
+        """The sort key by which the greatest is chosen: conclusive, no fallback, latest, made on this machine.
 
-        The text decides where nothing else does, so that the order of files never does.
+        The text decides between records that are equal otherwise, so that the order of files never does.
         """
         run = self.record.run
         return (
@@ -88,91 +89,96 @@ class _Found:
             run.fallback is None,
             run.recorded_at,
             run.local is not None,
-            model.dump(self.record),
+            store.dump(self.record),
         )
 
 
-def merge(files: Iterable[File], here: Iterable[File] = ()) -> Merged:
-    """Return one record a cell, and what contradicts it.
+def merge(files: Iterable[File], own: Iterable[File] = ()) -> Merged:
+    """Return one record per cell, with conflicts and refused files.
 
-    Records that are not from ``here`` lose the local part of their fingerprint: it says nothing on this machine.
+    Records that are not this machine's ``own`` lose the local part of their fingerprint, which is meaningless here.
     """
     refused: list[Refused] = []
-    cells: dict[tuple[str, Cell], list[_Found]] = {}
-    everything = [*((file, True) for file in here), *((file, False) for file in files)]
-    for file, mine in sorted(everything, key=lambda one: (one[0].name, one[1])):
+    cells: dict[tuple[str, Cell], list[_Source]] = {}
+    labelled = [*((file, True) for file in own), *((file, False) for file in files)]
+    for file, is_own in sorted(labelled, key=lambda pair: (pair[0].name, pair[1])):
         try:
             record = checked(file)
-            record = (
-                record if mine else record.model_copy(update={"run": record.run.model_copy(update={"local": None})})
-            )
         except MatrixError as error:
             refused.append(Refused(name=file.name, why=str(error).removeprefix(f"{file.name}: ")))
         else:
+            record = record if is_own else _without_local(record)
             key = record.cell.platform, Cell.parse(record.run.asked)
-            cells.setdefault(key, []).append(_Found(name=file.name, record=record))
-    in_order = sorted(cells.items(), key=lambda item: (item[0][0], item[0][1].sort_key))
-    best = {key: max(found, key=lambda one: one.rank) for key, found in in_order}
+            cells.setdefault(key, []).append(_Source(name=file.name, record=record))
+    candidates = [cells[key] for key in sorted(cells, key=lambda key: (key[0], key[1].sort_key))]
+    best = [max(sources, key=lambda source: source.rank) for sources in candidates]
     return Merged(
-        records=tuple(one.record for one in best.values()),
-        conflicts=tuple(conflict for key, found in in_order for conflict in _conflicts(best[key], found)),
+        records=tuple(source.record for source in best),
+        conflicts=tuple(
+            conflict
+            for chosen, sources in zip(best, candidates, strict=True)
+            for conflict in _conflicts(chosen, sources)
+        ),
         refused=tuple(refused),
     )
 
 
-def _from_elsewhere(record: FreshRecord) -> FreshRecord:
+def _without_local(record: FreshRecord) -> FreshRecord:
     return record.model_copy(update={"run": record.run.model_copy(update={"local": None})})
 
 
-def _conflicts(best: _Found, found: Iterable[_Found]) -> list[Conflict]:
-    """What differs from the record that was kept, one of each behaviour; the kept one's own isn't among them."""
-    others: dict[str, _Found] = {}
-    for one in found:
-        same_question = one.record.run.inputs == best.record.run.inputs and one.record.cell == best.record.cell
-        if one.record.is_conclusive and same_question:
-            key = behaviour(one.record)
-            others[key] = max(one, others.get(key, one), key=lambda one: one.rank)
-    others.pop(behaviour(best.record), None)
+def _conflicts(chosen: _Source, sources: Iterable[_Source]) -> list[Conflict]:
+    """Return the conflicts with the chosen record, one for each behaviour that differs from its own."""
+    others: dict[str, _Source] = {}
+    for source in sources:
+        record = source.record
+        comparable = record.run.inputs == chosen.record.run.inputs and record.cell == chosen.record.cell
+        if record.is_conclusive and comparable:
+            key = behaviour(record)
+            others[key] = max(source, others.get(key, source), key=lambda source: source.rank)
+    others.pop(behaviour(chosen.record), None)
     return [
-        Conflict(kept=best.record, other=one.record, names=(best.name, one.name)) for _, one in sorted(others.items())
+        Conflict(chosen=chosen.record, rejected=source.record, names=(chosen.name, source.name))
+        for _, source in sorted(others.items())
     ]
 
 
 def behaviour(record: FreshRecord) -> str:
-    """A digest of what a record says of torch; timings, logs and the like don't count."""
-    said = record.status, record.reason, sorted(signatures(record).items())
-    return hashlib.sha256(repr(said).encode("utf-8", "backslashreplace")).hexdigest()
+    """Return a digest of a record's status, reason and signatures; timings and logs are left out."""
+    compared = record.status, record.reason, sorted(signatures(record).items())
+    return hashlib.sha256(repr(compared).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _conflict_name(record: FreshRecord) -> str:
+    return f"{record.run.asked}.{behaviour(record)[:12]}.json"
 
 
 def checked(file: File) -> FreshRecord:
-    """The record of a file. Raises `SchemaError`, which names the file, for whatever isn't one in its place."""
-    record = model.parse(file.content, FreshRecord, file.name)
+    """Return the record of a file. Raise `SchemaError`, which names the file, for an invalid or misplaced record."""
+    record = store.parse(file.content, FreshRecord, file.name)
     for problem in _problems(record, file.path):
         raise SchemaError(f"{file.name}: {problem}")
     return record
 
 
 def _problems(record: FreshRecord, path: PurePosixPath) -> Iterator[str]:
-    """Why a well-formed record can't be taken as what it says it is."""
+    """Yield the reasons to distrust a well-formed record."""
     for text in (record.cell.id, record.run.asked):
         if not _is_cell(text):
-            yield f"{text!r} is no cell"
+            yield f"invalid cell id: {text!r}"
     if not _PLATFORM.fullmatch(record.cell.platform):
-        yield f"{record.cell.platform!r} is no platform"
-    name = record.run.asked
-    if path.parent.name != record.cell.platform or path.name.split(".json")[0] not in {
-        name,
-        f"{name}.{behaviour(record)[:12]}",
-    }:
-        yield f"holds {record.cell.platform}/{name}, and is named otherwise"
+        yield f"invalid platform: {record.cell.platform!r}"
+    names = {record.run.asked, _conflict_name(record).removesuffix(".json")}
+    if path.parent.name != record.cell.platform or path.name.split(".json")[0] not in names:
+        yield f"contains {record.cell.platform}/{record.run.asked}, which does not match the path of the file"
     if not _TIME.fullmatch(record.run.recorded_at):
-        yield f"{record.run.recorded_at!r} is no time in UTC"
+        yield f"invalid time: {record.run.recorded_at!r} (expected UTC, like 2026-01-31T12:00:00+00:00)"
     if record.run.log is not None and not _stays_inside(record.run.log):
         yield f"the log {record.run.log!r} lies outside the project"
     try:
-        model.dump(record).encode()
+        store.dump(record).encode()
     except UnicodeEncodeError:
-        yield "has characters that are none"
+        yield "contains characters that cannot be encoded"
 
 
 def _is_cell(text: str) -> bool:

@@ -1,34 +1,30 @@
-"""The record: all that one run saw in one cell. Its model, its file format, and nothing else.
+"""The model of a record: everything that one run observed of one suite in one cell.
 
-``results/<platform>/<cell id>.json`` holds `Record`: what is stable, so that the same behaviour gives the same
-bytes. ``.matrix/records/`` holds `FreshRecord`: the same, with what belongs to one run (timings, log, machine).
+``results/<suite>/<platform>/<cell id>.json`` holds a `Record`: the reproducible part. ``.matrix/<suite>/records/`` has
+a `FreshRecord` for each cell: the same with timings, log and machine of the run.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from scripts.config.cells import Cell
-from scripts.core import garbage
 from scripts.core.documents import StrictModel
-from scripts.core.errors import SchemaError
-from scripts.core.files import write_atomically
 from scripts.index.torch_version import Torch
 
 SCHEMA: Final = 1
+
+#: Name of the observation that a bisection's own command makes in place of a suite.
+COMMAND: Final = "command"
 
 Stage = Literal["interpreter", "build", "resolve", "download", "install", "import", "run", "internal"]
 Status = Literal["recorded", "unavailable", "crashed", "timed-out", "error"]
 Outcome = Literal["returned", "raised", "blocked", "skipped", "crashed", "timed-out"]
 Verdict = Literal["passed", "failed", "skipped", "error", "crashed", "timed-out"]
 
-
-#: Kinds of failure after which nothing is known of torch, though it may have been imported: the cell runs again.
+#: Kinds of failure that say nothing about torch, even after its import: the cell runs again.
 INCONCLUSIVE: Final = frozenset(
     {
         "incomplete",
@@ -42,7 +38,7 @@ INCONCLUSIVE: Final = frozenset(
 
 
 class CellKey(StrictModel):
-    """The cell that was really tested, which a fallback can make another one than the cell asked for."""
+    """The cell that was really tested; because of a fallback it can differ from the requested one."""
 
     torch: str
     build: str
@@ -61,7 +57,7 @@ class CellKey(StrictModel):
 
 
 class Reason(StrictModel):
-    """Why a cell has no observations: how far it came, what kind of failure it was, and its message."""
+    """The failure that left a cell without observations: the stage it reached, the kind of failure, its message."""
 
     stage: Stage
     kind: str
@@ -77,14 +73,14 @@ class Wheel(StrictModel):
 
 
 class Warned(StrictModel):
-    """A warning that was seen, with its normalised text."""
+    """A warning, with its normalised text."""
 
     category: str
     message: str
 
 
 class Frame(StrictModel):
-    """One Python frame of a traceback; the file is relative to where packages are installed."""
+    """One Python frame of a traceback; the file is relative to the folder of installed packages."""
 
     file: str
     line: int
@@ -92,9 +88,9 @@ class Frame(StrictModel):
 
 
 class Raised(StrictModel):
-    """What an observation or a test raised and warned; every text normalised."""
+    """The exception and warnings of an observation or a test, with normalised texts."""
 
-    outcome: str  # first, for people who read records; what it can be stands below
+    outcome: str  # the first key in the file; subclasses restrict its values
     phase: str | None = None
     exception: str | None = None
     bases: tuple[str, ...] = ()
@@ -104,22 +100,22 @@ class Raised(StrictModel):
 
 
 class Observation(Raised):
-    """One named thing that a probe saw."""
+    """A named outcome inside a test."""
 
     outcome: Outcome
-    test: str | None = Field(None, description="The probe that made it.")
+    test: str | None = Field(None, description="The test that made it.")
     blocked_by: str | None = None
     why: str | None = None
 
 
 class Test(Raised):
-    """A probe's verdict."""
+    """The verdict of a test."""
 
     outcome: Verdict
 
 
 class Record(StrictModel):
-    """All that one run saw in one cell."""
+    """Everything that one run observed in one cell."""
 
     schema_: Literal[1] = Field(SCHEMA, alias="schema")
     cell: CellKey
@@ -133,11 +129,11 @@ class Record(StrictModel):
 
     @property
     def usable(self) -> bool:
-        """Whether the cell was had and its probes ran: only then can behaviour be compared."""
+        """True if the cell's tests ran, so that its behaviour can be compared."""
         return self.status == "recorded"
 
     def observed(self, name: str) -> Observation | Test | None:
-        """Return what is recorded under a name: an observation, a test, or a test without its file."""
+        """Return the observation or test of a name; a test may be named without its file."""
         if not self.usable:
             return None
         if name in self.observations:
@@ -146,17 +142,17 @@ class Record(StrictModel):
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether the record tells of torch at all, be it of a crash at its import; else it couldn't be had."""
+        """True if the record says something about torch, such as that its import crashed."""
         if self.reason is not None and self.reason.kind in INCONCLUSIVE:
             return False
         return self.torch is not None or (self.reason is not None and self.reason.stage in {"import", "run"})
 
 
 class Timings(StrictModel):
-    """Seconds of wall-clock time that each stage took; None where it wasn't reached."""
+    """Wall-clock time of each stage in seconds; None if it was not reached."""
 
     resolve: float | None = None
-    download: float | None = Field(None, description="Downloading and unpacking; what was cached takes none.")
+    download: float | None = Field(None, description="Downloading and unpacking, of wheels that were not cached.")
     install: float | None = None
     import_: float | None = Field(None, alias="import")
     probes: float | None = None
@@ -164,114 +160,31 @@ class Timings(StrictModel):
 
 
 class Run(StrictModel):
-    """What belongs to one run and not to the behaviour."""
+    """The properties of the run that made a record; they are no part of the behaviour."""
 
-    asked: str = Field(description="Id of the cell that was asked for.")
-    fallback: str | None = Field(None, description="Why another build than the one asked for was tested.")
+    asked: str = Field(description="Id of the requested cell.")
+    fallback: str | None = Field(None, description="Why another build than the requested one was tested.")
     inputs: str = Field(description="The portable fingerprint; empty if the suite changed while its tests ran.")
-    local: str | None = Field(None, description="The local fingerprint; none if the record was made elsewhere.")
-    exclude_newer: str | None = Field(None, description="The time from which files of the index were left out.")
-    lock: str | None = Field(None, description="The lock's sha256.")
+    local: str | None = Field(None, description="The local fingerprint; null if made on another machine.")
+    exclude_newer: str | None = Field(None, description="The time from which on files of the index were ignored.")
+    lock: str | None = Field(None, description="SHA-256 of the lock.")
     recorded_at: str
     machine: str
-    log: str | None = Field(None, description="The log's path, from the project's root.")
+    log: str | None = Field(None, description="Path of the log, relative to the project.")
     bytes: int | None = Field(None, description="Size of all wheels of the lock, in bytes.")
     timings: Timings = Timings()
     modified: tuple[str, ...] = Field((), description="Files of packages that the suite modified in its environment.")
     opened: tuple[str, ...] = Field(
-        (), description="Files that were held back and that the probes opened: then they ran again with them."
+        (), description="Placeholder files that the tests opened; the tests then ran again with the real files."
     )
     tracebacks: dict[str, str] = Field({}, description="Raw tracebacks, by observation or test.")
 
 
 class FreshRecord(Record):
-    """A record with what belongs to the run that made it."""
+    """A record with the properties of its run."""
 
     run: Run
 
     def accepted(self) -> Record:
-        """The part that belongs under ``results/``."""
+        """Return the part that belongs under ``results/``."""
         return Record.model_validate(self.model_dump(exclude={"run"}))
-
-
-R = TypeVar("R", bound=Record)
-
-
-def dump(record: Record) -> str:
-    """A record as JSON text: stable order, one key a line, no key that says nothing but those at the top."""
-    data = record.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    always = {"schema": SCHEMA, "cell": None, "status": None, "reason": None, "wheel": None, "torch": None}
-    tables: dict[str, Any] = {"packages": {}, "tests": {}, "observations": {}}
-    return json.dumps({**always, **tables, **data}, indent=2, ensure_ascii=False) + "\n"
-
-
-def parse(text: str | bytes, model: type[R], where: object) -> R:
-    """A record from its text. Raises `SchemaError`, which names ``where``, for what isn't one."""
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise _refused(text, where, error) from None
-
-
-_REMEDY: Final = "remove the file, or restore it from version control"
-
-
-def _refused(text: str | bytes, where: object, error: ValidationError) -> SchemaError:
-    """Why a text is no record: it isn't JSON, it has another schema, or it doesn't fit this one."""
-    try:
-        data: Any = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        return SchemaError(f"{where}: not JSON ({problem}); {_REMEDY}")
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":  # Python's reader takes more than JSON
-        return SchemaError(f"{where}: not JSON ({first['msg']}); {_REMEDY}")
-    found = data.get("schema") if isinstance(data, dict) else None
-    if found != SCHEMA:
-        return SchemaError(
-            f"{where}: schema {found!r}, and this version reads schema {SCHEMA}; "
-            "run the version that wrote it, or record the cell again with `nox -s matrix -- --fresh`"
-        )
-    return SchemaError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
-
-
-def _content(path: Path) -> bytes:
-    """Return the content of a file. Raise `SchemaError` where one is there that can't be read."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise SchemaError(f"{path}: can't be read ({error.strerror}); {_REMEDY}") from None
-
-
-class Store:
-    """A folder of records, one file a cell: ``<platform>/<cell id>.json``."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def path(self, key: CellKey) -> Path:
-        """Where the record of a cell is kept."""
-        return self.folder / key.platform / f"{key.id}.json"
-
-    def paths(self) -> Iterator[Path]:
-        """Every record's file, in a stable order."""
-        return iter(sorted(self.folder.glob("*/*.json")))
-
-    def read(self, model: type[R]) -> list[R]:
-        """Every record of the folder. Raises `SchemaError` at the first that can't be read."""
-        with garbage.uncollected():
-            return [parse(_content(path), model, path) for path in self.paths()]
-
-    def at(self, path: Path, model: type[R]) -> R | None:
-        """The record in a file, if there is one."""
-        try:
-            return parse(_content(path), model, path)
-        except FileNotFoundError:
-            return None
-
-    def put(self, record: Record, path: Path | None = None) -> Path:
-        """Write a record whole or not at all, in the place of its cell if ``path`` isn't given."""
-        path = path or self.path(record.cell)
-        write_atomically(path, dump(record))
-        return path

@@ -1,6 +1,6 @@
 """Signatures: an observation in comparable form, and what differs between two. Pure.
 
-Texts are normalised when they are recorded, see `scripts.records.normalising`.
+Texts are normalised when they are recorded, see `scripts.records.messages`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from scripts.core.texts import visible
+from scripts.records.messages import normalise as normalise  # noqa: PLC0414 - also for those who record
 from scripts.records.model import Observation, Raised, Record, Test
-from scripts.records.normalising import normalise as normalise  # noqa: PLC0414 - also for those who record
 
 #: What a change is about.
 Aspect = Literal["outcome", "phase", "exception", "message", "warnings"]

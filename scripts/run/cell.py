@@ -305,7 +305,7 @@ class CellRun:
         return self._save(record.model_copy(update={"run": run.model_copy(update={"log": self.log.name})}))
 
     def _save(self, record: FreshRecord) -> FreshRecord:
-        self.context.store.put(record, self.context.path(self.cell))
+        self.context.store.save(record, self.context.path(self.cell))
         return record
 
     @contextlib.contextmanager

@@ -16,8 +16,8 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import environment, paths, processes
 from scripts.core.errors import MatrixError, UsageError
 from scripts.core.processes import Finished
-from scripts.records.model import CellKey, FreshRecord, Observation, Wheel
-from scripts.records.tracebacks import COMMAND, last_raised
+from scripts.records.messages import last_raised
+from scripts.records.model import COMMAND, CellKey, FreshRecord, Observation, Wheel
 from scripts.run import environments, locks, scheduler
 from scripts.run.cell import CellRun
 from scripts.run.context import Listener, Options, Queue, RunContext

@@ -17,7 +17,8 @@ from scripts.core.locking import locked
 from scripts.index import settings, sources
 from scripts.records import fingerprint
 from scripts.records.fingerprint import Fingerprint
-from scripts.records.model import FreshRecord, Run, Store
+from scripts.records.model import FreshRecord, Run
+from scripts.records.store import Store
 from scripts.run import harness, integrity, locks
 from scripts.run.disk_budget import DiskBudget
 from scripts.run.wheel_builder import WheelBuilder
@@ -111,7 +112,7 @@ class RunContext:
     def stored(self, cell: Cell) -> FreshRecord | None:
         """The fresh record of a cell, up to date or not; None also for one that this version can't read."""
         try:
-            return self.store.at(self.path(cell), FreshRecord)
+            return self.store.load(self.path(cell), FreshRecord)
         except SchemaError:
             return None
 

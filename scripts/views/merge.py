@@ -9,17 +9,17 @@ from scripts.records.merge import Conflict, Refused
 
 def conflict(found: Conflict) -> str:
     """Return a conflict as text, with what each side recorded."""
-    kept, other = found.kept, found.other
-    lines = [f"conflict: {kept.cell.platform}/{kept.run.asked}"]
-    for side, name, record in (("kept", found.names[0], kept), ("other", found.names[1], other)):
+    chosen, rejected = found.chosen, found.rejected
+    lines = [f"conflict: {chosen.cell.platform}/{chosen.run.asked}"]
+    for side, name, record in (("kept", found.names[0], chosen), ("other", found.names[1], rejected)):
         lines.append(f"  {side + ':':<7}{name} ({record.run.recorded_at}, {status(record)})")
     # Compared in both directions: an observation that only one side has is a difference too.
     differences = dict.fromkeys(
-        [(d.name or "the cell", d.accepted, d.fresh) for d in drift_of(kept, other)]
-        + [(d.name or "the cell", d.fresh, d.accepted) for d in drift_of(other, kept)]
+        [(d.name or "the cell", d.accepted, d.fresh) for d in drift_of(chosen, rejected)]
+        + [(d.name or "the cell", d.fresh, d.accepted) for d in drift_of(rejected, chosen)]
     )
-    for name, mine, theirs in differences:
-        lines += [f"  {name}:", f"    kept:  {mine}", f"    other: {theirs}"]
+    for name, ours, theirs in differences:
+        lines += [f"  {name}:", f"    kept:  {ours}", f"    other: {theirs}"]
     return "\n".join(map(printable.line, lines))
 
 

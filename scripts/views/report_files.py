@@ -16,7 +16,8 @@ from scripts.core.files import write_atomically
 from scripts.history.build import Explain, build_report
 from scripts.history.report import Report
 from scripts.records import accept, drift
-from scripts.records.model import FreshRecord, Record, Store
+from scripts.records.model import FreshRecord, Record
+from scripts.records.store import Store
 from scripts.run.context import Options, RunContext
 from scripts.views import markdown, svg
 
@@ -40,7 +41,7 @@ def fresh(matrix: Matrix, options: Options = Options()) -> list[FreshRecord]:  #
     found = []
     for path in context.store.paths():
         try:
-            record = context.store.at(path, FreshRecord)
+            record = context.store.load(path, FreshRecord)
         except SchemaError:
             continue  # written by another version; its cell will be run again
         if record is not None and _is_current(context, record):

@@ -19,7 +19,8 @@ from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import paths
 from scripts.index import settings, sources
-from scripts.records.model import FreshRecord, Store
+from scripts.records.model import FreshRecord
+from scripts.records.store import Store
 from scripts.run import environments, interpreters, locks, pytest_runs
 from tests.bench.result import PROJECT, Phase
 

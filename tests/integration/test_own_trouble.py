@@ -25,7 +25,7 @@ STAGES: Final = {
     "scripts.run.shared_files:SharedFiles.note": "internal",
     "scripts.run.pytest_runs:run": "internal",
     "scripts.run.recording:recorded": "internal",
-    "scripts.records.model:Store.put": "internal",
+    "scripts.records.store:Store.save": "internal",
     "scripts.run.disk_budget:DiskBudget.expect": "nothing",
     "scripts.run.environments:sizes": "nothing",
     "scripts.run.disk_budget:DiskBudget.installed": "nothing",

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from scripts.core import paths
 from scripts.history.build import build_report
 from scripts.history.report import Evidence, Hunk, Report
-from scripts.records.model import Frame, Record, Store
+from scripts.records.model import Frame, Record
+from scripts.records.store import Store
 from scripts.views import html
 from tests.support.browser import MonitoredPage
 from tests.support.hostile import FLAG, TEXTS, hostile_records

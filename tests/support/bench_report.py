@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from scripts.core import garbage
 from scripts.history.build import build_report
-from scripts.records.model import Record, Store
+from scripts.records.model import Record
+from scripts.records.store import Store
 from scripts.views import html
 from tests.support.browser import chromium
 from tests.support.records import generated_records

@@ -8,8 +8,8 @@ from typing import Any, Final
 from scripts.bisect import judging
 from scripts.bisect.bisection import Finding, Outcome
 from scripts.bisect.model import State, Step
+from scripts.records.model import COMMAND
 from scripts.records.signature import signature_of
-from scripts.records.tracebacks import COMMAND
 from scripts.views import evidence
 from scripts.views.bisect.report import reproduce_command
 from scripts.views.bisect.summary import skipped

@@ -16,7 +16,8 @@ from scripts.core.errors import Exit, MatrixError, SchemaError
 from scripts.index.remote_wheels import _CachedWheel
 from scripts.index.sources import Source
 from scripts.qualify import model
-from scripts.records.model import FreshRecord, Record, Store
+from scripts.records.model import FreshRecord, Record
+from scripts.records.store import Store
 from scripts.run import locks
 
 #: Contents of a file, or None for a folder in its place.
@@ -49,9 +50,9 @@ def put(path: Path, content: bytes | None) -> None:
 
 #: What people and other programs hand in, or what can't be made anew: the message names the file.
 REFUSING: dict[str, Callable[[Path], object]] = {
-    "record": lambda path: Store(path.parents[1]).at(path, Record),
+    "record": lambda path: Store(path.parents[1]).load(path, Record),
     "records": lambda path: Store(path.parents[1]).read(Record),
-    "fresh record": lambda path: Store(path.parents[1]).at(path, FreshRecord),
+    "fresh record": lambda path: Store(path.parents[1]).load(path, FreshRecord),
     "matrix.toml": matrix_toml.load,
     "lock": lambda path: locks.load(path, Source(build="cpu", index=None)),
     "bisection": bisect_model.FORMAT.read,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from scripts.records.accept import accept, latest
-from scripts.records.model import CellKey, FreshRecord, Observation, Reason, Record, Run, Store
+from scripts.records.model import CellKey, FreshRecord, Observation, Reason, Record, Run
+from scripts.records.store import Store
 
 
 def fresh(
@@ -45,7 +46,7 @@ def test_of_two_records_of_one_cell_the_later_counts(tmp_path: Path) -> None:
     earlier, later = fresh(asked="cpu", at="2026-01-01"), fresh(asked="cu124", at="2026-01-02", outcome="raised")
     assert latest([later, earlier]) == [later]
     (one,) = accept([later, earlier], Store(tmp_path))
-    assert Store(tmp_path).at(one.path, Record) == later.accepted()
+    assert Store(tmp_path).load(one.path, Record) == later.accepted()
 
 
 def test_platforms_are_kept_apart(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Merging: the same whatever the order and number of times; strangers' files are refused, named, and cost nothing."""
+"""Merging: independent of order and repetition; invalid files are refused by name and affect no other file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from scripts import cli
 from scripts.commands import merge as command
 from scripts.core.errors import Exit
 from scripts.records import merge as merging
-from scripts.records import model, untrusted
+from scripts.records import merge_folders, store
 from scripts.records.merge import File, Merged
+from scripts.records.merge_folders import Limits
 from scripts.records.model import FreshRecord
-from scripts.records.untrusted import Limits
 from scripts.views import merge as views
 
 PLATFORM = "linux-x86_64"
@@ -38,17 +38,17 @@ def record(
     platform: str = PLATFORM,
     **run: Any,
 ) -> FreshRecord:
-    """A record of a cell; ``at`` is the second at which it was made."""
-    telling = status == "recorded"
+    """Return a record of a cell; ``at`` is the second at which it was made."""
+    conclusive = status == "recorded"
     return FreshRecord.model_validate(
         {
             "schema": 1,
             "cell": {"torch": torch, "build": "cpu", "python": "3.11", "platform": platform},
             "status": status,
-            "reason": None if telling else {"stage": "resolve", "kind": "no wheel", "message": message},
-            "torch": {"version": torch} if telling else None,
+            "reason": None if conclusive else {"stage": "resolve", "kind": "no wheel", "message": message},
+            "torch": {"version": torch} if conclusive else None,
             "observations": {"trace": {"outcome": "raised", "exception": "builtins.ValueError", "message": message}}
-            if telling
+            if conclusive
             else {},
             "run": {
                 "asked": f"{torch}-cpu-py3.11",
@@ -62,10 +62,10 @@ def record(
     )
 
 
-def file(one: FreshRecord, folder: str = "a", *, text: str | bytes | None = None) -> File:
-    """A record as a file that came in a folder."""
-    path = PurePosixPath(one.cell.platform, f"{one.run.asked}.json")
-    content = model.dump(one) if text is None else text
+def file(fresh: FreshRecord, folder: str = "a", *, text: str | bytes | None = None) -> File:
+    """Return a record as a file found in a folder."""
+    path = PurePosixPath(fresh.cell.platform, f"{fresh.run.asked}.json")
+    content = store.dump(fresh) if text is None else text
     data = content if isinstance(content, bytes) else content.encode()
     return File(name=f"{folder}/{path}", path=path, content=data)
 
@@ -88,7 +88,7 @@ def result(merged: Merged) -> dict[PurePosixPath, str]:
 
 
 def as_files(merged: Merged) -> list[File]:
-    """What merging wrote, as files to merge again."""
+    """Return the merged files, to merge them again."""
     return [File(name=f"out/{path}", path=path, content=text.encode()) for path, text in merged.files()]
 
 
@@ -114,49 +114,50 @@ def test_any_partition_gives_the_same(parts: list[list[File]]) -> None:
 
 
 @given(any_files)
-def test_one_record_a_cell_and_what_tells_goes_first(files: list[File]) -> None:
+def test_one_record_per_cell_and_conclusive_ones_win(files: list[File]) -> None:
     merged = merging.merge(files)
     by_cell: dict[tuple[str, str], list[FreshRecord]] = {}
-    for one in files:
-        found = merging.checked(one)
+    for source in files:
+        found = merging.checked(source)
         by_cell.setdefault((found.cell.platform, found.cell.id), []).append(found)
-    assert {(one.cell.platform, one.cell.id) for one in merged.records} == by_cell.keys()
-    for kept in merged.records:
-        assert kept.is_conclusive == any(other.is_conclusive for other in by_cell[kept.cell.platform, kept.cell.id])
+    assert {(chosen.cell.platform, chosen.cell.id) for chosen in merged.records} == by_cell.keys()
+    for chosen in merged.records:
+        sources = by_cell[chosen.cell.platform, chosen.cell.id]
+        assert chosen.is_conclusive == any(source.is_conclusive for source in sources)
 
 
-def test_only_records_of_this_machine_keep_what_is_local() -> None:
+def test_only_records_of_this_machine_keep_the_local_fingerprint() -> None:
     ours, theirs = file(record(at=1, local="l"), "here"), file(record("2.5.0", local="m"))
-    kept = merging.merge([theirs], here=[ours]).records
-    assert [(one.cell.torch, one.run.local) for one in kept] == [("2.5.0", None), ("2.5.1", "l")]
+    records = merging.merge([theirs], own=[ours]).records
+    assert [(merged.cell.torch, merged.run.local) for merged in records] == [("2.5.0", None), ("2.5.1", "l")]
 
 
-def test_a_record_that_comes_back_is_still_ours() -> None:
+def test_an_own_record_that_returns_stays_an_own_one() -> None:
     ours = record(local="l")
     for here, back in (("a", "b"), ("b", "a")):
-        (kept,) = merging.merge([file(ours, back)], here=[file(ours, here)]).records
-        assert kept.run.local == "l"
+        (merged,) = merging.merge([file(ours, back)], own=[file(ours, here)]).records
+        assert merged.run.local == "l"
 
 
-def test_a_rerun_is_no_conflict_and_the_later_is_kept() -> None:
+def test_of_two_equal_runs_the_later_is_kept_without_a_conflict() -> None:
     merged = merging.merge([file(record(at=2), "b"), file(record(at=1, machine="other"), "a")])
-    assert [one.run.recorded_at[-8:-6] for one in merged.records] == ["02"]
+    assert [chosen.run.recorded_at[-8:-6] for chosen in merged.records] == ["02"]
     assert not merged.conflicts
 
 
-def test_what_could_not_be_had_says_nothing_against_what_was_seen() -> None:
+def test_an_unavailable_cell_does_not_conflict_with_a_recorded_one() -> None:
     merged = merging.merge([file(record(), "a"), file(record(status="unavailable", at=9), "b")])
-    assert [one.status for one in merged.records] == ["recorded"]
+    assert [chosen.status for chosen in merged.records] == ["recorded"]
     assert not merged.conflicts
 
 
-def test_records_from_other_inputs_are_no_conflict() -> None:
+def test_records_of_different_inputs_do_not_conflict() -> None:
     merged = merging.merge([file(record(message="old", inputs="old")), file(record(at=1), "b")])
-    assert [one.observations["trace"].message for one in merged.records] == ["no"]
+    assert [chosen.observations["trace"].message for chosen in merged.records] == ["no"]
     assert not merged.conflicts
 
 
-def test_a_conflict_shows_both_sides_and_keeps_both() -> None:
+def test_a_conflict_shows_and_keeps_both_sides() -> None:
     merged = merging.merge([file(record(message="no"), "a"), file(record(message="never", at=1), "b")])
     (conflict,) = merged.conflicts
     text = views.conflict(conflict)
@@ -168,15 +169,15 @@ def test_a_conflict_shows_both_sides_and_keeps_both() -> None:
     assert command.verdict(merged) is Exit.UNEXPECTED
 
 
-# --- strangers ---
+# --- untrusted files ---
 
 
 GOOD = record()
-TEXT = model.dump(GOOD)
+TEXT = store.dump(GOOD)
 
 
 def changed(**changes: Any) -> str:
-    """The text of a record with other keys at the top."""
+    """Return the text of a record with changed top-level keys."""
     return json.dumps({**json.loads(TEXT), **changes})
 
 
@@ -187,29 +188,29 @@ def run_changed(**changes: Any) -> str:
 HOSTILE = {
     "truncated": (TEXT[: len(TEXT) // 2], "not JSON"),
     "empty": ("", "not JSON"),
-    "a list": ("[]", "schema None"),
-    "another schema": (changed(schema=2), "schema 2, and this version reads schema 1"),
+    "a list": ("[]", "no schema number"),
+    "another schema": (changed(schema=2), "unknown schema 2; this version reads schema 1"),
     "an unknown key": (changed(evil=1), "evil"),
     "no UTF-8": (b"\xff\xfe\x00", "not JSON"),
     "deep": ("[" * 100_000 + "]" * 100_000, "not JSON"),
-    "a number that is none": (run_changed(timings={"total": float("nan")}), "finite number"),
+    "not a number": (run_changed(timings={"total": float("nan")}), "finite number"),
     "a lone surrogate": (run_changed(machine="\ud800"), "not JSON"),
-    "another cell's name": (model.dump(record("2.5.0")), "named otherwise"),
-    "another platform's folder": (model.dump(record(platform="windows-x86_64")), "named otherwise"),
-    "a path for a cell": (run_changed(asked="../../../etc/passwd"), "is no cell"),
-    "a path for a platform": (changed(cell={**json.loads(TEXT)["cell"], "platform": "../x"}), "is no platform"),
-    "a path for a release": (changed(cell={**json.loads(TEXT)["cell"], "torch": "../x"}), "is no cell"),
-    "no version": (changed(cell={**json.loads(TEXT)["cell"], "torch": "1..2"}), "is no cell"),
+    "another cell's name": (store.dump(record("2.5.0")), "does not match the path"),
+    "another platform's folder": (store.dump(record(platform="windows-x86_64")), "does not match the path"),
+    "a path for a cell": (run_changed(asked="../../../etc/passwd"), "invalid cell id"),
+    "a path for a platform": (changed(cell={**json.loads(TEXT)["cell"], "platform": "../x"}), "invalid platform"),
+    "a path for a release": (changed(cell={**json.loads(TEXT)["cell"], "torch": "../x"}), "invalid cell id"),
+    "no version": (changed(cell={**json.loads(TEXT)["cell"], "torch": "1..2"}), "invalid cell id"),
     "a log elsewhere": (run_changed(log="../../secret"), "outside the project"),
     "an absolute log": (run_changed(log="/etc/passwd"), "outside the project"),
-    "a time in the far future of no calendar": (run_changed(recorded_at="9"), "is no time in UTC"),
+    "no time": (run_changed(recorded_at="9"), "invalid time"),
 }
 
 
 @pytest.mark.parametrize(("text", "why"), HOSTILE.values(), ids=HOSTILE)
-def test_what_is_no_record_is_refused_and_named_and_costs_nothing_else(text: str | bytes, why: str) -> None:
+def test_an_invalid_record_is_refused_by_name_and_affects_no_other(text: str | bytes, why: str) -> None:
     merged = merging.merge([file(GOOD, "bad", text=text), file(record("1.13.1"), "good")])
-    assert [one.cell.torch for one in merged.records] == ["1.13.1"]
+    assert [chosen.cell.torch for chosen in merged.records] == ["1.13.1"]
     (refused,) = merged.refused
     assert refused.name == "bad/linux-x86_64/2.5.1-cpu-py3.11.json"
     assert why in refused.why
@@ -217,18 +218,18 @@ def test_what_is_no_record_is_refused_and_named_and_costs_nothing_else(text: str
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode()), st.integers(0, len(TEXT)))
-def test_no_bytes_whatever_end_a_merge(noise: bytes, place: int) -> None:
-    data = TEXT.encode()[:place] + noise + TEXT.encode()[place:]
+def test_arbitrary_bytes_do_not_abort_a_merge(noise: bytes, position: int) -> None:
+    data = TEXT.encode()[:position] + noise + TEXT.encode()[position:]
     merged = merging.merge([file(GOOD, "bad", text=data), file(record("1.13.1"), "good")])
-    assert "1.13.1" in {one.cell.torch for one in merged.records}
+    assert "1.13.1" in {chosen.cell.torch for chosen in merged.records}
     assert len(merged.records) + len(merged.refused) == 2
 
 
-def write(folder: Path, ones: Iterable[FreshRecord]) -> Path:
-    for one in ones:
-        path = folder / one.cell.platform / f"{one.run.asked}.json"
+def write(folder: Path, records: Iterable[FreshRecord]) -> Path:
+    for fresh in records:
+        path = folder / fresh.cell.platform / f"{fresh.run.asked}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(model.dump(one), "utf-8")
+        path.write_text(store.dump(fresh), "utf-8")
     return folder
 
 
@@ -237,25 +238,25 @@ def names(folder: Path) -> list[str]:
 
 
 def test_the_command_merges_folders_into_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one, two, out = (tmp_path / name for name in ("one", "two", "out"))
-    write(one, [record("1.13.1"), record("2.5.1", message="no")])
-    write(two / "deeper" / "still", [record("2.5.0"), record("2.5.1", message="never", at=1)])
-    arguments = ["merge", str(one), str(two), "--output", str(out)]
+    first, second, output = (tmp_path / name for name in ("one", "two", "out"))
+    write(first, [record("1.13.1"), record("2.5.1", message="no")])
+    write(second / "deeper" / "still", [record("2.5.0"), record("2.5.1", message="never", at=1)])
+    arguments = ["merge", str(first), str(second), "--output", str(output)]
     assert cli.main(arguments) == Exit.UNEXPECTED
-    first = {name: (out / name).read_bytes() for name in names(out)}
+    written = {name: (output / name).read_bytes() for name in names(output)}
     shown = capsys.readouterr()
     assert "conflict: linux-x86_64/2.5.1-cpu-py3.11" in shown.out
     assert "3 records, 1 conflicts, 0 files refused" in shown.err
-    assert sorted(path.rpartition("/")[2][:6] for path in first if "conflicts" not in path) == [
+    assert sorted(path.rpartition("/")[2][:6] for path in written if "conflicts" not in path) == [
         "1.13.1",
         "2.5.0-",
         "2.5.1-",
     ]
     assert cli.main(arguments) == Exit.UNEXPECTED  # the conflict is still there
-    assert {name: (out / name).read_bytes() for name in names(out)} == first
+    assert {name: (output / name).read_bytes() for name in names(output)} == written
 
 
-def test_nothing_to_merge_is_inconclusive(tmp_path: Path) -> None:
+def test_merging_nothing_is_inconclusive(tmp_path: Path) -> None:
     assert cli.main(["merge", str(tmp_path), "--output", str(tmp_path / "out")]) == Exit.INCONCLUSIVE
     assert cli.main(["merge", str(tmp_path / "nowhere")]) == Exit.USAGE
 
@@ -263,39 +264,39 @@ def test_nothing_to_merge_is_inconclusive(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of this kind are POSIX's")
 def test_links_and_pipes_are_refused_unread(tmp_path: Path) -> None:
     secret = write(tmp_path / "secret", [record("1.13.1")])
-    came = write(tmp_path / "came", [record("2.5.1")])
-    (came / PLATFORM / "1.13.1-cpu-py3.11.json").symlink_to(secret / PLATFORM / "1.13.1-cpu-py3.11.json")
-    (came / "windows-x86_64").symlink_to(secret / PLATFORM)
-    os.mkfifo(came / PLATFORM / "2.5.0-cpu-py3.11.json")
-    files, refused = untrusted.read([came])
-    assert [one.path.name for one in files] == ["2.5.1-cpu-py3.11.json"]
-    assert sorted((Path(one.name).name, one.why) for one in refused) == [
-        ("1.13.1-cpu-py3.11.json", "a link"),
-        ("2.5.0-cpu-py3.11.json", "no ordinary file"),
-        ("windows-x86_64", "a link"),
+    received = write(tmp_path / "received", [record("2.5.1")])
+    (received / PLATFORM / "1.13.1-cpu-py3.11.json").symlink_to(secret / PLATFORM / "1.13.1-cpu-py3.11.json")
+    (received / "windows-x86_64").symlink_to(secret / PLATFORM)
+    os.mkfifo(received / PLATFORM / "2.5.0-cpu-py3.11.json")
+    files, refused = merge_folders.read([received])
+    assert [file.path.name for file in files] == ["2.5.1-cpu-py3.11.json"]
+    assert sorted((Path(file.name).name, file.why) for file in refused) == [
+        ("1.13.1-cpu-py3.11.json", "symbolic link"),
+        ("2.5.0-cpu-py3.11.json", "not a regular file"),
+        ("windows-x86_64", "symbolic link"),
     ]
 
 
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        (Limits(file=100), "above 100 bytes"),
-        (Limits(total=len(TEXT) + 10), "above 10 bytes"),
+        (Limits(file=100), "larger than 100 bytes"),
+        (Limits(total=len(TEXT) + 10), "larger than 10 bytes"),
         (Limits(files=1), "more than 1 files"),
-        (Limits(depth=0), "too deep"),
+        (Limits(depth=0), "nested too deeply"),
     ],
 )
-def test_no_more_is_taken_than_the_limits_allow(tmp_path: Path, limits: Limits, why: str) -> None:
+def test_limits_bound_what_is_read(tmp_path: Path, limits: Limits, why: str) -> None:
     write(
         tmp_path, [GOOD, GOOD.model_copy(update={"cell": GOOD.cell.model_copy(update={"platform": "windows-x86_64"})})]
     )
-    files, refused = untrusted.read([tmp_path], limits)
+    files, refused = merge_folders.read([tmp_path], limits)
     assert len(files) + len(refused) == 2
     assert refused
-    assert all(why in one.why for one in refused)
+    assert all(why in file.why for file in refused)
 
 
-def test_what_is_shown_can_not_command_a_terminal_or_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_are_escaped_for_terminals_and_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evil = "x\n::add-mask::y\n\x1b[2J"
     folders = [
         write(tmp_path / "a", [record(message=evil)]),

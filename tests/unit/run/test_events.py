@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.records import model
+from scripts.records import store
 from scripts.records.model import FreshRecord
 from scripts.run import events, recording
 from scripts.run.events import Started
@@ -67,8 +67,8 @@ def record(data: bytes, end: End = ENDED) -> FreshRecord:
         made = recording.recorded(CELL, "linux-x86_64", lock(), report, RUN)
     except CellError as error:
         made = recording.unavailable(CELL, "linux-x86_64", error, RUN, lock())
-    text = model.dump(made)
-    assert model.parse(text.encode(), FreshRecord, Path("x.json")) == made
+    text = store.dump(made)
+    assert store.parse(text.encode(), FreshRecord, Path("x.json")) == made
     return made
 
 

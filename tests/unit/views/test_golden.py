@@ -19,7 +19,8 @@ from scripts.core.console import make_console
 from scripts.history.build import build_report
 from scripts.history.report import Report, to_json
 from scripts.records import drift
-from scripts.records.model import Frame, Record, Store
+from scripts.records.model import Frame, Record
+from scripts.records.store import Store
 from scripts.views import junit, markdown, page, report_files, svg, terminal
 from tests.support.records import blocked, fresh, raised, record, returned, unavailable
 

@@ -19,7 +19,8 @@ from scripts.core.texts import visible
 from scripts.history.build import build_report
 from scripts.history.report import Report
 from scripts.records import drift, model
-from scripts.records.model import Record, Store
+from scripts.records.model import Record
+from scripts.records.store import Store
 from scripts.views import current, grouping, html, junit, markdown, page, svg, templates, terminal
 from tests.support.hostile import TEXTS, hostile_records
 from tests.support.records import blocked, fresh, history, observed, raised, record, returned, unavailable

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.records.messages import last_raised
 from scripts.records.model import Frame
-from scripts.records.tracebacks import last_raised
 
 
 def output(folder: Path, source: str) -> str:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.core import paths
-from scripts.records.model import Record, Store
-from scripts.records.normalising import LONGEST, normalise
+from scripts.records.messages import MAX_LENGTH, normalise
+from scripts.records.model import Record
+from scripts.records.store import Store
 from tests.support import asserting
 
 #: Statements that fail with other values in every run, and the first line of what is recorded of each.
@@ -208,7 +209,7 @@ def check(unit: str) -> None:
     before = time.thread_time()
     once = normalise(text)
     assert time.thread_time() - before < 1
-    assert len(once) <= LONGEST
+    assert len(once) <= MAX_LENGTH
     assert normalise(once) == once
 
 

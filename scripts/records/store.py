@@ -1,0 +1,71 @@
+"""Records as JSON files. The format is stable: the same behaviour gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from scripts.core import garbage
+from scripts.core.documents import Format
+from scripts.core.errors import SchemaError
+from scripts.records.model import SCHEMA, CellKey, Record
+
+R = TypeVar("R", bound=Record)
+
+
+def _format(model: type[R]) -> Format[R]:
+    """Return the file format of accepted or fresh records: below the top level, default values are left out."""
+    return Format(
+        name="record",
+        model=model,
+        schema=SCHEMA,
+        remedy="restore the file from version control, or record the cell again with `nox -s matrix -- --fresh`",
+        defaults="top-level",
+    )
+
+
+def dump(record: Record) -> str:
+    """Return a record as JSON text."""
+    return _format(type(record)).dump(record)
+
+
+def parse(text: str | bytes, model: type[R], source: object) -> R:
+    """Return the record of a JSON text; ``source`` names it in errors. Raises `SchemaError`."""
+    return _format(model).parse(text, source)
+
+
+class Store:
+    """A folder of records, one file per cell: ``<platform>/<cell id>.json``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: CellKey) -> Path:
+        """Return the path of a cell's record."""
+        return self.folder / key.platform / f"{key.id}.json"
+
+    def paths(self) -> Iterator[Path]:
+        """Return the files of all records, in a stable order."""
+        return iter(sorted(self.folder.glob("*/*.json")))
+
+    def read(self, model: type[R]) -> list[R]:
+        """Return all records of the folder. Raises `SchemaError` at the first that cannot be read."""
+        with garbage.uncollected():
+            return [_format(model).read(path) for path in self.paths()]
+
+    def load(self, path: Path, model: type[R]) -> R | None:
+        """Return the record in a file; None if there is no file. Raises `SchemaError`."""
+        try:
+            return _format(model).read(path)
+        except SchemaError:
+            if os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a folder that may not be read
+                raise
+            return None
+
+    def save(self, record: Record, path: Path | None = None) -> Path:
+        """Write a record, whole or not at all, to ``path`` or else to its cell's own path; returns the path."""
+        path = path or self.path(record.cell)
+        _format(type(record)).write(path, record)
+        return path
