@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Final
 
 from scripts.core.errors import Exit, MatrixError
-from scripts.core.text import encodable
+from scripts.core.escaping import encodable
 
 #: Each command is a module of `scripts.commands`; its docstring is its help. Imported only when it is run.
 COMMANDS: Final = {

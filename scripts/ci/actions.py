@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from scripts.core import printable
+from scripts.core import escaping
 
 #: Bytes of a summary; GitHub drops a step's summary that is larger than 1 MiB.
 _MAX_SUMMARY: Final = 1_000_000
@@ -29,7 +29,7 @@ def _line(name: str, value: object) -> str:
 
 def summary(text: str, environ: Mapping[str, str] = os.environ) -> None:
     """Add Markdown to the job's summary."""
-    _append("GITHUB_STEP_SUMMARY", printable.cut(text.rstrip("\n") + "\n\n", _MAX_SUMMARY), environ)
+    _append("GITHUB_STEP_SUMMARY", escaping.cut(text.rstrip("\n") + "\n\n", _MAX_SUMMARY), environ)
 
 
 def _append(variable: str, text: str, environ: Mapping[str, str]) -> None:

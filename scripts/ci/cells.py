@@ -13,9 +13,9 @@ from scripts.ci.inputs import Inputs
 from scripts.config.cells import Cell
 from scripts.core import machine
 from scripts.core.errors import Exit
+from scripts.core.files import human_size
 from scripts.run.cell import CellRun
 from scripts.run.context import RunContext
-from scripts.run.disk_budget import human
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock
 
@@ -37,7 +37,7 @@ def lock() -> Exit:
     locks = [lock for cell_id in inputs.cells if (lock := _resolve(context, Cell.parse(cell_id))) is not None]
     size, limit = distinct_bytes(locks), CACHE_LIMIT // max(1, int(os.environ.get("CI_JOBS_TOTAL") or 1))
     keep = bool(locks) and size <= limit
-    print(f"{human(size)} of wheels, limit {human(limit)}: {'cached' if keep else 'not cached'} between runs")
+    print(f"{human_size(size)} of wheels, limit {human_size(limit)}: {'cached' if keep else 'not cached'} between runs")
     actions.output({"key": cache_key(locks), "keep": keep})
     return Exit.OK
 

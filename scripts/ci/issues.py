@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from scripts.core import printable
+from scripts.core import escaping
 from scripts.core.documents import StrictModel
 from scripts.history.report import ChangePoint, Report
 from scripts.records.drift import Drift
@@ -64,7 +64,7 @@ def decide(wanted: IssueText, issues: Iterable[OpenIssue], link: str | None) -> 
     if wanted.title is None or wanted.body is None:
         return IssueAction(do="close", number=current.number, body=_closing_comment(link)) if current else None
     digest = hashlib.sha256(f"{wanted.title}\n{wanted.body}".encode()).hexdigest()[:16]
-    body = printable.cut(wanted.body, _MAX_BODY) + _footer(link) + f"\n<!-- matrix:{wanted.kind} {digest} -->\n"
+    body = escaping.cut(wanted.body, _MAX_BODY) + _footer(link) + f"\n<!-- matrix:{wanted.kind} {digest} -->\n"
     if current is None:
         return IssueAction(do="create", title=wanted.title, body=body)
     if _marked_digest(current.body, wanted.kind) == digest:
@@ -110,16 +110,16 @@ def _equal_drift(found: Iterable[Drift]) -> list[list[Drift]]:
 
 def _difference(group: Sequence[Drift]) -> str:
     first = group[0]
-    name = printable.code(first.name) if first.name else "the cell itself"
-    cells = ", ".join(printable.code(f"{item.platform}/{item.cell}") for item in group)
-    change = printable.fenced(f"accepted: {first.accepted}\nnow:      {first.fresh}")
+    name = escaping.code(first.name) if first.name else "the cell itself"
+    cells = ", ".join(escaping.code(f"{item.platform}/{item.cell}") for item in group)
+    change = escaping.fenced(f"accepted: {first.accepted}\nnow:      {first.fresh}")
     return f"**{name}**: {first.kind}, in {cells}\n\n{change}"
 
 
 def change_points(changes: Iterable[ChangePoint]) -> list[str]:
     """Return a section of change points, as code since they quote untrusted messages; empty if there are none."""
     found = dict.fromkeys(change.sentence for change in changes)
-    return ["### Change points", *_limited([printable.fenced(text) for text in found])] if found else []
+    return ["### Change points", *_limited([escaping.fenced(text) for text in found])] if found else []
 
 
 def nightly(*, release: str, night: str, changes: Sequence[str], bisected: str) -> IssueText:
@@ -127,8 +127,8 @@ def nightly(*, release: str, night: str, changes: Sequence[str], bisected: str) 
     if not changes:
         return IssueText(kind="nightly", title=None, body=None)
     parts = [
-        f"The nightly {printable.code(night)} behaves differently from {printable.code(release)}.",
-        *_limited([printable.fenced(text) for text in changes]),
+        f"The nightly {escaping.code(night)} behaves differently from {escaping.code(release)}.",
+        *_limited([escaping.fenced(text) for text in changes]),
         "### Where it changed",
         bisected,
     ]

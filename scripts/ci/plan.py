@@ -11,7 +11,7 @@ from pydantic import Field
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
 from scripts.config import matrix_toml
-from scripts.core import paths, printable
+from scripts.core import escaping, paths
 from scripts.core.documents import Format, StrictModel
 from scripts.core.errors import Exit
 from scripts.run import choosing
@@ -61,5 +61,5 @@ def _summary(runnable: Sequence[Planned], to_run: Sequence[Planned], jobs: int) 
     lines = [f"{len(runnable)} cells on {platforms}: {len(to_run)} to run in {jobs} jobs, {current} already recorded."]
     if to_run:
         names = "\n".join(f"{item.platform} {item.cell.id}" for item in to_run)
-        lines += ["", "<details><summary>Cells to run</summary>", "", printable.fenced(names), "", "</details>"]
+        lines += ["", "<details><summary>Cells to run</summary>", "", escaping.fenced(names), "", "</details>"]
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from scripts.ci import actions, issues, plan
 from scripts.ci.inputs import Inputs
 from scripts.ci.plan import ExpectedCell
 from scripts.config.matrix_toml import Matrix
-from scripts.core import paths, printable
+from scripts.core import escaping, paths
 from scripts.core.documents import StrictModel, first_problem
 from scripts.core.errors import Exit, SchemaError
 from scripts.core.files import write_atomically
@@ -127,12 +127,12 @@ def _missing_cells(fresh: Sequence[FreshRecord], expected: Sequence[ExpectedCell
     texts += [
         f"{record.cell.platform}/{record.run.asked}: {drift.status(record)}" for record in fresh if broken(record)
     ]
-    return tuple(map(printable.line, texts))
+    return tuple(map(escaping.line, texts))
 
 
 def _failing_tests(fresh: Sequence[FreshRecord]) -> tuple[str, ...]:
     return tuple(
-        printable.line(f"{record.cell.platform}/{record.cell.id} {name}: {test.outcome}")
+        escaping.line(f"{record.cell.platform}/{record.cell.id} {name}: {test.outcome}")
         for record in fresh
         for name, test in record.tests.items()
         if test.outcome not in GOOD
@@ -161,8 +161,8 @@ def summary(report: Report, facts: Facts) -> str:
         ("Cells without a usable record", facts.missing),
     ):
         if texts:
-            lines = printable.cut("\n".join(texts), 100_000)
-            parts.append(f"### {title}\n\n{printable.fenced(lines)}")
+            lines = escaping.cut("\n".join(texts), 100_000)
+            parts.append(f"### {title}\n\n{escaping.fenced(lines)}")
     if report.cells:
         parts.append(markdown.summary(report))
     return "\n\n".join(parts)

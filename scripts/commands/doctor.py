@@ -21,13 +21,13 @@ from scripts.config.matrix_toml import Matrix
 from scripts.core import machine, paths, processes
 from scripts.core.console import make_console
 from scripts.core.errors import Exit
+from scripts.core.files import human_size
 from scripts.core.urls import shown
 from scripts.index import listings, settings, sources
 from scripts.index.errors import UnreachableError
 from scripts.options import add_cells, add_selecting, chosen
 from scripts.run import interpreters
 from scripts.run.context import default_jobs
-from scripts.run.disk_budget import human
 from scripts.run.unpack import placeholders
 
 
@@ -55,10 +55,10 @@ def _tell_machine(console: Console, matrix: Matrix) -> None:
     memory, free, budget = machine.memory_bytes(), machine.free_bytes(paths.STATE), int(matrix.budget.disk)
     console.print(
         f"[bold]machine[/]     {machine.platform_name()}, {machine.cores()} cores, "
-        f"{human(memory) if memory else 'unknown'} memory; {matrix.budget.jobs or default_jobs()} cells at once"
+        f"{human_size(memory) if memory else 'unknown'} memory; {matrix.budget.jobs or default_jobs()} cells at once"
     )
     enough = "enough" if free >= budget else "[yellow]less than the budget: cells that don't fit will be unavailable[/]"
-    console.print(f"[bold]disk[/]        {human(free)} free, budget {human(budget)}: {enough}")
+    console.print(f"[bold]disk[/]        {human_size(free)} free, budget {human_size(budget)}: {enough}")
     if matrix.held:
         held = (
             "what [[held]] names stays packed"

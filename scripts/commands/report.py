@@ -14,10 +14,11 @@ from typing import Final
 
 from scripts.config import cells, consistency, matrix_toml
 from scripts.config.matrix_toml import Matrix
-from scripts.core import garbage, paths
+from scripts.core import paths
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError
 from scripts.core.files import write_atomically
+from scripts.core.garbage import gc_paused
 from scripts.explain.changes import Explainer
 from scripts.history.report import Report, to_json
 from scripts.index.http import Web
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> Exit:
     """Show the report."""
     _check_options(options)
     matrix = matrix_toml.load()
-    with garbage.uncollected():
+    with gc_paused():
         text = _text(_report(matrix, options), options)
     if options.output:
         write_atomically(options.output.resolve(), text)

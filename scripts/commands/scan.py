@@ -27,7 +27,7 @@ from scripts.config.cells import DEFAULT_BUILD, matches
 from scripts.config.matrix_toml import Matrix
 from scripts.core import machine
 from scripts.core.errors import Exit, UsageError
-from scripts.core.text_layout import fenced
+from scripts.core.escaping import code_block
 from scripts.explain import scan
 from scripts.index import channels, listings, sources, wheel_files
 from scripts.index.http import Web
@@ -99,7 +99,7 @@ def _show_diff(options: argparse.Namespace, scanned: Sequence[scan.Scanned], pat
     if options.format == "json":
         print(json.dumps({"schema": 1, "before": before.release, "after": after.release, "diffs": diffs}, indent=2))
     elif options.format == "markdown":
-        print(fenced("".join(diffs.values()).rstrip("\n"), "diff"))
+        print(code_block("".join(diffs.values()).rstrip("\n"), "diff"))
     else:
         scan_views.show_diff("".join(diffs.values()))
 

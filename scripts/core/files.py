@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Atomic file writes, and sizes in human-readable units."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import errno
 import os
 import uuid
 from pathlib import Path
+
+from pydantic import ByteSize
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -24,3 +26,8 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def human_size(size: float) -> str:
+    """Return a size in bytes for people, in decimal units like those of package indexes and disks: ``12.0GB``."""
+    return ByteSize(int(size)).human_readable(decimal=True)

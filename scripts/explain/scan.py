@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Final, Literal
 
-from scripts.core import garbage
 from scripts.core.errors import UsageError
+from scripts.core.garbage import gc_paused
 from scripts.index import torch_version
 from scripts.index.errors import NoRangesError, WebError
 from scripts.index.http import CONNECTIONS
@@ -87,7 +87,7 @@ def scan(
         tell(item[0])
         return scanned
 
-    with garbage.uncollected(), ThreadPoolExecutor(CONNECTIONS) as pool:
+    with gc_paused(), ThreadPoolExecutor(CONNECTIONS) as pool:
         return list(pool.map(read, chosen.items()))
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from scripts.core.documents import StrictModel
-from scripts.core.texts import visible
+from scripts.core.escaping import visible
 from scripts.history import marks
 from scripts.index.torch_version import Torch
 from scripts.records.drift import Drift

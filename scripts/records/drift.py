@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from scripts.core.documents import StrictModel
 from scripts.core.errors import Exit
-from scripts.core.texts import visible
+from scripts.core.escaping import visible
 from scripts.records.accept import latest
 from scripts.records.model import CellKey, FreshRecord, Record
 from scripts.records.signature import Signature, classify, describe, describe_sides, signatures

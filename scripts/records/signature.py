@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from scripts.core.texts import visible
+from scripts.core.escaping import visible
 from scripts.records.messages import normalise as normalise  # noqa: PLC0414 - also for those who record
 from scripts.records.model import Observation, Raised, Record, Test
 

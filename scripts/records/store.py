@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.core import garbage
 from scripts.core.documents import Format
 from scripts.core.errors import SchemaError
+from scripts.core.garbage import gc_paused
 from scripts.records.model import SCHEMA, CellKey, Record
 
 R = TypeVar("R", bound=Record)
@@ -52,7 +52,7 @@ class Store:
 
     def read(self, model: type[R]) -> list[R]:
         """Return all records of the folder. Raises `SchemaError` at the first that cannot be read."""
-        with garbage.uncollected():
+        with gc_paused():
             return [_format(model).read(path) for path in self.paths()]
 
     def load(self, path: Path, model: type[R]) -> R | None:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from packaging.utils import canonicalize_name
-from pydantic import ByteSize, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from scripts.core import environment, machine, processes
-from scripts.core.files import write_atomically
+from scripts.core.files import human_size, write_atomically
 from scripts.core.locking import locked
 from scripts.run import integrity
 from scripts.run.failures import CellError
@@ -54,11 +54,6 @@ def unpacked(wheels: Iterable[LockedWheel], *, whole: bool = True) -> int:
     return sum(
         int((wheel.size or 0) * next(much for name, much in rows if wheel.name.startswith(name))) for wheel in wheels
     )
-
-
-def human(size: float) -> str:
-    """A size for people, in decimal units as indexes and disks have them."""
-    return ByteSize(int(size)).human_readable(decimal=True)
 
 
 class DiskBudget:
@@ -153,8 +148,8 @@ class DiskBudget:
                 return True
         if self._reserved or others:
             return False
-        free = human(max(0, self._room(others)))
-        raise CellError("install", "over the disk budget", f"needs {human(need)}, {free} free")
+        free = human_size(max(0, self._room(others)))
+        raise CellError("install", "over the disk budget", f"needs {human_size(need)}, {free} free")
 
     def _publish(self) -> None:
         """Tell other runs in the folder what the cells of this one hold."""

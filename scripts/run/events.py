@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from scripts.core.text import encodable
+from scripts.core.escaping import encodable
 from scripts.records.model import Frame, Warned
 
 #: Bytes of one line; the recorder cuts each text at 64 K characters, and has two of them and some warnings in a line.

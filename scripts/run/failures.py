@@ -6,7 +6,7 @@ import errno
 import re
 from typing import Final
 
-from scripts.core.text import encodable
+from scripts.core.escaping import encodable
 from scripts.records.model import Reason, Stage, Status
 
 #: Kinds of failure that mean "can't be had here" and say nothing about torch.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
-from scripts.core import paths, printable, processes
+from scripts.core import escaping, paths, processes
 from scripts.core.errors import MatrixError
 from scripts.records.model import FreshRecord
 from scripts.run import leftovers
@@ -59,7 +59,7 @@ def _check_writable(folder: Path) -> None:
 
 @functools.cache  # once a run, also where that has many rounds
 def _show(note: str) -> None:
-    print(printable.line(note), file=sys.stderr)
+    print(escaping.line(note), file=sys.stderr)
 
 
 def run_all(context: RunContext, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.core import printable
+from scripts.core import escaping
 from scripts.records.drift import drift_of, status
 from scripts.records.merge import Conflict, Refused
 
@@ -20,9 +20,9 @@ def conflict(found: Conflict) -> str:
     )
     for name, ours, theirs in differences:
         lines += [f"  {name}:", f"    kept:  {ours}", f"    other: {theirs}"]
-    return "\n".join(map(printable.line, lines))
+    return "\n".join(map(escaping.line, lines))
 
 
 def refused(file: Refused) -> str:
     """Return a refused file with the reason, on one line."""
-    return printable.line(f"{file.name}: {file.why}")
+    return escaping.line(f"{file.name}: {file.why}")

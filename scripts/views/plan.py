@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.config.matrix_toml import Matrix
+from scripts.core.files import human_size
 from scripts.run import jobs as scheduling
-from scripts.run.disk_budget import human
 from scripts.run.jobs import Job
 from scripts.run.plan import Planned
 
@@ -65,7 +65,7 @@ def _totals(planned: Sequence[Planned]) -> str:
     to_run = [item for item in planned if not item.current]
     text = f"{len(planned)} cells, {len(planned) - len(to_run)} current, {len(to_run)} to run"
     if to_run:
-        text += f"; {human(sum(item.to_come or 0 for item in to_run))} to download"
+        text += f"; {human_size(sum(item.to_come or 0 for item in to_run))} to download"
         if unlocked := sum(item.to_come is None for item in to_run):
             text += f", and {unlocked} cells of unknown size (not locked yet)"
     return text
@@ -95,4 +95,4 @@ def duration(seconds: float) -> str:
 
 
 def _size(size: int | None) -> str:
-    return "" if size is None else human(size)
+    return "" if size is None else human_size(size)

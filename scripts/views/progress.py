@@ -15,9 +15,9 @@ from rich.text import Text
 
 from scripts.config.cells import Cell
 from scripts.core.console import Trimmed, make_console
+from scripts.core.files import human_size
 from scripts.records.model import FreshRecord
 from scripts.run.context import Progress
-from scripts.run.disk_budget import human
 
 #: Seconds between two lines of a log that say nothing but "still at it".
 _EVERY = 30.0
@@ -113,7 +113,7 @@ class Display:
         to_go = self.total - self.current - self.done
         parts = [f"{self.done + self.current} of {self.total} cells", f"{to_go} to go"]
         if sum(self._to_come.values()):
-            parts.append(f"{human(sum(self._to_come.values()))} to come")
+            parts.append(f"{human_size(sum(self._to_come.values()))} to come")
         if self.done:
             left = (time.monotonic() - self._began) / self.done * to_go
             parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")  # noqa: PLR2004
@@ -124,6 +124,6 @@ class Display:
             table = Table.grid(padding=(0, 2))
             for cell, (what, since) in self._doing.items():
                 size = self._to_come.get(cell, 0)
-                coming = f"{human(size)}" if what == "installing" and size else ""
+                coming = f"{human_size(size)}" if what == "installing" and size else ""
                 table.add_row(f"  {cell.id}", what, coming, f"{time.monotonic() - since:.0f} s")
             return Trimmed(Group(table, Text(self._summary(), style="bold")))

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from scripts.config.cells import Cell
 from scripts.config.policy import Effect, Verdict
-from scripts.core.texts import visible
+from scripts.core.escaping import visible
 from scripts.qualify.comparing import import_times
 from scripts.qualify.expectations import label
 from scripts.qualify.model import CellPair, Finding, PairSummary, Qualification, Sample

@@ -12,16 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.config.cells import python_key
-from scripts.core import printable
+from scripts.core import escaping
 from scripts.core.console import make_console
-from scripts.core.text_layout import code
+from scripts.core.files import human_size
+from scripts.core.layout import inline_code
 from scripts.core.urls import shown
 from scripts.explain import scan
 from scripts.explain.scan import Entry, Scanned
 from scripts.index import torch_version
 from scripts.index.http import Web
 from scripts.index.wheel_files import WheelFile
-from scripts.run.disk_budget import human
 
 SCHEMA: Final = 1
 
@@ -58,12 +58,12 @@ def markdown(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None,
         heads = ["release", "commit", "CUDA", "sha256", "bytes", "file", *(["lines"] if grep is not None else [])]
         rows = [heads, ["---:" if head == "bytes" else "---" for head in heads]]
         rows += [[Text.from_markup(cell).plain for cell in _row(entry, grep)] for entry in entries]
-        blocks.append(f"#### {code(path)}" + (f", lines with {code(grep)}" if grep else ""))
+        blocks.append(f"#### {inline_code(path)}" + (f", lines with {inline_code(grep)}" if grep else ""))
         blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
         blocks.append("\n".join(f"- {_moved(*pair)}" for pair in scan.moved(entries)))
     blocks.append(f"One wheel a release, for {platform}: {_pythons(scanned)}.")
-    blocks.append("\n".join(f"- yanked: {code(yanked)}" for yanked in _yanked(scanned)))
-    blocks.append("\n".join(f"- not read: {code(problem)}" for problem in _problems(scanned)))
+    blocks.append("\n".join(f"- yanked: {inline_code(yanked)}" for yanked in _yanked(scanned)))
+    blocks.append("\n".join(f"- not read: {inline_code(problem)}" for problem in _problems(scanned)))
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
@@ -78,7 +78,7 @@ def _problems(scanned: Sequence[Scanned]) -> list[str]:
 def _yanked(scanned: Sequence[Scanned]) -> list[str]:
     """Return the releases that their index has withdrawn, with its reasons."""
     reasons = {one.release: one.wheel.yanked for one in scanned if one.wheel.yanked is not None}
-    return [f"{release}: {printable.line(reason) or 'no reason given'}" for release, reason in reasons.items()]
+    return [f"{release}: {escaping.line(reason) or 'no reason given'}" for release, reason in reasons.items()]
 
 
 def _table(entries: Sequence[Entry], grep: str | None) -> Table:
@@ -136,9 +136,8 @@ def show_diff(text: str) -> None:
 
 def cost(wheels: int, cached: int, web: Web, seconds: float) -> str:
     """Return the requests, bytes and seconds of a scan, as a line of text."""
-    return (
-        f"{wheels} wheels ({cached} from the cache), {web.requests} requests, {human(web.bytes)} read, {seconds:.1f} s"
-    )
+    source = f"{wheels} wheels ({cached} from the cache)"
+    return f"{source}, {web.requests} requests, {human_size(web.bytes)} read, {seconds:.1f} s"
 
 
 def as_json(

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from scripts.core.texts import visible
-from scripts.core.textwidth import fitted, lines, width
+from scripts.core.escaping import visible
+from scripts.core.layout import fitted, text_width, wrapped
 from scripts.history.marks import UNKNOWN
 from scripts.history.report import Report, ReportedSignature
 from scripts.records.signature import first_line, short
@@ -79,7 +79,7 @@ def _summary(report: Report) -> str:
 
 
 def _picture(report: Report) -> Picture:
-    widest = max((width(name.label, _SIZE, bold=True) for name in report.names), default=0)
+    widest = max((text_width(name.label, _SIZE, bold=True) for name in report.names), default=0)
     left = _MARGIN + min(widest, _NAMES) + 10
     top: float = _MARGIN
     labels: list[Label] = []
@@ -117,7 +117,7 @@ class _Panel:
         """Add the boxes of an observation; all are as high as the one with the most lines."""
         segments = [(shown, list(run)) for shown, run in groupby(enumerate(self.bands), key=lambda b: _ids(b[1], name))]
         texts = [self._texts(shown, self._room(len(run))) for shown, run in segments]
-        names = lines(_parts(label), _SIZE, self.left - _MARGIN - 6, 3, glue="", bold=True)
+        names = wrapped(_parts(label), _SIZE, self.left - _MARGIN - 6, 3, glue="", bold=True)
         height = max(map(len, [names, *texts])) * _LINE + 10
         for (shown, run), text in zip(segments, texts, strict=True):
             self.boxes.append(self._box(shown, run, text, height))
@@ -157,10 +157,10 @@ class _Panel:
         outcome, detail = _words(signatures[0])
         mark = signatures[0].mark
         first = f"{mark} {outcome}"
-        details = lines(detail.split(), _SMALL, room, 3)
-        if width(first, _SIZE, bold=True) <= room:
+        details = wrapped(detail.split(), _SMALL, room, 3)
+        if text_width(first, _SIZE, bold=True) <= room:
             return [first, *details]
-        return [mark, *lines(_parts(outcome), _SMALL, room, 2, glue=""), *details]
+        return [mark, *wrapped(_parts(outcome), _SMALL, room, 2, glue=""), *details]
 
 
 def _parts(name: str) -> list[str]:
@@ -176,7 +176,7 @@ def _range(releases: Sequence[str], room: float) -> str:
     """Return the releases of a band in the longest form that fits."""
     first, last = releases[0], releases[-1]
     texts = [first] if first == last else [f"{first} – {last}", f"{first}–{last}", f"{first} …"]
-    return next((text for text in texts if width(text, _SIZE, bold=True) <= room), fitted(first, _SIZE, room))
+    return next((text for text in texts if text_width(text, _SIZE, bold=True) <= room), fitted(first, _SIZE, room))
 
 
 def _look(signatures: Sequence[ReportedSignature]) -> str:

@@ -12,10 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scripts.core.texts import visible
+from scripts.core.escaping import visible
+from scripts.core.files import human_size
 from scripts.history.marks import ASCII
 from scripts.history.report import Evidence, Report, ReportedCell
-from scripts.run.disk_budget import human
 from scripts.views import current, grouping
 from scripts.views.grouping import Row
 
@@ -53,7 +53,7 @@ def show_timings(report: Report, console: Console) -> None:
         time = cell.timings
         stages = [time.resolve, time.download, time.install, time.import_, time.probes, time.total]
         sums = [total + (stage or 0) for total, stage in zip(sums, stages, strict=True)]
-        size = human(cell.bytes) if cell.bytes else ""
+        size = human_size(cell.bytes) if cell.bytes else ""
         grid.add_row(cell.asked or cell.id, size, *("" if s is None else f"{s:.1f}" for s in stages))
     if not grid.row_count:
         console.print("No cell was run on this machine; `nox -s matrix` runs some.")

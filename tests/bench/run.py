@@ -15,8 +15,8 @@ from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Matrix
 from scripts.core import machine
 from scripts.core.errors import MatrixError
+from scripts.core.files import human_size
 from scripts.run import environments
-from scripts.run.disk_budget import human
 from scripts.run.unpack.holding import Hold
 from tests.bench import bounds
 from tests.bench import scale as scaling
@@ -89,7 +89,7 @@ def _measure_real(result: BenchResult, matrix: Matrix, plan: Plan, scratch: Path
     downloads = []
     for streams in (1, 4):
         downloads.append(bounds.download(bounds.up_to(wheels, plan.downloaded), streams))
-        notify(f"download with {streams} streams: {human(downloads[-1].rate)}/s")
+        notify(f"download with {streams} streams: {human_size(downloads[-1].rate)}/s")
     return result.model_copy(
         update={
             "wheels": sum(wheel.size or 0 for wheel in wheels),
@@ -149,7 +149,7 @@ def _scales(plan: Plan, scratch: Path, notify: Notify) -> Iterator[Scale]:
 
 def _machine() -> str:
     memory = machine.memory_bytes()
-    size = f", {human(memory)} memory" if memory else ""
+    size = f", {human_size(memory)} memory" if memory else ""
     return f"{platform.platform()}, {machine.cores()} cores{size}, Python {platform.python_version()}"
 
 

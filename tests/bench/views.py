@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scripts.run.disk_budget import human
+from scripts.core.files import human_size
 from tests.bench.result import PHASES, PROJECT, BenchResult, Figure
 from tests.bench.subjects import DISK
 
@@ -19,7 +19,7 @@ def sections(result: BenchResult) -> Iterator[tuple[str, tuple[str, ...], Rows]]
     """Yield title, header and rows of each table that is not empty."""
     if result.figures:
         yield (
-            f"{len(result.cells)} cells, {human(result.wheels)} of wheels",
+            f"{len(result.cells)} cells, {human_size(result.wheels)} of wheels",
             ("", "phase", "time", "vs project", "CPU", "moved", "peak disk"),
             [_figure(result, figure) for phase in PHASES for figure in _of(result, phase)],
         )
@@ -51,8 +51,8 @@ def _figure(result: BenchResult, figure: Figure) -> tuple[str, ...]:
         f"{usage.seconds:.1f} s",
         "" if figure.subject == PROJECT or ratio is None else f"{ratio:.1f} x",
         f"{usage.cpu:.1f} s",
-        human(usage.moved),
-        human(usage.disk),
+        human_size(usage.moved),
+        human_size(usage.disk),
     )
 
 
@@ -61,7 +61,7 @@ def _downloads(result: BenchResult) -> Iterator[tuple[str, ...]]:
         rate = download.rate
         yield (
             f"download, {download.streams} stream{'s' if download.streams > 1 else ''}",
-            f"{human(rate)}/s",
+            f"{human_size(rate)}/s",
             f"{result.wheels / rate:.0f} s" if rate else "",
         )
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from scripts.config import matrix_toml
-from scripts.core import textwidth
+from scripts.core import layout
 from scripts.history.build import build_report
 from scripts.history.report import Report
 from scripts.views import report_files, svg
@@ -107,7 +107,7 @@ def test_no_character_is_wider_than_its_bound(page: Page, family: str, weight: i
         }""",
         [f"{weight} 1000px '{family}', sans-serif", list(characters)],
     )
-    bounds = [textwidth.width(one, 1000, bold=weight > 400) for one in characters]
+    bounds = [layout.text_width(one, 1000, bold=weight > 400) for one in characters]
     assert [
         (one, width, bound) for one, width, bound in zip(characters, widths, bounds, strict=True) if width > bound + 1
     ] == []

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.core import garbage
+from scripts.core.garbage import gc_paused
 from scripts.history.build import build_report
 from scripts.records.model import Record
 from scripts.records.store import Store
@@ -54,7 +54,7 @@ def _render(folder: Path, number: int) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(record.model_dump_json(by_alias=True, exclude_defaults=True, indent=2) + "\n", "utf-8")
     print(f"records: {number}")
-    with garbage.uncollected():
+    with gc_paused():
         start = _now()
         records = _timed("read", lambda: store.read(Record))
         report = _timed("report", lambda: build_report(records))

@@ -13,8 +13,8 @@ from scripts.bisect.bisection import Bridge, Finding, Outcome
 from scripts.bisect.model import Question, State
 from scripts.bisect.search import Change
 from scripts.config.cells import DEFAULT_BUILD
-from scripts.core.text_layout import Rows, code, fenced, indented, labelled, side_by_side
-from scripts.core.texts import visible
+from scripts.core.escaping import code_block, visible
+from scripts.core.layout import Rows, indented, inline_code, labelled, side_by_side
 from scripts.records.signature import Signature, describe_change, describe_warnings, signature_of
 from scripts.views import evidence as evidence_views
 from scripts.views.bisect.summary import summary, title
@@ -54,18 +54,18 @@ def text(outcome: Outcome, width: int) -> str:
 
 def markdown(outcome: Outcome) -> str:
     """Return the report as Markdown; recorded text is in code blocks, where it cannot be markup."""
-    blocks = [f"### {title(outcome, code)}"]
+    blocks = [f"### {title(outcome, inline_code)}"]
     for section in _sections(outcome, MARKDOWN_WIDTH):
         rows = [row for row in section.rows if row[0] not in {"commits", "reproduce"}]
         values = dict(section.rows)
         blocks += [f"#### torch {section.heading}"] if section.heading else []
-        blocks += [fenced("\n\n".join(filter(None, [section.table, labelled(rows, MARKDOWN_WIDTH)])))]
+        blocks += [code_block("\n\n".join(filter(None, [section.table, labelled(rows, MARKDOWN_WIDTH)])))]
         for heading, output in section.outputs:
-            blocks += [f"{heading}:", fenced(output)]
+            blocks += [f"{heading}:", code_block(output)]
         blocks += [f"Commits: {link}" for link in [values.get("commits", "")] if link.startswith("https://")]
-        blocks += [fenced(diff, "diff") for diff in section.diffs]
-        blocks += [fenced(values["reproduce"], "sh")] if "reproduce" in values else []
-    return "\n\n".join([*blocks, fenced(labelled(summary(outcome), MARKDOWN_WIDTH))]) + "\n"
+        blocks += [code_block(diff, "diff") for diff in section.diffs]
+        blocks += [code_block(values["reproduce"], "sh")] if "reproduce" in values else []
+    return "\n\n".join([*blocks, code_block(labelled(summary(outcome), MARKDOWN_WIDTH))]) + "\n"
 
 
 # --- sections -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import jinja2
 
-from scripts.core.texts import visible
+from scripts.core.escaping import visible
 
 _FOLDER: Final = Path(__file__).parent
 

@@ -16,7 +16,7 @@ from scripts.ci.issues import IssueText, OpenIssue
 from scripts.ci.report import Facts
 from scripts.ci.watch import new_cells
 from scripts.config import matrix_toml
-from scripts.core import printable
+from scripts.core import escaping
 from scripts.core.errors import Exit, UsageError
 from scripts.index.sources import Source
 from scripts.records.drift import Drift
@@ -194,7 +194,7 @@ def test_a_message_cannot_mention_people_add_links_or_end_its_block() -> None:
 
 @given(st.text())
 def test_a_fenced_text_ends_where_its_fence_ends(text: str) -> None:
-    lines = printable.fenced(text).splitlines()
+    lines = escaping.fenced(text).splitlines()
     fence = lines[0].removesuffix("text")
     assert lines[-1] == fence
     assert not [line for line in lines[1:-1] if fence in line or line.lstrip().startswith("::")]
@@ -202,7 +202,7 @@ def test_a_fenced_text_ends_where_its_fence_ends(text: str) -> None:
 
 @given(st.text(), st.integers(30, 200))
 def test_a_cut_text_is_short_enough(text: str, limit: int) -> None:
-    assert len(printable.cut(text, limit).encode("utf-8", "surrogatepass")) <= max(limit, 0) or text == ""
+    assert len(escaping.cut(text, limit).encode("utf-8", "surrogatepass")) <= max(limit, 0) or text == ""
 
 
 # --- the verdict ---

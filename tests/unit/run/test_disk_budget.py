@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.core.files import human_size
 from scripts.index.sources import Source
-from scripts.run.disk_budget import DiskBudget, human, unpacked
+from scripts.run.disk_budget import DiskBudget, unpacked
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.unpack.holding import NOTHING, Hold
@@ -115,7 +116,7 @@ def test_estimates_are_by_the_kind_of_package() -> None:
 
 
 def test_sizes_for_people() -> None:
-    assert human(1_234_567) == "1.2MB"
+    assert human_size(1_234_567) == "1.2MB"
 
 
 def test_kept_bytecode_counts_and_goes_with_its_package(budget: DiskBudget) -> None:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.core import paths, textwidth
+from scripts.core import layout, paths
 from scripts.core.console import make_console
-from scripts.core.texts import visible
+from scripts.core.escaping import visible
 from scripts.history.build import build_report
 from scripts.history.report import Report
 from scripts.records import drift, model
@@ -323,7 +323,7 @@ def test_boxes_and_texts_stay_within_the_picture(hostile: Report) -> None:
             right = float(group.find(f"{SVG}rect").get("x")) + float(group.find(f"{SVG}rect").get("width"))  # type: ignore[union-attr, arg-type]
             for text in group.findall(f"{SVG}text"):
                 bold, size = text.get("class") == "what", 11.5 if text.get("class") == "more" else 13
-                assert float(text.get("x", 0)) + textwidth.width(text.text or "", size, bold=bold) <= right
+                assert float(text.get("x", 0)) + layout.text_width(text.text or "", size, bold=bold) <= right
 
 
 def test_the_picture_names_each_platform_and_has_a_description() -> None:
@@ -336,8 +336,8 @@ def test_the_picture_names_each_platform_and_has_a_description() -> None:
 
 @given(ANY_TEXT, st.floats(10, 300))
 def test_a_fitted_text_fits_and_is_marked_where_it_is_cut(text: str, room: float) -> None:
-    fitted = textwidth.fitted(text, 13, room)
-    assert textwidth.width(fitted, 13) <= room
+    fitted = layout.fitted(text, 13, room)
+    assert layout.text_width(fitted, 13) <= room
     assert fitted in {text, ""} or fitted.endswith("…")
 
 
