@@ -28,7 +28,7 @@ from scripts.index.errors import UnreachableError
 from scripts.options import add_cells, add_selecting, chosen
 from scripts.run import interpreters
 from scripts.run.context import default_jobs
-from scripts.run.unpack import placeholders
+from scripts.run.unpack import fast_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +61,7 @@ def _tell_machine(console: Console, matrix: Matrix) -> None:
     console.print(f"[bold]disk[/]        {human_size(free)} free, budget {human_size(budget)}: {enough}")
     if matrix.held:
         held = (
-            "what [[held]] names stays packed"
-            if placeholders.watchable()
-            else "files can't be watched: all is unpacked"
+            "what [[held]] names stays packed" if fast_path.can_watch() else "files can't be watched: all is unpacked"
         )
         console.print(f"             {escape(held)}")
     console.print(f"[bold]GPU[/]         {_gpus() or 'none; the probes run on the CPU'}")

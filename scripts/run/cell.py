@@ -18,7 +18,7 @@ from scripts.records.model import FreshRecord, Run, Timings
 from scripts.run import (
     environments,
     failures,
-    install_check,
+    installation,
     integrity,
     interpreters,
     locks,
@@ -29,10 +29,10 @@ from scripts.run import (
 from scripts.run.cell_log import CellLog
 from scripts.run.context import Progress, RunContext, alone
 from scripts.run.failures import CellError
-from scripts.run.packages import Packages
+from scripts.run.packages import Packages, check_installed
 from scripts.run.shared_files import SharedFiles
-from scripts.run.unpack import placeholders
-from scripts.run.unpack.holding import NOTHING, Hold
+from scripts.run.unpack import fast_path
+from scripts.run.unpack.fast_path import NO_PLACEHOLDERS, Installed, PlaceholderRules
 from scripts.run.wheel_builder import Target
 
 
@@ -105,46 +105,46 @@ class CellRun:
 
         That ends: no file is held back twice, no modified package is shared again, and broken wheels are replaced once.
         """
-        hold = self._hold(lock)
+        rules = self._placeholder_rules(lock)
         while True:
             try:
-                return self._run_once(lock, hold)
-            except placeholders.OpenedError as error:
+                return self._run_once(lock, rules)
+            except fast_path.OpenedError as error:
                 opened = [path.as_posix().rpartition("site-packages/")[2] for path in error.paths]
                 self.log.write(f"once more, since the probes opened what was held back: {', '.join(opened)}")
                 self.opened += tuple(opened)
-                hold = hold.without(opened)
+                rules = rules.without(opened)
                 self.context.needed |= set(opened)  # other cells are spared the same
             except integrity.ModifiedError as error:
                 self.log.write(f"once more: {error}")
 
-    def _run_once(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
+    def _run_once(self, lock: locks.Lock, rules: PlaceholderRules) -> FreshRecord:
         """Return the record of these wheels: another cell's that has the very same, or a new one, which is saved."""
         with contextlib.ExitStack() as held:
-            self._report("wait", size=self.context.disk_budget.missing(lock, hold))
+            self._report("wait", size=self.context.disk_budget.missing(lock, rules))
             with self.context.queue.turn(self.cell):
                 # Not before the turn: whoever comes later would hold these wheels and wait for who wants them.
                 held.enter_context(self.context.alone(lock))
                 if (same := self._reuse(lock)) is not None:
                     return same
-                held.enter_context(self.context.disk_budget.reserved(self.cell.id, lock, hold))
+                held.enter_context(self.context.disk_budget.reserved(self.cell.id, lock, rules))
                 held.enter_context(self.context.sharing.using(self.cell.id, lock.wheels))
                 self.context.installing.acquire()
             self.environment = paths.ENVIRONMENTS / self.cell.slug
             try:
-                record = self._test(lock, hold)
+                record = self._test(lock, rules)
                 self._retire()
                 return self._save_unless_worse(record)
             finally:  # after the record is saved: a result must not depend on what can be removed
                 self._clean_up()
 
-    def _test(self, lock: locks.Lock, hold: Hold) -> FreshRecord:
+    def _test(self, lock: locks.Lock, rules: PlaceholderRules) -> FreshRecord:
         """Install, run the probes, and return their record."""
         try:
-            filled = self._install(lock, hold)
+            installed = self._install(lock, rules)
         finally:
             self.context.installing.release()
-        with self.shared.compared(lock, filled.placeholders), placeholders.untouched(filled.placeholders):
+        with self.shared.compared(lock, installed.placeholders), fast_path.watched(installed.placeholders):
             return self._probe(lock)
 
     def _retire(self) -> None:
@@ -164,10 +164,11 @@ class CellRun:
             with self._side_job("removing the environment"):
                 environments.remove(self.environment)
 
-    def _hold(self, lock: locks.Lock) -> Hold:
-        """What is held back: nothing where a GPU or a person may open it, or where nobody can watch that."""
-        open_to_all = lock.source.gpu or self.context.options.keep or not placeholders.watchable()
-        return NOTHING if open_to_all else Hold(patterns=self.context.matrix.held_files).without(self.context.needed)
+    def _placeholder_rules(self, lock: locks.Lock) -> PlaceholderRules:
+        """Return no rules where a GPU or the user may open a placeholder, or where that cannot be detected."""
+        if lock.source.gpu or self.context.options.keep or not fast_path.can_watch():
+            return NO_PLACEHOLDERS
+        return PlaceholderRules(patterns=self.context.matrix.held_files).without(self.context.needed)
 
     def _reuse(self, lock: locks.Lock) -> FreshRecord | None:
         """Return the record of the very same wheels: this cell's own as it is, or another's in this one's name."""
@@ -221,32 +222,35 @@ class CellRun:
         nightly = Version(self.cell.torch).is_devrelease
         return self.limits.resolve + (self.limits.install if nightly else 0)
 
-    def _install(self, lock: locks.Lock, hold: Hold) -> environments.Filled:
+    def _install(self, lock: locks.Lock, rules: PlaceholderRules) -> Installed:
         """Fill the environment; anew where what the cache holds is other than when it was first installed."""
         for _ in range(2):
-            filled = self._fill(lock, hold)
+            installed = self._fill(lock, rules)
             self.packages = Packages(self.cell, lock, self.context.disk_budget, self._interpreter(), self.log)
-            self.packages.read(self.environment)
+            self.packages.read_records(self.environment)
             with self._side_job("restoring bytecode"):
                 self.packages.restore_bytecode(self.environment)
-            trusted = self.shared.note(self.packages.look(self.environment), lock)
+            trusted = self.shared.note(self.packages.contents(self.environment), lock)
             with self._side_job("noting the size of the wheels"):
-                self.packages.count(self.environment)
+                self.packages.note_sizes(self.environment)
             if trusted:
-                install_check.check(environments.site_packages(self.environment), lock.wheels)
-                return filled
+                check_installed(self.environment, lock.wheels)
+                return installed
         raise CellError("install", "cache modified", f"files in {paths.CACHE} were modified and can't be evicted")
 
-    def _fill(self, lock: locks.Lock, hold: Hold) -> environments.Filled:
+    def _fill(self, lock: locks.Lock, rules: PlaceholderRules) -> Installed:
         self.shared.forget()
-        self._report("install", size=self.context.disk_budget.missing(lock, hold))
+        self._report("install", size=self.context.disk_budget.missing(lock, rules))
         with self._timed("install"):
             environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log.path)
-            filled = environments.install(
-                self.environment, lock, cache=paths.CACHE, log=self.log.path, timeout=self.limits.install, hold=hold
+            installed = installation.install(
+                self.environment, lock, cache=paths.CACHE, log=self.log.path, timeout=self.limits.install, rules=rules
             )
-        self.seconds |= {"download": filled.seconds, "install": round(self.seconds["install"] - filled.seconds, 3)}
-        return filled
+        self.seconds |= {
+            "download": installed.seconds,
+            "install": round(self.seconds["install"] - installed.seconds, 3),
+        }
+        return installed
 
     def _probe(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")

@@ -21,7 +21,7 @@ from scripts.records.model import COMMAND, CellKey, FreshRecord, Observation, Wh
 from scripts.run import environments, locks, scheduler
 from scripts.run.cell import CellRun
 from scripts.run.context import Listener, Options, Queue, RunContext
-from scripts.run.unpack.holding import NOTHING, Hold
+from scripts.run.unpack.fast_path import NO_PLACEHOLDERS, PlaceholderRules
 
 #: The exit code with which a command skips a candidate.
 SKIP_CODE: Final = 125
@@ -61,10 +61,10 @@ class CommandRun(CellRun):
     def _reuse(self, lock: locks.Lock) -> None:
         del lock
 
-    def _hold(self, lock: locks.Lock) -> Hold:
-        """Hold nothing back: a command may open any file."""
+    def _placeholder_rules(self, lock: locks.Lock) -> PlaceholderRules:
+        """Return no rules: a command may open any file."""
         del lock
-        return NOTHING
+        return NO_PLACEHOLDERS
 
     def _failed(self, error: Exception) -> FreshRecord:
         if isinstance(error, MatrixError):

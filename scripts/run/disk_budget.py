@@ -1,7 +1,7 @@
-"""Disk: what environments and cache hold, kept within a budget.
+"""Disk budget of environments and cache together.
 
-Environments are hard links into uv's cache, so what counts is what the cache holds unpacked. A ledger beside the
-cache knows each wheel's unpacked size; a wheel that was never unpacked is estimated from its own size.
+Environments are hard links into the cache, so the unpacked wheels in the cache are what counts. A ledger beside the
+cache has the unpacked size of each wheel; that of a wheel never unpacked before is estimated from its download size.
 """
 
 from __future__ import annotations
@@ -27,32 +27,33 @@ from scripts.run.failures import CellError
 from scripts.run.interpreters import uv_bin
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.reservations import Reservation, Reservations
-from scripts.run.unpack import bytecode, store
-from scripts.run.unpack.holding import NOTHING, Hold
+from scripts.run.unpack import fast_path
+from scripts.run.unpack.fast_path import NO_PLACEHOLDERS, PlaceholderRules
 
 _log = logging.getLogger(__name__)
 
 _LEDGER: Final = TypeAdapter(dict[str, Annotated[int, Field(ge=0)]])
 
-#: Stands in a ledger for all that is there and of which nothing is known; to evict it is to empty the cache.
+#: Key of a rebuilt ledger's only entry, for everything in the cache; evicting it empties the cache.
 _UNKNOWN: Final = "==unknown"
-#: The folders of the cache that hold unpacked wheels and bytecode.
-_HELD_IN: Final = ("archive-v0", "unpacked", "bytecode")
+#: Folders of the cache with unpacked wheels and bytecode.
+_FOLDERS: Final = ("archive-v0", "unpacked", "bytecode")
 
-#: Seconds after which to ask again whether another run in the folder has left room.
-_AGAIN: Final = 0.5
+#: Seconds between attempts to reserve: other runs in the folder cannot notify this one.
+_POLL_INTERVAL: Final = 0.5
 
-#: Unpacked bytes for each byte of a wheel, rounded up from the wheels of torch 1.9 to 2.15 and what they need; by how
-#: the package's name begins. And the same of wheels of which most is held back.
-_WHOLE: Final = {"torch": 2.2, "triton": 3.0, "nvidia": 1.8, "cuda": 1.8, "": 4.0}
-_HELD: Final = {"nvidia-cudnn": 0.1, "triton": 0.2}
+#: Unpacked bytes for each byte of a wheel, rounded up from the wheels of torch 1.9 to 2.15 and their requirements, by
+#: prefix of the package's name; and the same for wheels that are mostly placeholders.
+_RATIOS: Final = {"torch": 2.2, "triton": 3.0, "nvidia": 1.8, "cuda": 1.8, "": 4.0}
+_RATIOS_WITH_PLACEHOLDERS: Final = {"nvidia-cudnn": 0.1, "triton": 0.2}
 
 
 def unpacked(wheels: Iterable[LockedWheel], *, whole: bool = True) -> int:
-    """Bytes that wheels will take once unpacked, estimated; without ``whole``, less what is held back."""
-    rows = [*(() if whole else _HELD.items()), *_WHOLE.items()]
+    """Return the estimated bytes of wheels once unpacked; without ``whole``, with placeholders for some files."""
+    ratios = [*(() if whole else _RATIOS_WITH_PLACEHOLDERS.items()), *_RATIOS.items()]
     return sum(
-        int((wheel.size or 0) * next(much for name, much in rows if wheel.name.startswith(name))) for wheel in wheels
+        int((wheel.size or 0) * next(ratio for prefix, ratio in ratios if wheel.name.startswith(prefix)))
+        for wheel in wheels
     )
 
 
@@ -67,46 +68,48 @@ class DiskBudget:
         self._reserved: dict[str, int] = {}
         self._installing: dict[str, Lock] = {}
         self._installed: dict[str, Lock] = {}
-        self._wanted: dict[str, Lock] = {}
+        self._pending: dict[str, Lock] = {}
 
     def expect(self, name: str, lock: Lock) -> None:
         """Evict the wheels of a lock last: a pending cell needs them."""
         with self._changed:
-            self._wanted[name] = lock
+            self._pending[name] = lock
 
-    def missing(self, lock: Lock, hold: Hold | None = None) -> int:
-        """Bytes to download for a lock; with ``hold``, also of wheels that lack a file which it doesn't hold back."""
-        return sum(wheel.size or 0 for wheel in self._missing(lock, hold))
+    def missing(self, lock: Lock, rules: PlaceholderRules | None = None) -> int:
+        """Return the bytes to download for a lock; with ``rules``, also for wheels with further placeholders."""
+        return sum(wheel.size or 0 for wheel in self._missing(lock, rules))
 
-    def _missing(self, lock: Lock, hold: Hold | None) -> list[LockedWheel]:
-        """The wheels of a lock that the cache doesn't have, or not with all files that are wanted."""
-        kept = self._ledger()
+    def _missing(self, lock: Lock, rules: PlaceholderRules | None) -> list[LockedWheel]:
+        """Return the wheels of a lock that the cache lacks in whole or in part."""
+        ledger = self._ledger()
         return [
-            wheel for wheel in lock.wheels if _key(wheel) not in kept or (hold and store.lacks(self.cache, wheel, hold))
+            wheel
+            for wheel in lock.wheels
+            if _key(wheel) not in ledger or (rules and fast_path.is_incomplete(self.cache, wheel, rules))
         ]
 
     @contextmanager
-    def reserved(self, name: str, lock: Lock, hold: Hold = NOTHING) -> Iterator[None]:
-        """Hold room for a cell, evicting what nobody needs any more; waits for other cells to finish.
+    def reserved(self, name: str, lock: Lock, rules: PlaceholderRules = NO_PLACEHOLDERS) -> Iterator[None]:
+        """Reserve space for a cell within the block, after evicting unused packages and waiting for other cells.
 
         Raises:
-            CellError: it can't fit, whatever is evicted.
+            CellError: the cell needs more than the budget or the disk has.
         """
         with self._changed:
-            while not self._fits(name, lock, hold):
-                self._changed.wait(_AGAIN)  # other runs in the folder can't wake this one
+            while not self._reserve(name, lock, rules):
+                self._changed.wait(_POLL_INTERVAL)
         try:
             yield
         finally:
             with self._changed:
-                for table in (self._reserved, self._installing, self._installed, self._wanted):
+                for table in (self._reserved, self._installing, self._installed, self._pending):
                     table.pop(name, None)
                 with self._exclusive():
                     self._publish()
                 self._changed.notify_all()
 
     def installed(self, name: str, lock: Lock, sizes: dict[str, int]) -> None:
-        """Note what a cell's wheels really take, once they are unpacked."""
+        """Enter the real sizes of a cell's wheels once they are unpacked."""
         with self._changed, self._exclusive():
             ledger = self._ledger()
             for wheel in lock.wheels:
@@ -118,78 +121,78 @@ class DiskBudget:
             self._changed.notify_all()
 
     def compiled(self, lock: Lock, sizes: dict[str, int]) -> None:
-        """Note what the kept bytecode of a lock's wheels takes."""
+        """Enter the sizes of the bytecode that is saved for a lock's wheels, by package."""
         with self._changed, self._exclusive():
             ledger = self._ledger()
-            kept = {f"{_key(wheel)}+bytecode": sizes[wheel.name] for wheel in lock.wheels if wheel.name in sizes}
-            if not kept.items() <= ledger.items():
-                self._write({**ledger, **kept})
+            entries = {f"{_key(wheel)}+bytecode": sizes[wheel.name] for wheel in lock.wheels if wheel.name in sizes}
+            if not entries.items() <= ledger.items():
+                self._write({**ledger, **entries})
 
     def evict(self, names: Collection[str]) -> None:
-        """Remove some packages from the cache, in all their versions."""
+        """Evict packages from the cache, in all versions."""
         with self._changed, self._exclusive():
-            self._clean(sorted(names))
+            self._evict(sorted(names))
             self._changed.notify_all()
 
-    def _fits(self, name: str, lock: Lock, hold: Hold) -> bool:
-        """Reserve the room that a lock needs, if it is there or can be made; False: wait and ask again."""
+    def _reserve(self, name: str, lock: Lock, rules: PlaceholderRules) -> bool:
+        """Reserve the space that a lock needs, evicting packages if necessary; False: try again later."""
         with self._exclusive():
             others = self._reservations.others()
-            missing = self._missing(lock, hold)
-            coming = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
-            if any(_key(wheel) in coming for wheel in missing if (wheel.size or 0) >= store.BIG):
-                return False  # another cell is fetching it: this one finds it in the cache then
-            need = unpacked(missing, whole=not hold.patterns)
-            if need > self._room(others) and need:
-                self._drop(need - self._room(others), lock, missing, others)
-            if need <= self._room(others) or not need:
+            missing = self._missing(lock, rules)
+            downloading = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
+            if any(_key(wheel) in downloading for wheel in missing if (wheel.size or 0) >= fast_path.BIG):
+                return False  # another cell downloads it, after which it is in the cache
+            need = unpacked(missing, whole=not rules.patterns)
+            if need > self._free(others) and need:
+                self._make_room(need - self._free(others), lock, missing, others)
+            if need <= self._free(others) or not need:
                 self._reserved[name], self._installing[name] = need, lock
                 self._publish()
                 return True
         if self._reserved or others:
             return False
-        free = human_size(max(0, self._room(others)))
+        free = human_size(max(0, self._free(others)))
         raise CellError("install", "over the disk budget", f"needs {human_size(need)}, {free} free")
 
     def _publish(self) -> None:
-        """Tell other runs in the folder what the cells of this one hold."""
+        """Publish this run's reservations and packages in use to other runs in the folder."""
         locks = {**self._installing, **self._installed}
         self._reservations.publish(
             {name: (size, {wheel.name for wheel in locks[name].wheels}) for name, size in self._reserved.items()}
         )
 
-    def _room(self, others: Iterable[Reservation]) -> int:
-        """Bytes that may still be taken: within the budget, and on the disk."""
-        promised = sum(self._reserved.values()) + sum(other.bytes for other in others)
-        within = self.budget - sum(self._ledger().values()) - promised
-        return min(within, machine.free_bytes(self.cache) - promised)
+    def _free(self, others: Iterable[Reservation]) -> int:
+        """Return the bytes that are neither used nor reserved, within the budget and on the disk."""
+        reserved = sum(self._reserved.values()) + sum(other.bytes for other in others)
+        within_budget = self.budget - sum(self._ledger().values()) - reserved
+        return min(within_budget, machine.free_bytes(self.cache) - reserved)
 
-    def _drop(self, short: int, lock: Lock, missing: Sequence[LockedWheel], others: Iterable[Reservation]) -> None:
-        """Evict packages: first what no pending cell needs, then the rest, the largest first.
+    def _make_room(self, short: int, lock: Lock, missing: Sequence[LockedWheel], others: Iterable[Reservation]) -> None:
+        """Evict packages of ``short`` bytes: first those that no pending cell needs, and larger ones first.
 
-        uv drops a package in all its versions. So what another cell is installing right now stays, whatever its
-        version, and so does what ``lock`` needs and the cache holds. Of what a cell has installed, the environment's
-        hard links hold the bytes until it is removed; so that stays as well.
+        uv evicts a package in all its versions. So a package that another cell is installing stays, whatever the
+        version, and so does what ``lock`` needs and the cache has. An installed package stays as well: the hard links
+        of its environment keep the bytes allocated.
         """
         ledger = self._ledger()
         sizes: dict[str, int] = {}
         for key, size in ledger.items():
             sizes[_name(key)] = sizes.get(_name(key), 0) + size
         running = [*self._installing.values(), *self._installed.values()]
-        busy = {wheel.name for other in running for wheel in other.wheels}
-        busy |= {name for other in others for name in other.names}
-        busy |= {wheel.name for wheel in lock.wheels if _key(wheel) in ledger and wheel not in missing}
-        later = {wheel.name for other in self._wanted.values() for wheel in other.wheels if _key(wheel) in ledger}
-        dropped: list[str] = []
-        for name in sorted(sizes.keys() - busy, key=lambda name: (name in later, -sizes[name], name)):
-            if sum(sizes[name] for name in dropped) >= short:
+        in_use = {wheel.name for running_lock in running for wheel in running_lock.wheels}
+        in_use |= {name for reservation in others for name in reservation.names}
+        in_use |= {wheel.name for wheel in lock.wheels if _key(wheel) in ledger and wheel not in missing}
+        pending = {w.name for pending_lock in self._pending.values() for w in pending_lock.wheels if _key(w) in ledger}
+        evicted: list[str] = []
+        for name in sorted(sizes.keys() - in_use, key=lambda name: (name in pending, -sizes[name], name)):
+            if sum(sizes[name] for name in evicted) >= short:
                 break
-            dropped.append(name)
-        if dropped:
-            self._clean(dropped)
+            evicted.append(name)
+        if evicted:
+            self._evict(evicted)
 
-    def _clean(self, names: Sequence[str]) -> None:
-        """Remove packages from uv's cache and from what is kept beside it. Only what is gone counts as free."""
+    def _evict(self, names: Sequence[str]) -> None:
+        """Remove packages from all caches. Their space counts as free only if uv succeeds."""
         everything = _name(_UNKNOWN) in names
         done = processes.capture(
             [uv_bin(), "cache", "clean", "--quiet", "--cache-dir", self.cache, *(() if everything else names)],
@@ -199,29 +202,28 @@ class DiskBudget:
             reason = done.stderr.strip()
             _log.warning("uv cache clean failed with exit code %d: %s", done.returncode, reason)
             return
-        store.drop(self.cache, names)
-        bytecode.drop(self.cache, names)
-        integrity.drop(self.cache, names)
-        kept = {} if everything else self._ledger()
-        self._write({key: size for key, size in kept.items() if _name(key) not in names})
+        fast_path.evict(self.cache, names)
+        integrity.evict(self.cache, names)
+        ledger = {} if everything else self._ledger()
+        self._write({key: size for key, size in ledger.items() if _name(key) not in names})
 
     def _exclusive(self) -> AbstractContextManager[None]:
-        """Against another run in the same folder."""
+        """Lock the ledger and the reservations against other runs in the folder."""
         return locked(self.cache / "ledger.lock")
 
     def _ledger(self) -> dict[str, int]:
-        """Return the unpacked size of each wheel that the cache holds."""
+        """Return the unpacked size in bytes of each wheel in the cache."""
         try:
             return _LEDGER.validate_json(self._ledger_file.read_bytes())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            return self._rebuilt(error)
+            return self._rebuild(error)
 
-    def _rebuilt(self, error: Exception) -> dict[str, int]:
-        """Return a new ledger in the place of one that can't be read: all that is there counts, under no name."""
-        _log.warning("%s can't be used (%s); it is made anew", self._ledger_file, type(error).__name__)
-        ledger = {_UNKNOWN: sum(on_disk(self.cache / folder) for folder in _HELD_IN)}
+    def _rebuild(self, error: Exception) -> dict[str, int]:
+        """Replace an unreadable ledger by one with a single entry for everything in the cache."""
+        _log.warning("%s is unusable (%s): rebuilding it", self._ledger_file, type(error).__name__)
+        ledger = {_UNKNOWN: sum(on_disk(self.cache / folder) for folder in _FOLDERS)}
         self._write(ledger)
         return ledger
 
@@ -230,7 +232,7 @@ class DiskBudget:
 
 
 def on_disk(folder: Path) -> int:
-    """Bytes that the files below a folder take."""
+    """Return the bytes on disk of all files below a folder."""
     sizes = 0
     for path, _, files in os.walk(folder):
         for name in files:

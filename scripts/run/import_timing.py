@@ -13,7 +13,7 @@ from typing import Final
 from scripts.config.cells import Cell
 from scripts.config.matrix_toml import Limits
 from scripts.core import environment, paths, processes
-from scripts.run import environments, interpreters
+from scripts.run import environments, installation, interpreters
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock
 
@@ -43,7 +43,7 @@ def _install(cell: Cell, lock: Lock, folder: Path, limits: Limits) -> None:
         raise CellError("interpreter", "no interpreter", problem)
     log = _log(folder)
     environments.create(folder, python, cache=paths.CACHE, log=log)
-    environments.install(folder, lock, cache=paths.CACHE, log=log, timeout=limits.install)
+    installation.install(folder, lock, cache=paths.CACHE, log=log, timeout=limits.install)
 
 
 def _taken(folders: Sequence[Path], limits: Limits) -> list[float]:

@@ -135,7 +135,7 @@ def matches(path: Path, expected: str) -> bool:
     return base64.urlsafe_b64encode(found).rstrip(b"=").decode() == digest
 
 
-def note(packages: Path, records: Mapping[str, Mapping[str, str]], files: Mapping[str, os.stat_result]) -> Contents:
+def contents(packages: Path, records: Mapping[str, Mapping[str, str]], files: Mapping[str, os.stat_result]) -> Contents:
     """Return what is to be noted of an environment with these packages, by name and file, and these files."""
     owners = {path: name for name, hashes in records.items() for path in hashes}
     roots = {path.split("/", 1)[0]: name for path, name in owners.items()}
@@ -198,7 +198,7 @@ def _read(seal: Path) -> dict[str, tuple[int, int, int, int]]:
         return {}
 
 
-def drop(cache: Path, names: Sequence[str]) -> None:
+def evict(cache: Path, names: Sequence[str]) -> None:
     """Forget the seals of some packages, in all their versions."""
     for name in names:
         shutil.rmtree(cache / _FOLDER / name, ignore_errors=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scripts.core import paths
 from scripts.run import environments, owners
+from scripts.run.unpack import fast_path
 
 
 def remove(cache: Path = paths.CACHE, envs: Path = paths.ENVIRONMENTS) -> list[Path]:
@@ -19,7 +20,7 @@ def remove(cache: Path = paths.CACHE, envs: Path = paths.ENVIRONMENTS) -> list[P
 
 
 def _half_unpacked(cache: Path) -> Iterator[Path]:
-    for folder in (*(cache / "unpacked").glob(".*"), *(cache / "unpacked").glob("*/.*")):
+    for folder in fast_path.temporary_folders(cache):
         if not owners.alive(folder.name[1:].partition(".")[0]):
             yield folder
 

@@ -14,9 +14,9 @@ from scripts.config.cells import Cell
 from scripts.core import environment, processes
 from scripts.core.errors import MatrixError
 from scripts.index.http import Web
-from scripts.run import environments, interpreters
+from scripts.run import environments, installation, interpreters
 from scripts.run.locks import Lock, LockedWheel
-from scripts.run.unpack.holding import Hold
+from scripts.run.unpack.fast_path import PlaceholderRules
 from tests.bench.result import Download, Import
 
 
@@ -50,7 +50,7 @@ def _received(wheel: LockedWheel) -> int:
         return sum(map(len, iter(source.read, b"")))
 
 
-def imports(cell: Cell, lock: Lock, hold: Hold, cache: Path, folder: Path) -> Import:
+def imports(cell: Cell, lock: Lock, rules: PlaceholderRules, cache: Path, folder: Path) -> Import:
     """Return the time of ``import torch`` in a new environment of the project, and again with bytecode.
 
     Raises:
@@ -63,7 +63,7 @@ def imports(cell: Cell, lock: Lock, hold: Hold, cache: Path, folder: Path) -> Im
         raise MatrixError(f"{cell.id}: no interpreter for Python {cell.python}")
     try:
         environments.create(made, interpreter, cache=cache, log=log)
-        environments.install(made, lock, cache=cache, log=log, timeout=1800, hold=hold)
+        installation.install(made, lock, cache=cache, log=log, timeout=1800, rules=rules)
         first, again = (_import(environments.python_of(made), log) for _ in range(2))
     finally:
         shutil.rmtree(made, ignore_errors=True)

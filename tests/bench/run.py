@@ -17,7 +17,7 @@ from scripts.core import machine
 from scripts.core.errors import MatrixError
 from scripts.core.files import human_size
 from scripts.run import environments
-from scripts.run.unpack.holding import Hold
+from scripts.run.unpack.fast_path import PlaceholderRules
 from tests.bench import bounds
 from tests.bench import scale as scaling
 from tests.bench.measure import drop_page_cache, measure
@@ -78,7 +78,9 @@ def _measure_real(result: BenchResult, matrix: Matrix, plan: Plan, scratch: Path
     wheels = bounds.unique_wheels(locks)
     imports = []
     for cell, lock in zip(plan.cells, locks, strict=True):
-        imports.append(bounds.imports(cell, lock, Hold(patterns=matrix.held_files), project.state / "cache", scratch))
+        imports.append(
+            bounds.imports(cell, lock, PlaceholderRules(patterns=matrix.held_files), project.state / "cache", scratch)
+        )
         notify(f"import torch, {cell.id}: {imports[-1].first:.1f} s, again {imports[-1].again:.1f} s")
     measured: list[Subject] = [project]
     for plain in (plain for plain in PLAIN if plain.name in plan.subjects):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.index.sources import Source
-from scripts.run import environments, locks
+from scripts.run import environments, installation, locks
 from tests.integration.conftest import MakeProject
 from tests.support.index import LocalIndex
 from tests.support.matrices import cell
@@ -62,5 +62,5 @@ def test_what_was_locked_is_installed_though_the_page_that_is_kept_is_older(
     for version in ("1.0", "1.1"):
         held = lock(version)
         environments.create(folder, Path(sys.executable), cache=cache, log=log)
-        environments.install(folder, held, cache=cache, log=log, timeout=60)
+        installation.install(folder, held, cache=cache, log=log, timeout=60)
         assert (environments.site_packages(folder) / f"helper-{version}.dist-info").is_dir()

@@ -151,7 +151,7 @@ class Bytecode:
         return sum(file.stat().st_size for file in kept.rglob("*.pyc")) if kept.exists() else 0
 
 
-def drop(cache: Path, names: Sequence[str]) -> None:
+def evict(cache: Path, names: Sequence[str]) -> None:
     """Forget the bytecode of some packages, in all their versions."""
     for name in names:
         shutil.rmtree(cache / _FOLDER / name, ignore_errors=True)

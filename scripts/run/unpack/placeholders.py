@@ -1,30 +1,56 @@
-"""Watching that nobody opens a placeholder: the kernel tells of every file that is opened or run.
+"""Placeholders: files of a wheel's size and without its content, for what no test opens, and the watch over them.
 
-What the probes see is true only if they never looked into a file whose content was held back. Merely asking whether
-it is there, or how big, gives the true answer.
+If a test opens a placeholder (detected with inotify), the run is discarded, the file is extracted and the tests run
+again. Asking whether a placeholder exists or how big it is gives the true answer.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import fnmatch
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 if sys.platform == "linux":
     from inotify_simple import INotify, flags  # type: ignore[import-untyped]
 
+#: Bytes below which a file is not worth a placeholder.
+_MIN_SIZE: Final = 1 << 18
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PlaceholderRules:
+    """Patterns of the files that get a placeholder, and files that tests opened, which get none. By default none do."""
+
+    patterns: tuple[str, ...] = ()
+    needed: frozenset[str] = frozenset()
+
+    def __call__(self, path: str, size: int) -> bool:
+        """Return whether a file of ``size`` bytes gets a placeholder."""
+        matching = any(fnmatch.fnmatchcase(path, pattern) for pattern in self.patterns)
+        return size >= _MIN_SIZE and matching and path not in self.needed
+
+    def without(self, needed: Iterable[str]) -> PlaceholderRules:
+        """Return rules under which these files get no placeholder either."""
+        return dataclasses.replace(self, needed=self.needed.union(needed))
+
+
+NO_PLACEHOLDERS: Final = PlaceholderRules()
+
 
 class OpenedError(Exception):
-    """Placeholders were opened, or may have been: what was seen meanwhile doesn't count."""
+    """Placeholders were opened, or may have been: the run has to be discarded."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__(f"opened: {', '.join(map(str, paths))}")
         self.paths = tuple(paths)
 
 
-def watchable() -> bool:
-    """Whether this machine can watch files: Linux can, unless too many watches are kept already."""
+def can_watch() -> bool:
+    """Return whether files can be watched here: on Linux, unless the limit of inotify instances is reached."""
     if sys.platform != "linux":
         return False
     try:
@@ -35,33 +61,33 @@ def watchable() -> bool:
 
 
 @contextlib.contextmanager
-def untouched(placeholders: Sequence[Path]) -> Iterator[None]:
+def watched(placeholders: Sequence[Path]) -> Iterator[None]:
     """Watch placeholders within the block.
 
     Raises:
-        OpenedError: some were opened, whatever else the block came to; or it can't be known.
+        OpenedError: a placeholder was opened, even where the block raised an exception; or they cannot be watched.
     """
     if not placeholders:
         yield
         return
-    with contextlib.ExitStack() as watching:
+    with contextlib.ExitStack() as stack:
         try:
-            notify = watching.enter_context(INotify())
-            names = {notify.add_watch(path, flags.OPEN): path for path in placeholders}
+            notify = stack.enter_context(INotify())
+            watches = {notify.add_watch(path, flags.OPEN): path for path in placeholders}
         except OSError:
             raise OpenedError(placeholders) from None
         try:
             yield
         except Exception:
-            _check(notify, names)
+            _check(notify, watches)
             raise
-        _check(notify, names)
+        _check(notify, watches)
 
 
-def _check(notify: INotify, names: Mapping[int, Path]) -> None:
-    """Raise `OpenedError` if a placeholder was opened, or the kernel lost count."""
+def _check(notify: INotify, watches: Mapping[int, Path]) -> None:
+    """Raise `OpenedError` if a placeholder was opened, or if the kernel dropped events."""
     events = list(notify.read(timeout=0))
     if any(event.mask & flags.Q_OVERFLOW for event in events):
-        raise OpenedError(list(names.values()))
+        raise OpenedError(list(watches.values()))
     if events:
-        raise OpenedError(sorted({names[event.wd] for event in events}))
+        raise OpenedError(sorted({watches[event.wd] for event in events}))

@@ -1,8 +1,8 @@
-"""Big wheels, unpacked once beside uv's cache and linked into every environment that needs them.
+"""Store of unpacked big wheels beside uv's cache, which are linked into every environment that needs them.
 
-uv unpacks every byte of a wheel. Most of what a CUDA wheel holds, a cell without GPU never opens; so big wheels are
-unpacked here, but for the files that `matrix.toml` holds back. All else is left to uv: small wheels, local ones, those
-that only an installer can handle, and every wheel that couldn't be had here, of which uv then tells why.
+uv unpacks every byte of a wheel. A cell without GPU opens little of a CUDA wheel, so the engine unpacks big wheels
+itself, with placeholders for the files that `matrix.toml` lists under ``[[held]]``. uv installs all other wheels: small
+and local ones, those that need a real installer, and those that could not be fetched here, so that uv reports why.
 """
 
 from __future__ import annotations
@@ -24,43 +24,38 @@ from scripts.core.files import write_atomically
 from scripts.index import settings
 from scripts.run import failures, owners
 from scripts.run.locks import Lock, LockedWheel
-from scripts.run.unpack import oddities
-from scripts.run.unpack.holding import Hold
-from scripts.run.unpack.unzip import Packed
+from scripts.run.unpack import unsupported
+from scripts.run.unpack.placeholders import PlaceholderRules
+from scripts.run.unpack.unzip import PackedFile
 
 _FOLDER: Final = "unpacked"
 _FILES: Final = "files"
-_HELD: Final = "held.json"
-_HELD_FILES: Final = TypeAdapter(list[Packed])
+_SKIPPED: Final = "held.json"
+_SKIPPED_FILES: Final = TypeAdapter(list[PackedFile])
 
-#: Bytes of a wheel from which on it is big.
+#: Bytes from which on a wheel is big.
 BIG: Final = 20_000_000
 
-#: Wheels of one cell that come at once: two cores unpack no more, and one stream seldom fills a line.
+#: Parallel downloads of one cell: two cores cannot unpack more, and one stream seldom uses the whole bandwidth.
 _STREAMS: Final = 4
 
 
-def fetch(cache: Path, lock: Lock, hold: Hold, *, log: Path, timeout: float) -> float:
-    """Unpack the big wheels of a lock that aren't there. Returns the seconds it took.
+def fetch(cache: Path, lock: Lock, rules: PlaceholderRules, *, log: Path, timeout: float) -> float:
+    """Download and unpack the big wheels of a lock that the store lacks. Return the seconds it took.
 
     Raises:
-        CellError: it took too long.
+        CellError: it took longer than ``timeout`` seconds.
     """
-    missing = [wheel for wheel in lock.wheels if not has(cache, wheel, hold)]
-    wanted = [wheel for wheel in missing if _fits(wheel) and not _left_to_uv(cache, wheel).exists()]
-    if not wanted:
+    missing = [wheel for wheel in lock.wheels if not has(cache, wheel, rules)]
+    wheels = [wheel for wheel in missing if _is_eligible(wheel) and not _uv_marker(cache, wheel).exists()]
+    if not wheels:
         return 0.0
-    broken = [wheel for wheel in wanted if _of(cache, wheel).exists() and _held(cache, wheel) is None]
-    for wheel in broken:
-        _append(log, f"{wheel.filename} is unpacked again: what lies in {_of(cache, wheel)} can't be used")
+    for wheel in wheels:
+        if _folder(cache, wheel).exists() and _read_skipped(cache, wheel) is None:
+            _append(log, f"{wheel.filename}: unpacking again, {_folder(cache, wheel)} is unusable")
     job = lock.path.with_name("unpack.json")
-    wheels = [
-        {"filename": wheel.filename, "url": wheel.url, "sha256": wheel.sha256, "folder": str(_of(cache, wheel))}
-        for wheel in sorted(wanted, key=lambda wheel: -(wheel.size or 0))
-    ]
-    said = {"wheels": wheels, "patterns": hold.patterns, "needed": sorted(hold.needed), "streams": _STREAMS}
-    write_atomically(job, json.dumps(said, indent=1))
-    # A process of its own can be ended at any time, and has a processor of its own.
+    write_atomically(job, _job(cache, wheels, rules))
+    # A separate process can be killed at the timeout, and runs in parallel to the other cells' threads.
     command: list[str | Path] = [sys.executable, "-m", "scripts.run.unpack.worker", job]
     done = processes.run(command, log=log, env=settings.uv_environment(), timeout=timeout, cwd=paths.ROOT)
     if done.timed_out:
@@ -68,78 +63,91 @@ def fetch(cache: Path, lock: Lock, hold: Hold, *, log: Path, timeout: float) -> 
     return round(done.seconds, 3)
 
 
-def has(cache: Path, wheel: LockedWheel, hold: Hold) -> bool:
-    """Whether a wheel lies unpacked here, with every file that isn't to be held back."""
-    listed = _held(cache, wheel)
-    return listed is not None and all(hold(file.path, file.size) for file in listed)
+def _job(cache: Path, wheels: Sequence[LockedWheel], rules: PlaceholderRules) -> str:
+    """Return the worker's job as JSON, with the largest wheel first."""
+    rows = [
+        {"filename": wheel.filename, "url": wheel.url, "sha256": wheel.sha256, "folder": str(_folder(cache, wheel))}
+        for wheel in sorted(wheels, key=lambda wheel: -(wheel.size or 0))
+    ]
+    job = {"wheels": rows, "patterns": rules.patterns, "needed": sorted(rules.needed), "streams": _STREAMS}
+    return json.dumps(job, indent=1)
 
 
-def lacks(cache: Path, wheel: LockedWheel, hold: Hold) -> bool:
-    """Whether a wheel lies here, but without a file that isn't to be held back."""
-    return _of(cache, wheel).is_dir() and not has(cache, wheel, hold)
+def has(cache: Path, wheel: LockedWheel, rules: PlaceholderRules) -> bool:
+    """Return whether the store has a wheel with every file for which ``rules`` allow no placeholder."""
+    skipped = _read_skipped(cache, wheel)
+    return skipped is not None and all(rules(file.path, file.size) for file in skipped)
 
 
-def held(cache: Path, wheel: LockedWheel) -> list[Packed]:
-    """The files that were held back when a wheel was unpacked."""
-    return _held(cache, wheel) or []
+def is_incomplete(cache: Path, wheel: LockedWheel, rules: PlaceholderRules) -> bool:
+    """Return whether the store has a wheel, but lacks a file for which ``rules`` allow no placeholder."""
+    return _folder(cache, wheel).is_dir() and not has(cache, wheel, rules)
 
 
-def _held(cache: Path, wheel: LockedWheel) -> list[Packed] | None:
-    """Return the files that were held back; None where no usable wheel is, so that it is unpacked again."""
-    folder = _of(cache, wheel)
+def skipped_files(cache: Path, wheel: LockedWheel) -> list[PackedFile]:
+    """Return the files that were skipped when a wheel was unpacked."""
+    return _read_skipped(cache, wheel) or []
+
+
+def _read_skipped(cache: Path, wheel: LockedWheel) -> list[PackedFile] | None:
+    """Return the files that were skipped when a wheel was unpacked; None where the store has no usable wheel."""
+    folder = _folder(cache, wheel)
     try:
-        listed = _HELD_FILES.validate_json((folder / _HELD).read_bytes())
-        for file in listed:
-            oddities.path_of(file.path)
+        skipped = _SKIPPED_FILES.validate_json((folder / _SKIPPED).read_bytes())
+        for file in skipped:
+            unsupported.check_path(file.path)
     except (OSError, ValueError):
         return None
-    return listed if (folder / _FILES).is_dir() else None
+    return skipped if (folder / _FILES).is_dir() else None
 
 
 def install(cache: Path, wheel: LockedWheel, packages: Path, python: Path) -> list[Path]:
-    """Link a wheel that lies here into an environment. Returns the placeholders of what was held back.
-
-    A placeholder has the size of the file it stands for, and no content.
+    """Link a wheel of the store into an environment. Return its placeholders, which have their files' sizes.
 
     Raises:
-        OddError: the wheel has scripts that are left to uv; nothing was linked.
-        OSError: something can't be linked.
+        UnsupportedWheelError: the wheel has scripts that uv must check; nothing was linked.
+        OSError: a file cannot be linked.
     """
-    files = _of(cache, wheel) / _FILES
-    wanted = scripts(files)
+    files = _folder(cache, wheel) / _FILES
+    wheel_scripts = scripts(files)
     _link(files, packages)
-    for script in wanted:
+    for script in wheel_scripts:
         _write_script(script, python)
-    return [_placeholder(packages, file) for file in held(cache, wheel)]
+    return [_write_placeholder(packages, file) for file in skipped_files(cache, wheel)]
 
 
 def scripts(files: Path) -> list[Script]:
-    """Return the scripts that an unpacked wheel asks for. Raises `OddError`."""
-    points = sorted(files.glob("*.dist-info/entry_points.txt"))
-    return [script for info in points for script in oddities.scripts(info.read_bytes())]
+    """Return the scripts that an unpacked wheel declares. Raises `UnsupportedWheelError`."""
+    entry_points = sorted(files.glob("*.dist-info/entry_points.txt"))
+    return [script for file in entry_points for script in unsupported.scripts(file.read_bytes())]
 
 
 def leave_to_uv(cache: Path, wheels: Sequence[LockedWheel]) -> None:
-    """Note that uv has some wheels, so that they aren't fetched a second time to lie here."""
-    for wheel in filter(_fits, wheels):
-        note = _left_to_uv(cache, wheel)
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.touch()
+    """Mark wheels as installed by uv, so that the store does not download them a second time."""
+    for wheel in filter(_is_eligible, wheels):
+        marker = _uv_marker(cache, wheel)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
 
 
-def drop(cache: Path, names: Sequence[str]) -> None:
-    """Forget some packages, in all their versions."""
+def evict(cache: Path, names: Sequence[str]) -> None:
+    """Remove packages from the store, in all versions."""
     for name in names:
         folder = cache / _FOLDER / name
         hidden = cache / _FOLDER / owners.temporary_name()
         with contextlib.suppress(FileNotFoundError):
-            folder.rename(hidden)  # at once: nobody links half of a wheel
+            folder.rename(hidden)  # atomic: no cell links half of a wheel
         shutil.rmtree(hidden, ignore_errors=True)
 
 
-def put(unpacked: Path, folder: Path, held_back: Sequence[Packed]) -> None:
-    """Give an unpacked wheel its place, whole or not at all; one that is there already goes."""
-    (unpacked / _HELD).write_text(json.dumps([vars(file) for file in held_back], indent=0), encoding="utf-8")
+def temporary_folders(cache: Path) -> list[Path]:
+    """Return the hidden folders of wheels that are being unpacked or removed, by this process or another."""
+    return [*(cache / _FOLDER).glob(".*"), *(cache / _FOLDER).glob("*/.*")]
+
+
+def add(unpacked: Path, folder: Path, skipped: Sequence[PackedFile]) -> None:
+    """Move an unpacked wheel to its folder in the store atomically, replacing an existing one."""
+    (unpacked / _SKIPPED).write_text(json.dumps([vars(file) for file in skipped], indent=0), encoding="utf-8")
     replaced = folder.with_name(owners.temporary_name())
     with contextlib.suppress(FileNotFoundError):
         folder.rename(replaced)
@@ -148,8 +156,8 @@ def put(unpacked: Path, folder: Path, held_back: Sequence[Packed]) -> None:
 
 
 @contextlib.contextmanager
-def making(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """A folder to unpack a wheel in, and within it the one for its files; removed at the end if still there."""
+def temporary_folder(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield a new folder to unpack a wheel in, and its subfolder for the files; remove it unless it was moved."""
     unpacked = folder.with_name(owners.temporary_name())
     (unpacked / _FILES).mkdir(parents=True)
     try:
@@ -158,39 +166,38 @@ def making(folder: Path) -> Iterator[tuple[Path, Path]]:
         shutil.rmtree(unpacked, ignore_errors=True)
 
 
-def _fits(wheel: LockedWheel) -> bool:
-    """Whether a wheel is for this module: elsewhere than on Linux, no wheel is that big."""
+def _is_eligible(wheel: LockedWheel) -> bool:
+    """Return whether the store takes a wheel. Only Linux has wheels that are worth it."""
     remote = wheel.url.startswith(("http://", "https://"))
     return sys.platform == "linux" and remote and bool(wheel.sha256) and (wheel.size or 0) >= BIG
 
 
-def _of(cache: Path, wheel: LockedWheel) -> Path:
-    """Where a wheel lies."""
+def _folder(cache: Path, wheel: LockedWheel) -> Path:
     return cache / _FOLDER / wheel.name / wheel.sha256
 
 
-def _left_to_uv(cache: Path, wheel: LockedWheel) -> Path:
-    """A file that is there if uv has a wheel which would have its place here."""
-    return _of(cache, wheel).with_suffix(".uv")
+def _uv_marker(cache: Path, wheel: LockedWheel) -> Path:
+    """Return the file that exists if uv installed a wheel that the store would take."""
+    return _folder(cache, wheel).with_suffix(".uv")
 
 
 def _link(source: Path, target: Path) -> None:
-    """Link all files of a folder into another one; what is there already gives way, as with every installer."""
+    """Link all files of a folder into another one, replacing existing files as every installer does."""
     target.mkdir(exist_ok=True)
     with os.scandir(source) as entries:
         for entry in entries:
-            place = target / entry.name
+            path = target / entry.name
             if entry.is_dir(follow_symlinks=False):
-                _link(Path(entry.path), place)
+                _link(Path(entry.path), path)
             else:
                 try:
-                    os.link(entry.path, place)
+                    os.link(entry.path, path)
                 except FileExistsError:
-                    place.unlink()
-                    os.link(entry.path, place)
+                    path.unlink()
+                    os.link(entry.path, path)
 
 
-def _placeholder(packages: Path, file: Packed) -> Path:
+def _write_placeholder(packages: Path, file: PackedFile) -> Path:
     path = packages / file.path
     path.unlink(missing_ok=True)  # another wheel may have the same file
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
@@ -207,7 +214,7 @@ def _append(log: Path, line: str) -> None:
 def _write_script(script: Script, python: Path) -> None:
     name, content = script.generate(str(python), "posix")
     path = python.parent / name
-    path.unlink(missing_ok=True)  # never through a link that is there already
+    path.unlink(missing_ok=True)  # never write through an existing link
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - only this takes a descriptor
         file.write(content)

@@ -1,10 +1,11 @@
-"""``python -m scripts.run.unpack.worker JOB``: download and unpack wheels, some at once.
+"""``python -m scripts.run.unpack.worker JOB``: download and unpack wheels into the store, several in parallel.
 
-Its only result is what lies on the shelf afterwards. A wheel that can't be had is told of and left out.
+A wheel that cannot be unpacked is reported on stdout and left to uv.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import time
@@ -15,51 +16,54 @@ from typing import Any
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.index.wheel_files import WheelFile
-from scripts.run.unpack import oddities, store, unzip
-from scripts.run.unpack.holding import Hold
+from scripts.run.unpack import store, unsupported, unzip
+from scripts.run.unpack.placeholders import PlaceholderRules
+from scripts.run.unpack.unsupported import UnsupportedWheelError
 
 
-def main(job: Path) -> None:
-    """Do a job that `shelf.fetch` has written."""
-    wanted: dict[str, Any] = json.loads(job.read_bytes())
-
-    hold = Hold(patterns=tuple(wanted["patterns"]), needed=frozenset(wanted["needed"]))
-
-    def get(wheel: dict[str, str]) -> str:
-        began = time.monotonic()
-        try:
-            said = _unpack(web, wheel, hold)
-        except (WebError, OSError, oddities.OddError) as error:
-            return f"left to uv: {error}"
-        except Exception as error:  # noqa: BLE001 - uv can have it all the same, or says better what is wrong
-            return f"left to uv: {wheel['filename']}: {error!r}"
-        return f"{wheel['filename']}: {time.monotonic() - began:.1f} s{said}"
-
-    with Web() as web, ThreadPoolExecutor(wanted["streams"]) as pool:
-        for line in pool.map(get, wanted["wheels"]):
+def main(job_file: Path) -> None:
+    """Do a job that `store.fetch` has written."""
+    job: dict[str, Any] = json.loads(job_file.read_bytes())
+    rules = PlaceholderRules(patterns=tuple(job["patterns"]), needed=frozenset(job["needed"]))
+    with Web() as web, ThreadPoolExecutor(job["streams"]) as pool:
+        for line in pool.map(functools.partial(_unpack_or_explain, web, rules), job["wheels"]):
             print(line, flush=True)
 
 
-def _unpack(web: Web, wheel: dict[str, str], hold: Hold) -> str:
-    """Put one wheel on the shelf, and say what was held back."""
+def _unpack_or_explain(web: Web, rules: PlaceholderRules, wheel: dict[str, str]) -> str:
+    """Unpack a wheel. Return a line for the log: seconds and skipped files, or why the wheel is left to uv."""
+    began = time.monotonic()
+    try:
+        skipped = _unpack(web, rules, wheel)
+    except (WebError, OSError, UnsupportedWheelError) as error:
+        return f"left to uv: {error}"
+    except Exception as error:  # noqa: BLE001 - uv may manage, or explains better what is wrong
+        return f"left to uv: {wheel['filename']}: {error!r}"
+    size = sum(file.size for file in skipped)
+    note = f", {len(skipped)} placeholders for {size:,} bytes" if skipped else ""
+    return f"{wheel['filename']}: {time.monotonic() - began:.1f} s{note}"
+
+
+def _unpack(web: Web, rules: PlaceholderRules, wheel: dict[str, str]) -> list[unzip.PackedFile]:
+    """Add a wheel to the store. Return the files that get placeholders."""
     folder = Path(wheel["folder"])
     remote = WheelFile(filename=wheel["filename"], url=wheel["url"], sha256=wheel["sha256"])
-    with store.making(folder) as (unpacked, files):
-        held = unzip.unpack(web, remote, files, hold)
-        _check(remote, files)
-        store.put(unpacked, folder, held)
-    return f", {len(held)} files of {sum(file.size for file in held):,} bytes held back" if held else ""
+    with store.temporary_folder(folder) as (unpacked, files):
+        skipped = unzip.unpack(web, remote, files, rules)
+        _check_metadata(remote, files)
+        store.add(unpacked, folder, skipped)
+    return skipped
 
 
-def _check(wheel: WheelFile, files: Path) -> None:
-    """Refuse an unpacked wheel whose metadata is odd. Raises `OddError`, which names the wheel."""
+def _check_metadata(wheel: WheelFile, files: Path) -> None:
+    """Raise `UnsupportedWheelError`, with the wheel's name, where the metadata of an unpacked wheel are unusual."""
     try:
         paths = [PurePosixPath(path.relative_to(files).as_posix()) for path in files.glob("*.dist-info/*")]
-        info = files / oddities.info_folder(paths, wheel.filename.partition("-")[0])
-        oddities.check_record((info / "RECORD").read_bytes())
+        info = files / unsupported.check_metadata(paths, wheel.filename.partition("-")[0])
+        unsupported.check_record((info / "RECORD").read_bytes())
         store.scripts(files)
-    except oddities.OddError as error:
-        raise oddities.OddError(f"{wheel.filename} has {error}") from error
+    except UnsupportedWheelError as error:
+        raise UnsupportedWheelError(f"{wheel.filename}: {error}") from error
 
 
 if __name__ == "__main__":

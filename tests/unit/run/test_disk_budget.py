@@ -16,7 +16,7 @@ from scripts.index.sources import Source
 from scripts.run.disk_budget import DiskBudget, unpacked
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel
-from scripts.run.unpack.holding import NOTHING, Hold
+from scripts.run.unpack.fast_path import NO_PLACEHOLDERS, PlaceholderRules
 
 SOURCE = Source(build="default", index=None)
 
@@ -138,8 +138,8 @@ def test_what_was_held_back_is_missing_for_who_wants_all(budget: DiskBudget) -> 
     kept = budget.cache / "unpacked" / "a" / "a1"
     (kept / "files").mkdir(parents=True)
     (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
-    assert (budget.missing(held), budget.missing(held, NOTHING)) == (0, 100)
-    back = Hold(patterns=("a/*",))
+    assert (budget.missing(held), budget.missing(held, NO_PLACEHOLDERS)) == (0, 100)
+    back = PlaceholderRules(patterns=("a/*",))
     assert (budget.missing(held, back), budget.missing(held, back.without(["a/lib.so"]))) == (0, 100)
     with budget.reserved("two", lock(wheel("c", size=250))):  # 1000 bytes: all else has to go
         assert not kept.exists()
@@ -152,7 +152,7 @@ def test_a_wheel_that_lacks_a_file_makes_room_for_itself(budget: DiskBudget) -> 
     kept = budget.cache / "unpacked" / "a" / "a1"
     (kept / "files").mkdir(parents=True)
     (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
-    with budget.reserved("one", held, NOTHING):  # 400 bytes, and 300 are left
+    with budget.reserved("one", held, NO_PLACEHOLDERS):  # 400 bytes, and 300 are left
         assert not kept.exists()
 
 

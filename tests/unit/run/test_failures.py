@@ -9,7 +9,7 @@ import time
 import pytest
 
 from scripts.index import listings
-from scripts.run import environments, failures
+from scripts.run import failures, installation
 
 PAGE = "http://127.0.0.1:1/whl/cpu/torch/"
 #: How uv 0.13 tells of a page that they could not read, generated with a local index and its faults.
@@ -117,7 +117,7 @@ def test_messages_are_one_line_without_colour_and_advice() -> None:
     ],
 )
 def test_the_time_of_the_download_is_as_uv_tells_it(said: str, seconds: float) -> None:
-    assert environments.prepared_seconds(said) == seconds
+    assert installation.prepared_seconds(said) == seconds
 
 
 @pytest.mark.parametrize(

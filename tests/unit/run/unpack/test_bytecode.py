@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.run.locks import LockedWheel
-from scripts.run.unpack.bytecode import Bytecode, drop
+from scripts.run.unpack.bytecode import Bytecode, evict
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TAG = sys.implementation.cache_tag
@@ -163,7 +163,7 @@ def test_a_package_is_forgotten_in_all_versions(tmp_path: Path) -> None:
         one = Environment(tmp_path / sha256, PACKAGE, sha256=sha256)
         one.leave(INIT)
         one.save(cache)
-    drop(cache, ["package", "unknown"])
+    evict(cache, ["package", "unknown"])
     for sha256 in ("1", "2"):
         assert Environment(tmp_path / f"other{sha256}", PACKAGE, sha256=sha256).restored(cache) == {}
 

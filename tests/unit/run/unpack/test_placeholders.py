@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.run.unpack import placeholders
-from scripts.run.unpack.placeholders import OpenedError, untouched
+from scripts.run.unpack.placeholders import OpenedError, watched
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux has inotify, and nothing is held back elsewhere"
@@ -57,13 +57,13 @@ def linked(path: Path) -> None:
     ids=["read", "mapped", "by another name", "loaded", "run", "opened by a child"],
 )
 def test_whoever_looks_into_one_is_seen(files: list[Path], look: Callable[[Path], object]) -> None:
-    with pytest.raises(OpenedError) as caught, untouched(files):
+    with pytest.raises(OpenedError) as caught, watched(files):
         look(files[1])
     assert caught.value.paths == (files[1],)
 
 
 def test_asking_for_it_is_no_look(files: list[Path]) -> None:
-    with untouched(files):
+    with watched(files):
         assert [path.stat().st_size for path in files] == [1 << 20] * 2
         assert os.access(files[0], os.X_OK)
         assert sorted(files[0].parent.iterdir()) == files
@@ -74,12 +74,12 @@ def test_a_failure_for_want_of_content_is_no_failure(files: list[Path]) -> None:
         files[0].read_bytes()
         raise ValueError("invalid ELF header")
 
-    with pytest.raises(OpenedError), untouched(files):
+    with pytest.raises(OpenedError), watched(files):
         load()
 
 
 def test_another_failure_stays_what_it_is(files: list[Path]) -> None:
-    with pytest.raises(ValueError, match="its own"), untouched(files):
+    with pytest.raises(ValueError, match="its own"), watched(files):
         raise ValueError("its own")
 
 
@@ -88,25 +88,25 @@ def test_an_interruption_stays_one(files: list[Path]) -> None:
         files[0].read_bytes()
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), untouched(files):
+    with pytest.raises(KeyboardInterrupt), watched(files):
         load()
 
 
 def test_what_was_opened_before_or_after_does_not_count(files: list[Path]) -> None:
     files[0].read_bytes()
-    with untouched(files):
+    with watched(files):
         pass
     files[0].read_bytes()
 
 
 def test_what_cannot_be_watched_counts_as_opened(files: list[Path]) -> None:
     files[0].unlink()
-    with pytest.raises(OpenedError) as caught, untouched(files):
+    with pytest.raises(OpenedError) as caught, watched(files):
         raise AssertionError
     assert caught.value.paths == tuple(files)
 
 
 def test_without_any_there_is_nothing_to_watch() -> None:
-    with untouched([]):
+    with watched([]):
         pass
-    assert placeholders.watchable()
+    assert placeholders.can_watch()

@@ -17,14 +17,14 @@ from scripts.index.sources import Source
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.unpack import store
-from scripts.run.unpack.holding import NOTHING, Hold
-from scripts.run.unpack.oddities import OddError
+from scripts.run.unpack.placeholders import NO_PLACEHOLDERS, PlaceholderRules
+from scripts.run.unpack.unsupported import UnsupportedWheelError
 from tests.support.index import Fault, LocalIndex
 from tests.support.wheels import Wheel, build_package, tampered
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere than on Linux, all is uv's")
 
-BACK = Hold(patterns=("big/*.so",))
+RULES = PlaceholderRules(patterns=("big/*.so",))
 LIBRARY = b"\0" * 600_000
 SCRIPTS = "[console_scripts]\nbig-run = big.cli:main\n[other]\nx = y\n"
 
@@ -53,10 +53,10 @@ def lock(folder: Path, *wheels: LockedWheel) -> Lock:
     return Lock(path=folder / "pylock.toml", digest="0", wheels=wheels, source=Source(build="default", index=None))
 
 
-def fetch(folder: Path, held: Lock, hold: Hold, timeout: float = 60) -> str:
+def fetch(folder: Path, lock: Lock, rules: PlaceholderRules, timeout: float = 60) -> str:
     """Put a lock's wheels on the shelf in ``cache``; what was said."""
     log = folder / "log"
-    store.fetch(folder / "cache", held, hold, log=log, timeout=timeout)
+    store.fetch(folder / "cache", lock, rules, log=log, timeout=timeout)
     return log.read_text() if log.exists() else ""
 
 
@@ -71,7 +71,7 @@ def packages(folder: Path) -> tuple[Path, Path]:
 def test_a_wheel_is_fetched_once_and_linked_with_its_scripts(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
     for _ in range(2):
-        fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+        fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
     assert len(index.downloads()) == 1
     target, python = packages(tmp_path)
     assert store.install(cache, wheel, target, python) == []
@@ -87,7 +87,7 @@ def test_a_wheel_is_fetched_once_and_linked_with_its_scripts(index: LocalIndex, 
 
 def test_a_placeholder_has_the_size_and_nothing_in_it(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
-    assert "1 files of 600,000 bytes held back" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    assert "1 placeholders for 600,000 bytes" in fetch(tmp_path, lock(tmp_path, wheel), RULES)
     target, python = packages(tmp_path)
     (placeholder,) = store.install(cache, wheel, target, python)
     assert placeholder == target / "big/lib.so"
@@ -96,18 +96,18 @@ def test_a_placeholder_has_the_size_and_nothing_in_it(index: LocalIndex, tmp_pat
 
 def test_small_files_are_never_held_back(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel = locked(index, big)
-    fetch(tmp_path, lock(tmp_path, wheel), Hold(patterns=("*.py",)))
-    assert store.held(tmp_path / "cache", wheel) == []
+    fetch(tmp_path, lock(tmp_path, wheel), PlaceholderRules(patterns=("*.py",)))
+    assert store.skipped_files(tmp_path / "cache", wheel) == []
 
 
 def test_who_wants_it_whole_gets_it_whole_and_it_stays_so(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
-    held = lock(tmp_path, wheel)
-    fetch(tmp_path, held, BACK)
-    assert (store.has(cache, wheel, BACK), store.has(cache, wheel, NOTHING)) == (True, False)
-    fetch(tmp_path, held, NOTHING)
-    assert store.has(cache, wheel, NOTHING)
-    fetch(tmp_path, held, BACK)
+    wheels = lock(tmp_path, wheel)
+    fetch(tmp_path, wheels, RULES)
+    assert (store.has(cache, wheel, RULES), store.has(cache, wheel, NO_PLACEHOLDERS)) == (True, False)
+    fetch(tmp_path, wheels, NO_PLACEHOLDERS)
+    assert store.has(cache, wheel, NO_PLACEHOLDERS)
+    fetch(tmp_path, wheels, RULES)
     assert len(index.downloads()) == 2
     assert [path.name for path in (cache / "unpacked" / "big").iterdir()] == [wheel.sha256]
 
@@ -115,7 +115,7 @@ def test_who_wants_it_whole_gets_it_whole_and_it_stays_so(index: LocalIndex, tmp
 def test_a_file_of_two_wheels_is_the_last_ones(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     other = build_package("other", "1.0", files={"nvidia/__init__.py": "other"}, size=store.BIG)
     wheels = [locked(index, big), locked(index, other)]
-    fetch(tmp_path, lock(tmp_path, *wheels), NOTHING)
+    fetch(tmp_path, lock(tmp_path, *wheels), NO_PLACEHOLDERS)
     target, python = packages(tmp_path)
     for wheel in wheels:
         store.install(tmp_path / "cache", wheel, target, python)
@@ -126,24 +126,24 @@ def test_a_file_of_two_wheels_is_the_last_ones(index: LocalIndex, tmp_path: Path
 def test_what_cannot_be_had_is_left_to_uv(index: LocalIndex, tmp_path: Path, big: Wheel, fault: Fault) -> None:
     wheel = locked(index, big)
     index.fail("*.whl", fault)
-    assert f"left to uv: {wheel.url}" in fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
-    assert not store.has(tmp_path / "cache", wheel, BACK)
+    assert f"left to uv: {wheel.url}" in fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
+    assert not store.has(tmp_path / "cache", wheel, RULES)
 
 
 def test_a_wheel_of_another_hash_is_not_kept(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel = locked(index, big, sha256="0" * 64)
-    assert "its sha256 is" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    assert "sha256 mismatch" in fetch(tmp_path, lock(tmp_path, wheel), RULES)
     assert list((tmp_path / "cache" / "unpacked" / "big").iterdir()) == []
 
 
 def test_what_uv_has_is_not_fetched_a_second_time(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
     store.leave_to_uv(cache, [wheel])
-    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
     assert index.requests_to("*.whl") == []
-    store.drop(cache, ["big"])  # uv has forgotten it too
-    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
-    assert store.has(cache, wheel, NOTHING)
+    store.evict(cache, ["big"])  # uv has forgotten it too
+    fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
+    assert store.has(cache, wheel, NO_PLACEHOLDERS)
 
 
 def test_small_and_local_wheels_are_uvs(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
@@ -151,7 +151,7 @@ def test_small_and_local_wheels_are_uvs(index: LocalIndex, tmp_path: Path, big: 
     local = LockedWheel(
         name="big", version="1.0", url=big.write(tmp_path).as_uri(), sha256=big.sha256, size=len(big.content)
     )
-    assert fetch(tmp_path, lock(tmp_path, small, local), NOTHING) == ""
+    assert fetch(tmp_path, lock(tmp_path, small, local), NO_PLACEHOLDERS) == ""
     store.leave_to_uv(tmp_path / "cache", [small, local])
     assert not (tmp_path / "cache").exists()
 
@@ -160,9 +160,9 @@ def test_what_takes_too_long_is_ended_and_leaves_nothing(index: LocalIndex, tmp_
     wheel = locked(index, big)
     index.fail("*.whl", Fault.hang())
     with pytest.raises(CellError, match="downloading took longer than 1 s") as caught:
-        fetch(tmp_path, lock(tmp_path, wheel), NOTHING, timeout=1)
+        fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS, timeout=1)
     assert caught.value.status == "timed-out"
-    assert not store.has(tmp_path / "cache", wheel, BACK)
+    assert not store.has(tmp_path / "cache", wheel, RULES)
 
 
 ODD: Mapping[str, Mapping[str, bytes | None]] = {
@@ -180,8 +180,8 @@ ODD: Mapping[str, Mapping[str, bytes | None]] = {
 @pytest.mark.parametrize("kind", ODD)
 def test_an_odd_wheel_is_left_to_uv_and_nothing_is_written(index: LocalIndex, tmp_path: Path, kind: str) -> None:
     wheel = locked(index, tampered(build_package("big", "1.0", size=store.BIG), ODD[kind]))
-    assert "left to uv: big-1.0-py3-none-any.whl has" in fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
-    assert not store.has(tmp_path / "cache", wheel, NOTHING)
+    assert "left to uv: big-1.0-py3-none-any.whl: " in fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
+    assert not store.has(tmp_path / "cache", wheel, NO_PLACEHOLDERS)
     assert [path.name for path in (tmp_path / "cache" / "unpacked").rglob("*")] in ([], ["big"])
     assert list(tmp_path.rglob("evil")) == []
 
@@ -189,7 +189,7 @@ def test_an_odd_wheel_is_left_to_uv_and_nothing_is_written(index: LocalIndex, tm
 def test_a_script_never_goes_through_a_link(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, outside = locked(index, big), tmp_path / "outside"
     outside.write_text("mine")
-    fetch(tmp_path, lock(tmp_path, wheel), NOTHING)
+    fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
     target, python = packages(tmp_path)
     (python.parent / "big-run").symlink_to(outside)
     store.install(tmp_path / "cache", wheel, target, python)
@@ -208,7 +208,7 @@ def test_no_script_is_written_outside_the_environment(name: str) -> None:
         (info / "entry_points.txt").write_text(f"[console_scripts]\n{name} = os:getcwd\n")
         target, python = packages(Path(folder))
         before = {path for path in Path(folder).rglob("*") if Path(folder, "env") not in path.parents}
-        with contextlib.suppress(OddError):
+        with contextlib.suppress(UnsupportedWheelError):
             store.install(Path(folder, "cache"), wheel, target, python)
         assert {path for path in Path(folder).rglob("*") if Path(folder, "env") not in path.parents} == before
 
@@ -226,16 +226,16 @@ def test_a_list_of_held_files_that_cannot_be_used_is_no_wheel(tmp_path: Path, te
     folder = tmp_path / "unpacked" / "big" / "1"
     (folder / "files").mkdir(parents=True)
     (folder / "held.json").write_text(text, errors="surrogateescape")
-    assert not store.has(tmp_path, wheel, BACK)
-    assert store.lacks(tmp_path, wheel, BACK)
-    assert store.held(tmp_path, wheel) == []
+    assert not store.has(tmp_path, wheel, RULES)
+    assert store.is_incomplete(tmp_path, wheel, RULES)
+    assert store.skipped_files(tmp_path, wheel) == []
 
 
 def test_a_wheel_whose_list_of_held_files_is_broken_is_unpacked_again(
     index: LocalIndex, tmp_path: Path, big: Wheel
 ) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
-    fetch(tmp_path, lock(tmp_path, wheel), BACK)
+    fetch(tmp_path, lock(tmp_path, wheel), RULES)
     (cache / "unpacked" / "big" / wheel.sha256 / "held.json").write_text("null")
-    assert "is unpacked again" in fetch(tmp_path, lock(tmp_path, wheel), BACK)
-    assert [file.path for file in store.held(cache, wheel)] == ["big/lib.so"]
+    assert "unpacking again" in fetch(tmp_path, lock(tmp_path, wheel), RULES)
+    assert [file.path for file in store.skipped_files(cache, wheel)] == ["big/lib.so"]

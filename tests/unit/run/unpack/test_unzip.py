@@ -1,12 +1,14 @@
-"""Wheels that are unpacked while they come, from a real server: what is written, what is held back, what is refused."""
+"""Wheels that are unpacked on the fly, from a real server: written files, skipped files, refused wheels."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +19,8 @@ from hypothesis import strategies as st
 from scripts.index.errors import WebError
 from scripts.index.http import Web
 from scripts.index.wheel_files import WheelFile
-from scripts.run.unpack.unzip import UnfitError, unpack
+from scripts.run.unpack.unsupported import UnsupportedWheelError
+from scripts.run.unpack.unzip import unpack, write
 from tests.support.index import Fault, LocalIndex
 from tests.support.static import QUICK
 from tests.support.wheels import Wheel
@@ -102,7 +105,7 @@ def test_programs_stay_programs(index: LocalIndex, tmp_path: Path) -> None:
 
 def test_a_file_that_is_held_back_is_hashed_all_the_same(index: LocalIndex, tmp_path: Path) -> None:
     wheel = served(index, archive({"a.so": b"held back"}), sha256="0" * 64)
-    with Web() as web, pytest.raises(WebError, match=r"its sha256 is .* and the index says 000"):
+    with Web() as web, pytest.raises(WebError, match=r"sha256 mismatch: .*, expected 000"):
         unpack(web, wheel, tmp_path, lambda *_: True)
 
 
@@ -145,17 +148,17 @@ def test_a_no_is_taken_at_once(index: LocalIndex) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../outside.py", "outside of itself"),
-        ("/outside.py", "outside of itself"),
-        ("a/..\\..\\outside.py", "outside of itself"),
-        ("big-1.0.data/scripts/run", "other folders"),
+        ("../outside.py", "outside of the wheel"),
+        ("/outside.py", "outside of the wheel"),
+        ("a/..\\..\\outside.py", "outside of the wheel"),
+        ("big-1.0.data/scripts/run", "outside of site-packages"),
     ],
 )
 def test_what_takes_an_installer_is_refused_before_it_is_fetched(
     index: LocalIndex, tmp_path: Path, name: str, why: str
 ) -> None:
     wheel = served(index, archive({"a.py": b"", name: b""}))
-    with Web() as web, pytest.raises(UnfitError, match=why):
+    with Web() as web, pytest.raises(UnsupportedWheelError, match=why):
         unpack(web, wheel, tmp_path, nothing)
     assert index.downloads() == []
     assert contents(tmp_path) == {}
@@ -165,7 +168,7 @@ def test_an_archive_of_another_kind_is_refused(index: LocalIndex, tmp_path: Path
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as packed:
         packed.writestr("a.py", "a")
-    with Web() as web, pytest.raises(UnfitError, match="unusual"):
+    with Web() as web, pytest.raises(UnsupportedWheelError, match="unsupported compression"):
         unpack(web, served(index, buffer.getvalue()), tmp_path, nothing)
 
 
@@ -180,3 +183,37 @@ def test_damage_within_is_found(index: LocalIndex, tmp_path: Path) -> None:
     content[60:80] = b"\xff" * 20
     with Web() as web, pytest.raises(WebError):
         unpack(web, served(index, bytes(content)), tmp_path, nothing)
+
+
+PIECES = os.urandom(5_000_000)
+
+
+@settings(max_examples=30)
+@given(
+    size=st.sampled_from([0, 1, 4096, (1 << 22) - 1, 1 << 22, (1 << 22) + 1, len(PIECES)]),
+    cuts=st.lists(st.integers(0, len(PIECES)), max_size=6),
+)
+def test_a_file_is_the_sum_of_its_pieces(size: int, cuts: list[int]) -> None:
+    whole = PIECES[:size]
+    pieces = [whole[start:stop] for start, stop in pairwise([0, *sorted(cuts), len(PIECES)])]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "big.so")
+        assert write(path, pieces, 0o644) == size
+        assert path.read_bytes() == whole
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux drops files from the page cache")
+@pytest.mark.parametrize("function", ["fdatasync", "posix_fadvise"])
+def test_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, function, full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "big.so", [PIECES], 0o644)
+
+
+def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "big.so").write_text("existing")
+    with pytest.raises(FileExistsError):
+        write(tmp_path / "big.so", [PIECES], 0o644)

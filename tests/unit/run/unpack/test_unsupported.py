@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scripts.run.unpack import oddities
-from scripts.run.unpack.oddities import OddError
+from scripts.run.unpack import unsupported
+from scripts.run.unpack.unsupported import UnsupportedWheelError
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,21 @@ from scripts.run.unpack.oddities import OddError
     ],
 )
 def test_an_odd_path_is_refused(name: str) -> None:
-    with pytest.raises(OddError):
-        oddities.path_of(name)
+    with pytest.raises(UnsupportedWheelError):
+        unsupported.check_path(name)
 
 
 @pytest.mark.parametrize("name", ["torch/__init__.py", "six.py", "a/b c/ü.py", "a..b/...c", "x.data.py"])
 def test_an_ordinary_path_is_taken(name: str) -> None:
-    assert oddities.path_of(name) == PurePosixPath(name)
+    assert unsupported.check_path(name) == PurePosixPath(name)
 
 
 @given(name=st.text(st.characters() | st.sampled_from("./\\:"), max_size=12))
 @example("a/../../b")
 def test_a_path_that_is_taken_never_leads_outside(name: str) -> None:
     try:
-        path = oddities.path_of(name)
-    except OddError:
+        path = unsupported.check_path(name)
+    except UnsupportedWheelError:
         return
     folder = Path("/env/site-packages")
     assert folder in Path(folder / path).resolve().parents
@@ -45,14 +45,14 @@ def test_a_path_that_is_taken_never_leads_outside(name: str) -> None:
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK])
 def test_a_member_that_is_no_file_is_refused(kind: int) -> None:
-    with pytest.raises(OddError):
-        oddities.check_mode("a", kind | 0o644)
+    with pytest.raises(UnsupportedWheelError):
+        unsupported.check_mode("a", kind | 0o644)
 
 
 @pytest.mark.parametrize("paths", [["a.py", "a.py"], ["a", "a/b.py"], ["a/b/c.py", "a"]])
 def test_two_members_in_one_place_are_refused(paths: list[str]) -> None:
-    with pytest.raises(OddError):
-        oddities.check_paths([PurePosixPath(path) for path in paths])
+    with pytest.raises(UnsupportedWheelError):
+        unsupported.check_conflicts([PurePosixPath(path) for path in paths])
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_two_members_in_one_place_are_refused(paths: list[str]) -> None:
     ],
 )
 def test_odd_metadata_is_refused(names: list[str]) -> None:
-    with pytest.raises(OddError):
-        oddities.info_folder([PurePosixPath(name) for name in names], "big")
+    with pytest.raises(UnsupportedWheelError):
+        unsupported.check_metadata([PurePosixPath(name) for name in names], "big")
 
 
 @pytest.mark.parametrize("record", [b"../../evil,,\n", b"/etc/passwd,,\n", b"\xff,,\n", b'"a\n', b"a\\..\\b,,\n"])
 def test_an_odd_record_is_refused(record: bytes) -> None:
-    with pytest.raises(OddError):
-        oddities.check_record(record)
+    with pytest.raises(UnsupportedWheelError):
+        unsupported.check_record(record)
 
 
 SCRIPTS = [
@@ -93,18 +93,18 @@ SCRIPTS = [
 
 @pytest.mark.parametrize("line", SCRIPTS)
 def test_an_odd_script_is_refused(line: str) -> None:
-    with pytest.raises(OddError):
-        oddities.scripts(f"[console_scripts]\n{line}\n".encode())
+    with pytest.raises(UnsupportedWheelError):
+        unsupported.scripts(f"[console_scripts]\n{line}\n".encode())
 
 
 @pytest.mark.parametrize(
     "content", [b"\xff", b"no section", b"[console_scripts", b"[a]\n[a]\n", b"[console_scripts]\n%"]
 )
 def test_entry_points_that_cannot_be_read_are_refused(content: bytes) -> None:
-    with pytest.raises(OddError):
-        oddities.scripts(content)
+    with pytest.raises(UnsupportedWheelError):
+        unsupported.scripts(content)
 
 
 def test_ordinary_scripts_are_taken() -> None:
-    found = oddities.scripts(b"[console_scripts]\ntorch-run = torch.run:main.x [extra]\n[other]\n../x = y\n")
+    found = unsupported.scripts(b"[console_scripts]\ntorch-run = torch.run:main.x [extra]\n[other]\n../x = y\n")
     assert [(script.name, script.module, script.attr) for script in found] == [("torch-run", "torch.run", "main.x")]
