@@ -37,6 +37,7 @@ if str(ROOT) not in sys.path:  # the `nox` program, unlike `python -m nox`, leav
 
 from scripts import cli  # noqa: E402
 from scripts.config import cells, matrix_toml  # noqa: E402
+from scripts.config.cell import Cell  # noqa: E402
 from scripts.core import errors  # noqa: E402
 
 nox.needs_version = ">=2026.8.10"
@@ -162,7 +163,7 @@ def lint_workflows(session: nox.Session) -> None:
 )
 def cell(session: nox.Session, torch: str, build: str) -> None:
     """Run one cell."""
-    engine(session, "run", cells.Cell(torch=torch, build=build, python=str(session.python)).id)
+    engine(session, "run", Cell(torch=torch, build=build, python=str(session.python)).id)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from scripts.config import cells, consistency, values
+from scripts.config import cells, values
 from scripts.config import requirement as requirements
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import environment
-from scripts.core.errors import UsageError
+from scripts.core.errors import UsageError, did_you_mean
 
 
 def add_selecting(parser: argparse.ArgumentParser) -> None:
@@ -137,28 +137,24 @@ def narrow(matrix: Matrix, found: Sequence[Cell], options: argparse.Namespace) -
     """The cells within ``--torch``, ``--build`` and ``--python``, whose names are checked first."""
     if options.python and options.python not in matrix.pythons:
         raise UsageError(
-            f"--python: unknown Python {options.python!r}{consistency.nearest(options.python, list(matrix.pythons))}"
+            f"--python: unknown Python {options.python!r}{did_you_mean(options.python, list(matrix.pythons))}"
         )
     if options.build and options.build not in matrix.builds and not set(options.build) & set("*?["):
-        raise UsageError(
-            f"--build: unknown build {options.build!r}{consistency.nearest(options.build, list(matrix.builds))}"
-        )
+        raise UsageError(f"--build: unknown build {options.build!r}{did_you_mean(options.build, list(matrix.builds))}")
     return cells.filtered(found, torch=options.torch, build=options.build, python=options.python)
 
 
 def selection_name(matrix: Matrix, name: str) -> str:
     """``name``, if it is a selection. Raises `UsageError` with the nearest one else."""
     if name not in matrix.selections:
-        raise UsageError(f"--selection: unknown selection {name!r}{consistency.nearest(name, list(matrix.selections))}")
+        raise UsageError(f"--selection: unknown selection {name!r}{did_you_mean(name, list(matrix.selections))}")
     return name
 
 
 def checked(matrix: Matrix, cell: Cell) -> Cell:
     """``cell``, if its build is known; its release and Python may be ones that matrix.toml doesn't name."""
     if cell.build not in matrix.builds:
-        raise UsageError(
-            f"{cell.id}: unknown build {cell.build!r}{consistency.nearest(cell.build, list(matrix.builds))}"
-        )
+        raise UsageError(f"{cell.id}: unknown build {cell.build!r}{did_you_mean(cell.build, list(matrix.builds))}")
     return cell
 
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 from scripts.bisect import judging, search
 from scripts.bisect.model import Candidate, Question, State, Step
 from scripts.bisect.search import Answer, Change, Changes, Found, NextRound, WrongEnds
-from scripts.config import cells
+from scripts.config import versions
 from scripts.explain.changes import Unexplained
 from scripts.explain.evidence import Comparison
 from scripts.index import torch_version
@@ -54,7 +54,7 @@ class Finding:
 
 
 def _version(step: Step) -> Version:
-    return cells.version(step.record.cell.torch if step.record else "0")
+    return versions.version(step.record.cell.torch if step.record else "0")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

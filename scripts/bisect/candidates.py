@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from scripts.bisect.model import Candidate, Question
-from scripts.config import cells
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config import cells, versions
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core.errors import UsageError
 from scripts.index import channels, listings, sources, wheel_files
 from scripts.index.http import Web
@@ -39,7 +39,7 @@ def listed_versions(web: Web, matrix: Matrix, question: Question) -> list[TorchV
     released = {version.torch for version in stable}
     # A release candidate has the name of the final version; once that is released, the name means the final one.
     pre = [v for v in _channel_versions(web, matrix, question, channels.TEST) if v.torch not in released]
-    return sorted([*stable, *pre], key=lambda version: cells.version(version.torch))
+    return sorted([*stable, *pre], key=lambda version: versions.version(version.torch))
 
 
 def configured_versions(matrix: Matrix, question: Question) -> list[TorchVersion]:
@@ -48,7 +48,7 @@ def configured_versions(matrix: Matrix, question: Question) -> list[TorchVersion
         TorchVersion(
             torch=release,
             build=question.build,
-            pythons=frozenset(p for p, python in matrix.pythons.items() if cells.matches(release, python.releases)),
+            pythons=frozenset(p for p, python in matrix.pythons.items() if versions.matches(release, python.releases)),
         )
         for release in matrix.releases
     ]
@@ -82,7 +82,7 @@ def _versions(wheels: Iterable[WheelFile], question: Question, build: str) -> li
                 known |= wheel.pythons
     return [
         TorchVersion(torch=torch, build=build, pythons=None if known is None else frozenset(known))
-        for torch, known in sorted(pythons.items(), key=lambda item: cells.version(item[0]))
+        for torch, known in sorted(pythons.items(), key=lambda item: versions.version(item[0]))
     ]
 
 
@@ -117,7 +117,7 @@ def _candidate(matrix: Matrix, version: TorchVersion, python: str | None) -> Can
 
 def _newest(pythons: Iterable[str] | Mapping[str, object]) -> str:
     """Return the newest Python, if possible one that is not free-threaded."""
-    return max(pythons, key=lambda python: (not python.endswith("t"), cells.python_key(python)))
+    return max(pythons, key=lambda python: (not python.endswith("t"), versions.python_key(python)))
 
 
 def prefer_recorded(matrix: Matrix, candidate: Candidate, find_record: Callable[[Cell], object]) -> Candidate:

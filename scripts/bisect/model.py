@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import paths
 from scripts.core.documents import Format, StrictModel
 from scripts.core.errors import UsageError

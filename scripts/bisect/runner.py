@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from scripts.bisect import judging
 from scripts.bisect.model import Candidate, Question, Step
 from scripts.bisect.search import NO_SIGNATURE
-from scripts.config.cells import DEFAULT_BUILD, Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import DEFAULT_BUILD, Cell
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.records.model import Record
 from scripts.records.store import Store

@@ -13,11 +13,11 @@ from scripts.bisect.candidates import TorchVersion
 from scripts.bisect.model import Candidate, Question, State, Step
 from scripts.bisect.runner import CandidateRunner, KnownRecords, Wanted
 from scripts.bisect.search import NextRound
-from scripts.config import cells, consistency
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config import versions
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import machine
-from scripts.core.errors import UsageError
+from scripts.core.errors import UsageError, did_you_mean
 from scripts.explain.changes import Explainer, Unexplained
 from scripts.index import channels, torch_version, wheel_files
 from scripts.index.errors import WebError
@@ -59,7 +59,7 @@ class BisectSession:
             WebError: an index cannot be read.
         """
         if question.build not in self.matrix.builds:
-            near = consistency.nearest(question.build, list(self.matrix.builds))
+            near = did_you_mean(question.build, list(self.matrix.builds))
             raise UsageError(f"--build: unknown build {question.build!r}{near}")
         find_record = self._known_records(question)
         found = candidates.between_ends(self.matrix, self._versions(question), question)
@@ -171,7 +171,7 @@ class BisectSession:
     def _pythons(self, candidate: Candidate) -> list[str]:
         """Return the Pythons of matrix.toml that a candidate has wheels for."""
         known = self.matrix.pythons.items()
-        return [name for name, python in known if cells.matches(candidate.torch, python.releases)]
+        return [name for name, python in known if versions.matches(candidate.torch, python.releases)]
 
     def _with_evidence(self, finding: Finding) -> Finding:
         """Return the finding with its evidence, if that is wanted."""

@@ -10,7 +10,7 @@ from typing import Final
 from scripts import cli
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import machine
 from scripts.core.errors import Exit
 from scripts.core.files import human_size

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
+from scripts import plan_options
 from scripts.config import matrix_toml, requirement
-from scripts.config.matrix_toml import Matrix
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.errors import UsageError
 from scripts.options import add_cells, add_selecting, in_environment
-from scripts.run import choosing
 from scripts.run.context import Options
 
 #: The folder into which a caller's repository is checked out, when another repository calls the workflow.
@@ -96,7 +96,7 @@ class Inputs:
             UsageError: an input is not a valid option.
         """
         parser = argparse.ArgumentParser(prog="inputs", allow_abbrev=False)
-        for add in (add_cells, add_selecting, choosing.add_arguments):
+        for add in (add_cells, add_selecting, plan_options.add_arguments):
             add(parser)
         arguments = [
             f"--selection={self.selection}",

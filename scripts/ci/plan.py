@@ -8,13 +8,13 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from scripts import plan_options
 from scripts.ci import actions
 from scripts.ci.inputs import Inputs
 from scripts.config import matrix_toml
 from scripts.core import escaping, paths
 from scripts.core.documents import Format, StrictModel
 from scripts.core.errors import Exit
-from scripts.run import choosing
 from scripts.run import jobs as scheduling
 from scripts.run.plan import Planned
 from scripts.views.plan import as_github
@@ -44,7 +44,7 @@ def run() -> Exit:
     """Plan the cells that are not recorded yet; output the job matrix and its size."""
     inputs = Inputs.read()
     matrix = matrix_toml.load()
-    planned = choosing.planned(matrix, inputs.plan_options())
+    planned = plan_options.planned(matrix, inputs.plan_options())
     runnable = [item for item in planned if item.runner]
     to_run = [item for item in runnable if inputs.fresh or not item.current]
     jobs = scheduling.jobs(to_run, inputs.jobs)

@@ -15,6 +15,7 @@ from scripts.ci import actions, github, issues
 from scripts.ci.issues import IssueText
 from scripts.ci.report import ISSUE
 from scripts.config import matrix_toml
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.documents import first_problem
 from scripts.core.errors import Exit, SchemaError, UsageError
@@ -70,7 +71,7 @@ def pull_request(folder: Path) -> Exit:
     return Exit.OK
 
 
-def _body(matrix: matrix_toml.Matrix, new: list[str], recorded: int) -> str:
+def _body(matrix: Matrix, new: list[str], recorded: int) -> str:
     """Return the text of the pull request, with the change points at the new releases."""
     report = report_files.report(matrix, report_files.accepted())
     changes = issues.change_points([change for change in report.changes if change.after in new])

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from scripts.ci import actions, issues, plan
 from scripts.ci.inputs import Inputs
 from scripts.ci.plan import ExpectedCell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.model import Matrix
 from scripts.core import escaping, paths
 from scripts.core.documents import StrictModel, first_problem
 from scripts.core.errors import Exit, SchemaError

@@ -10,9 +10,9 @@ from pathlib import Path
 from scripts import cli
 from scripts.ci import actions, issues
 from scripts.ci.report import ISSUE, as_file
-from scripts.config import cells, matrix_toml
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config import cells, matrix_toml, versions
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import machine, paths
 from scripts.core.errors import Exit, MatrixError
 from scripts.core.files import write_atomically
@@ -52,7 +52,7 @@ def new_cells(matrix: Matrix, new: tuple[str, ...]) -> list[Cell]:
     Without such a neighbour on the same Python and build, a change could not be attributed to torch.
     """
     known = [*matrix.releases, *new]
-    wider = matrix.model_copy(update={"releases": tuple(sorted(known, key=cells.version))})
+    wider = matrix.model_copy(update={"releases": tuple(sorted(known, key=versions.version))})
     selection = wider.selections["matrix"]
     added = [
         Cell(torch=release, build=build, python=python)
@@ -66,8 +66,8 @@ def new_cells(matrix: Matrix, new: tuple[str, ...]) -> list[Cell]:
 
 def _neighbour(matrix: Matrix, cell: Cell) -> Cell | None:
     """Return the same cell of the newest earlier release that has one."""
-    earlier = [release for release in matrix.releases if cells.version(release) < cells.version(cell.torch)]
-    same = (dataclasses.replace(cell, torch=release) for release in sorted(earlier, key=cells.version, reverse=True))
+    earlier = [release for release in matrix.releases if versions.version(release) < versions.version(cell.torch)]
+    same = (dataclasses.replace(cell, torch=release) for release in sorted(earlier, key=versions.version, reverse=True))
     return next((candidate for candidate in same if cells.exists(matrix, candidate)), None)
 
 

@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Sequence
 
 from scripts.config import matrix_toml
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.errors import Exit, UsageError
 from scripts.options import add_selecting, narrow

@@ -16,8 +16,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from scripts.config import matrix_toml
-from scripts.config.cells import Cell, exists
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.cells import exists
+from scripts.config.model import Matrix
 from scripts.core import machine, paths, processes
 from scripts.core.console import make_console
 from scripts.core.errors import Exit

@@ -14,11 +14,11 @@ import re
 import sys
 from collections.abc import Sequence
 
+from scripts import plan_options
 from scripts.config.matrix_toml import load
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError
 from scripts.options import add_cells, add_selecting
-from scripts.run import choosing
 from scripts.run import jobs as scheduling
 from scripts.run.plan import Planned
 from scripts.views import plan as views
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the selection, the shard and the format."""
     add_cells(parser)
     add_selecting(parser)
-    choosing.add_arguments(parser)
+    plan_options.add_arguments(parser)
     parser.add_argument("--shard", type=_shard, metavar="I/N", help="only share I of N, counted from 1")
     parser.add_argument("--missing", action="store_true", help="only cells without a current record")
     parser.add_argument(
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Print the plan."""
     matrix = load()
-    planned = choosing.planned(matrix, options)
+    planned = plan_options.planned(matrix, options)
     if options.shard:
         planned = scheduling.shard(planned, *options.shard)
     if options.missing:

@@ -25,8 +25,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from scripts.config import cells, matrix_toml
-from scripts.config.matrix_toml import Matrix
+from scripts.config import matrix_toml, versions
+from scripts.config.model import Matrix
 from scripts.config.policy import Verdict
 from scripts.core import paths
 from scripts.core.console import make_console
@@ -119,7 +119,7 @@ def _qualify(matrix: Matrix, options: argparse.Namespace) -> Qualification:
     question = _question(matrix, options)
     with Web() as web:
         plan = session.prepare(web, matrix, question)
-    if options.torch and not cells.matches(plan.candidate.version, options.torch):
+    if options.torch and not versions.matches(plan.candidate.version, options.torch):
         raise UsageError(f"--torch: {plan.candidate.version} is not in {options.torch!r}")
     return _carry_out(plan)
 
@@ -196,7 +196,7 @@ def _terminal(qualification: Qualification, name: str, options: argparse.Namespa
 
 def _specifier(text: str) -> str:
     try:
-        cells.specifier(text)
+        versions.specifier(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"not a PEP 440 specifier: {text!r}; example: '>=2.5,<2.8'") from None
     return text

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from scripts.config import cells, consistency, matrix_toml
-from scripts.config.matrix_toml import Matrix
+from scripts.config import matrix_toml, versions
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.console import make_console
-from scripts.core.errors import Exit, UsageError
+from scripts.core.errors import Exit, UsageError, did_you_mean
 from scripts.core.files import write_atomically
 from scripts.core.garbage import gc_paused
 from scripts.explain.changes import Explainer
@@ -143,5 +143,5 @@ def _check_compared(report: Report, options: argparse.Namespace) -> None:
     """Raise `UsageError` for a release without a record."""
     for release in options.compare:
         if release not in report.releases:
-            hint = consistency.nearest(release, sorted(report.releases, key=cells.version))
+            hint = did_you_mean(release, sorted(report.releases, key=versions.version))
             raise UsageError(f"--compare: no record of {release}{hint}")

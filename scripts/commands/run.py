@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from scripts.config import matrix_toml
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core.console import make_console
 from scripts.core.errors import Exit
 from scripts.options import add_cells, add_environment, add_selecting, chosen, folder, in_environment, requirement

@@ -22,11 +22,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from scripts.config import consistency, matrix_toml
-from scripts.config.cells import DEFAULT_BUILD, matches
-from scripts.config.matrix_toml import Matrix
+from scripts.config import matrix_toml
+from scripts.config.cell import DEFAULT_BUILD
+from scripts.config.model import Matrix
+from scripts.config.versions import matches
 from scripts.core import machine
-from scripts.core.errors import Exit, UsageError
+from scripts.core.errors import Exit, UsageError, did_you_mean
 from scripts.core.escaping import code_block
 from scripts.explain import scan
 from scripts.index import channels, listings, sources, wheel_files
@@ -106,9 +107,7 @@ def _show_diff(options: argparse.Namespace, scanned: Sequence[scan.Scanned], pat
 
 def _named(chosen: Mapping[str, WheelFile], release: str) -> WheelFile:
     if release not in chosen:
-        raise UsageError(
-            f"--diff: no wheel of {release!r} among those chosen{consistency.nearest(release, list(chosen))}"
-        )
+        raise UsageError(f"--diff: no wheel of {release!r} among those chosen{did_you_mean(release, list(chosen))}")
     return chosen[release]
 
 
@@ -134,7 +133,7 @@ def _build(matrix: Matrix, options: argparse.Namespace) -> str:
     """Return the build to read: the default index's, or cpu for a channel, since channels belong to a build's index."""
     build: str = options.build or ("cpu" if options.nightly or options.pre else DEFAULT_BUILD)
     if build not in matrix.builds:
-        raise UsageError(f"--build: unknown build {build!r}{consistency.nearest(build, list(matrix.builds))}")
+        raise UsageError(f"--build: unknown build {build!r}{did_you_mean(build, list(matrix.builds))}")
     return build
 
 

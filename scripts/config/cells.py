@@ -1,92 +1,17 @@
-"""Cells: their ids, and how a selection expands into them. Pure."""
+"""Expand selections into cells. Pure."""
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
-import functools
-import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
-
-from scripts.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from scripts.config.matrix_toml import Matrix, Selection
-
-_ID = re.compile(r"(?P<torch>[0-9][0-9a-z.]*)-(?P<build>[a-z][a-z0-9.]*)-py(?P<python>3\.\d+t?)")
-
-#: The build that means "what the configured package index serves".
-DEFAULT_BUILD = "default"
-
-
-@functools.cache
-def version(text: str) -> Version:
-    """``packaging``'s version of ``text``; cached, since sorting asks for the same ones again and again."""
-    return Version(text)
-
-
-@functools.cache
-def specifier(text: str) -> SpecifierSet:
-    """``packaging``'s specifier of ``text``; cached like `version`."""
-    return SpecifierSet(text)
-
-
-def matches(release: str, spec: str) -> bool:
-    """Whether a release lies in a PEP 440 specifier; nightlies and candidates count by their order."""
-    return specifier(spec).contains(version(release), prereleases=True)
-
-
-@functools.cache
-def python_key(python: str) -> tuple[int, int, bool]:
-    """Sort key of a Python: ``3.9`` before ``3.11`` before ``3.13`` before ``3.13t``."""
-    major, minor = python.removesuffix("t").split(".")
-    return int(major), int(minor), python.endswith("t")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One (release, build, Python) on one platform.
-
-    ``build`` is what is asked for; what was really tested stands in the record.
-    """
-
-    torch: str
-    build: str
-    python: str
-
-    @property
-    def id(self) -> str:
-        """The cell's name for people and for nox: ``2.5.1-cpu-py3.11``."""
-        return f"{self.torch}-{self.build}-py{self.python}"
-
-    @property
-    def slug(self) -> str:
-        """The id as nox makes it into a folder's name; must be unique as well."""
-        return re.sub(r"[^a-z0-9]+", "-", self.id)
-
-    @property
-    def sort_key(self) -> tuple[Version, tuple[int, int, bool], str]:
-        """Releases in order, then Pythons, then builds."""
-        return version(self.torch), python_key(self.python), self.build
-
-    @classmethod
-    def parse(cls, text: str) -> Cell:
-        """The cell of an id. Raises `UsageError` when ``text`` isn't one."""
-        match = _ID.fullmatch(text)
-        if match is None:
-            raise UsageError(f"{text!r} is not a cell id; one looks like 2.5.1-cpu-py3.11")
-        return cls(**match.groupdict())
-
-    def __str__(self) -> str:
-        return self.id
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix, Selection
+from scripts.config.versions import matches, version
 
 
 def latest_patches(releases: Iterable[str]) -> list[str]:
-    """The newest patch release of each minor, in order."""
+    """Return the newest patch release of each minor, in order."""
     newest: dict[tuple[int, int], str] = {}
     for release in sorted(releases, key=version):
         newest[version(release).major, version(release).minor] = release
@@ -94,20 +19,20 @@ def latest_patches(releases: Iterable[str]) -> list[str]:
 
 
 def selected_releases(matrix: Matrix, selection: Selection) -> list[str]:
-    """The releases of a selection, in order."""
+    """Return the releases of a selection, in order."""
     match selection.releases:
         case "all":
             return list(matrix.releases)
         case "latest-patch":
             return latest_patches(matrix.releases)
         case str(spec):
-            return [r for r in matrix.releases if matches(r, spec)]
+            return [release for release in matrix.releases if matches(release, spec)]
         case names:
             return sorted(names, key=version)
 
 
 def selected_builds(matrix: Matrix, selection: Selection, release: str) -> list[str]:
-    """The builds of a selection that were published for ``release``; patterns such as ``cu*`` are expanded."""
+    """Return the builds of a selection that were published for ``release``; patterns such as ``cu*`` are expanded."""
     return [
         name
         for pattern in selection.builds
@@ -117,25 +42,25 @@ def selected_builds(matrix: Matrix, selection: Selection, release: str) -> list[
 
 
 def python_for(pythons: dict[str, str], release: str) -> str | None:
-    """The Python that a table ``{python: specifier}`` gives to a release; the first that fits wins."""
+    """Return the first Python of a table ``{python: specifier}`` whose specifier contains ``release``, if any."""
     return next((python for python, spec in pythons.items() if matches(release, spec)), None)
 
 
 def exists(matrix: Matrix, cell: Cell) -> bool:
-    """Whether ``matrix.toml`` says that upstream published this cell's wheel at all."""
+    """Return whether upstream published this cell's wheel, according to ``matrix.toml``."""
     build, python = matrix.builds.get(cell.build), matrix.pythons.get(cell.python)
     return bool(build and python and matches(cell.torch, build.releases) and matches(cell.torch, python.releases))
 
 
 def expand(matrix: Matrix, selection: Selection) -> list[Cell]:
-    """The cells of a selection, in order and each once."""
+    """Return the cells of a selection, in order and without duplicates."""
     cells: list[Cell] = []
     for release in selected_releases(matrix, selection):
         if selection.every_python:
             pythons = list(matrix.pythons)
         else:
-            chosen = python_for(selection.pythons or matrix.selections["matrix"].pythons, release)
-            pythons = [chosen] if chosen else []
+            python = python_for(selection.pythons or matrix.selections["matrix"].pythons, release)
+            pythons = [python] if python else []
         cells += [
             Cell(torch=release, build=build, python=python)
             for python in pythons
@@ -147,7 +72,7 @@ def expand(matrix: Matrix, selection: Selection) -> list[Cell]:
 
 
 def known(matrix: Matrix) -> dict[Cell, list[str]]:
-    """Every cell of any selection, in order, with the names of the selections that hold it."""
+    """Return the cells of all selections, in order, each with the names of the selections that contain it."""
     tags: dict[Cell, list[str]] = {}
     for name, selection in matrix.selections.items():
         for cell in expand(matrix, selection):
@@ -158,7 +83,7 @@ def known(matrix: Matrix) -> dict[Cell, list[str]]:
 def filtered(
     cells: Iterable[Cell], *, torch: str | None = None, build: str | None = None, python: str | None = None
 ) -> list[Cell]:
-    """The cells within the common selecting options: a specifier, a build pattern, a Python."""
+    """Return the cells that match the common options: a specifier, a build pattern, a Python."""
     return [
         cell
         for cell in cells

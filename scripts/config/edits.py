@@ -11,7 +11,7 @@ import tomlkit
 import tomlkit.items
 from packaging.version import InvalidVersion, Version
 
-from scripts.config.cells import version
+from scripts.config.versions import version
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

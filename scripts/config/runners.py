@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 
-from scripts.config import cells, consistency
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix, Runner
-from scripts.core.errors import UsageError
+from scripts.config import cells, versions
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix, Runner
+from scripts.core.errors import UsageError, did_you_mean
 
 
 def platforms(matrix: Matrix) -> list[str]:
@@ -20,7 +20,7 @@ def chosen(matrix: Matrix, wanted: list[str]) -> list[str]:
     known = platforms(matrix)
     for name in wanted:
         if name != "all" and name not in known:
-            hint = consistency.nearest(name, [*known, "all"]) if known else "; matrix.toml has no [runners] at all"
+            hint = did_you_mean(name, [*known, "all"]) if known else "; matrix.toml has no [runners] at all"
             raise UsageError(f"--platform: no runner for {name!r}{hint}")
     return known if "all" in wanted else list(dict.fromkeys(wanted))
 
@@ -44,7 +44,7 @@ def _in_tables(matrix: Matrix, cell: Cell) -> bool:
 def _published(runner: Runner, cell: Cell) -> bool:
     """Whether upstream published the cell's wheel for the runner's platform."""
     return (
-        cells.matches(cell.torch, runner.releases)
+        versions.matches(cell.torch, runner.releases)
         and any(fnmatch.fnmatchcase(cell.build, pattern) for pattern in runner.builds)
-        and cells.matches(cell.torch, runner.pythons.get(cell.python, ">=0"))
+        and versions.matches(cell.torch, runner.pythons.get(cell.python, ">=0"))
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import enum
+from collections.abc import Sequence
 
 
 class Exit(enum.IntEnum):
@@ -39,3 +41,9 @@ class SchemaError(MatrixError):
     """A file has a schema number that this version doesn't read, or doesn't fit its schema."""
 
     exit = Exit.USAGE
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return the end of a message about an unknown name: the nearest known name, or all of them if none is near."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from scripts.config import cells
-from scripts.config.cells import DEFAULT_BUILD
-from scripts.config.matrix_toml import Build
+from scripts.config import versions
+from scripts.config.cell import DEFAULT_BUILD
+from scripts.config.model import Build
 from scripts.explain import evidence
 from scripts.explain.evidence import Comparison, Needles
 from scripts.index import listings, wheel_files
@@ -40,7 +40,7 @@ class Explainer:
         ``name`` is None if something other than an observation changed: then only files are compared. Never raises
         an error: an unreachable index or a missing wheel is the reason why there is no evidence.
         """
-        old, new = sorted((before, after), key=lambda record: cells.version(record.cell.torch))
+        old, new = sorted((before, after), key=lambda record: versions.version(record.cell.torch))
         observed_before, observed_after = _observed(old, name), _observed(new, name)
         needles = Needles.of(observed_before, observed_after), Needles.of(observed_after, observed_before)
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from scripts.config import cells
-from scripts.config.cells import Cell
+from scripts.config import versions
+from scripts.config.cell import Cell
 from scripts.history import timeline
 from scripts.history.changes import change_points
 from scripts.history.marks import Marks
@@ -44,7 +44,7 @@ def build_report(
     names = _names(records, order)
     table = _Table()
     reported = [table.cell(record, names) for record in records]
-    releases = sorted({cell.torch for cell in reported}, key=cells.version)
+    releases = sorted({cell.torch for cell in reported}, key=versions.version)
     series = timeline.series_of(reported, list(names), table.signatures, _within(known, releases))
     details = _Details(records, reported, explain)
     return Report(
@@ -70,8 +70,8 @@ def _within(known: Sequence[str], releases: Sequence[str]) -> list[str]:
     """Return the known releases from the first recorded one to the last."""
     if not releases:
         return []
-    low, high = cells.version(releases[0]), cells.version(releases[-1])
-    return [release for release in known if low <= cells.version(release) <= high]
+    low, high = versions.version(releases[0]), versions.version(releases[-1])
+    return [release for release in known if low <= versions.version(release) <= high]
 
 
 def _names(records: Iterable[Record], order: Sequence[str]) -> dict[str, Name]:

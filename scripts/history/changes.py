@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from scripts.config import cells
-from scripts.config.cells import Cell
+from scripts.config import versions
+from scripts.config.cell import Cell
 from scripts.history.report import RELEASE_NOTES, ChangePoint, confounding, label, not_recorded
 from scripts.history.timeline import Axes, Series
 from scripts.records.signature import Signature, classify, describe_change, differences
@@ -31,7 +31,7 @@ def change_points(
     search = _Search(series, signatures, exists)
     found = [change for before, after in pairwise(series.signatures) for change in search.neighbours(before, after)]
     found += search.across_releases(found)
-    return sorted(found, key=lambda change: cells.version(change.after))
+    return sorted(found, key=lambda change: versions.version(change.after))
 
 
 class _Change(NamedTuple):
@@ -132,17 +132,17 @@ class _Search:
 
     def _suspects(self, change: _Change) -> tuple[str, ...]:
         """Return the releases that may be the first with the new signature, in order."""
-        low, high = cells.version(change.before), cells.version(change.after)
-        releases = sorted((*self._series.gaps, *self._series.signatures), key=cells.version)
-        return tuple(release for release in releases if low < cells.version(release) <= high)
+        low, high = versions.version(change.before), versions.version(change.after)
+        releases = sorted((*self._series.gaps, *self._series.signatures), key=versions.version)
+        return tuple(release for release in releases if low < versions.version(release) <= high)
 
 
 def _follows(change: _Change, neighbours: Iterable[ChangePoint]) -> bool:
     """Return True if torch's changes between neighbours lead from the old signature to the new one."""
-    low, high = cells.version(change.before), cells.version(change.after)
+    low, high = versions.version(change.before), versions.version(change.after)
     reached = {change.old}
     for step in neighbours:
-        within = low <= cells.version(step.before) and cells.version(step.after) <= high
+        within = low <= versions.version(step.before) and versions.version(step.after) <= high
         if within and not step.confounded and step.old in reached:
             reached.add(step.new)
     return change.new in reached

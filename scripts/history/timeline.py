@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Self
 
-from scripts.config import cells
-from scripts.config.cells import DEFAULT_BUILD
+from scripts.config import versions
+from scripts.config.cell import DEFAULT_BUILD
 from scripts.history.report import Disagreement, Interval, Range, ReportedCell, Timeline, label
 from scripts.records.model import CellKey, Wheel
 from scripts.records.signature import Signature, describe
@@ -36,7 +36,7 @@ class Axes:
     @property
     def sort_key(self) -> tuple[str, tuple[int, int, bool]]:
         """By build, then by Python."""
-        return self.build, cells.python_key(self.python)
+        return self.build, versions.python_key(self.python)
 
     def __str__(self) -> str:
         return f"{self.build} on Python {self.python}"
@@ -109,7 +109,7 @@ def _gaps(reported: Iterable[ReportedCell], observed: Mapping[str, ByAxes], know
         elif cell.reason is not None:
             reasons[cell.torch] = f"{cell.status}: {cell.reason.kind}"
     gaps = [release for release in reasons if release not in observed]
-    return {release: reasons[release] for release in sorted(gaps, key=cells.version)}
+    return {release: reasons[release] for release in sorted(gaps, key=versions.version)}
 
 
 def timeline(series: Series) -> Timeline:

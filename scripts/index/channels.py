@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from packaging.version import InvalidVersion
 
-from scripts.config import cells, consistency
-from scripts.config.matrix_toml import Matrix
-from scripts.core.errors import UsageError
+from scripts.config import versions
+from scripts.config.model import Matrix
+from scripts.core.errors import UsageError, did_you_mean
 
 NIGHTLY: Final = "nightly"
 TEST: Final = "test"
@@ -54,12 +54,12 @@ def position(versions: Sequence[str], option: str, text: str) -> int:
             return number
     if not versions:
         raise UsageError(f"{option}: the index offers no version at all for this platform and build")
-    near = consistency.nearest(text, list(versions))
+    near = did_you_mean(text, list(versions))
     raise UsageError(f"{option}: the index has no {text!r}{near}; it has {versions[0]} to {versions[-1]}")
 
 
 def _public(text: str) -> str:
     try:
-        return cells.version(text).public
+        return versions.version(text).public
     except InvalidVersion:
         return text

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from scripts.config import edits, matrix_toml
-from scripts.config.cells import python_key, version
 from scripts.config.edits import News
-from scripts.config.matrix_toml import Matrix
+from scripts.config.model import Matrix
+from scripts.config.versions import python_key, version
 from scripts.core import paths
 from scripts.core.errors import MatrixError
 from scripts.index import listings, wheel_files

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Final
 from urllib.parse import urlsplit
 
-from scripts.config.matrix_toml import Build
+from scripts.config.model import Build
 from scripts.core import urls
 from scripts.index import listings
 from scripts.index.errors import UnreachableError, WebError

@@ -12,7 +12,7 @@ from packaging.tags import Tag
 from packaging.utils import BuildTag, InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from scripts.config import cells
+from scripts.config import versions
 
 _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64", "i686": "x86", "win32": "x86"}
 
@@ -108,10 +108,10 @@ def one_a_release(wheels: Iterable[WheelFile], platform: str, python: str | None
     chosen: dict[str, WheelFile] = {}
     for wheel in sorted((w for w in wheels if w.fits(platform, python)), key=_preference):
         chosen[wheel.release] = wheel
-    return dict(sorted(chosen.items(), key=lambda item: cells.version(item[0])))
+    return dict(sorted(chosen.items(), key=lambda item: versions.version(item[0])))
 
 
 def _preference(wheel: WheelFile) -> tuple[bool, bool, tuple[int, int, bool], BuildTag, str]:
     """The last is the best."""
-    newest = max(map(cells.python_key, wheel.pythons), default=(0, 0, False))
+    newest = max(map(versions.python_key, wheel.pythons), default=(0, 0, False))
     return wheel.yanked is None, not newest[2], newest, wheel.build_tag, wheel.filename

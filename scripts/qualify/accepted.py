@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.qualify.model import CellPair, Sample
 from scripts.records.model import Record

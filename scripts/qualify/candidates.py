@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from packaging.utils import InvalidWheelFilename
 from packaging.version import InvalidVersion
 
-from scripts.config import cells
-from scripts.config.cells import DEFAULT_BUILD
-from scripts.config.matrix_toml import Build, Matrix
+from scripts.config import versions
+from scripts.config.cell import DEFAULT_BUILD
+from scripts.config.model import Build, Matrix
 from scripts.core import paths, urls
 from scripts.core.errors import UsageError
 from scripts.core.files import write_atomically
@@ -66,7 +66,7 @@ def published_builds(matrix: Matrix, patterns: Sequence[str], version: str | Non
         name
         for pattern in patterns
         for name, build in matrix.builds.items()
-        if fnmatch.fnmatchcase(name, pattern) and (version is None or cells.matches(version, build.releases))
+        if fnmatch.fnmatchcase(name, pattern) and (version is None or versions.matches(version, build.releases))
     ]
 
 
@@ -263,11 +263,11 @@ def _available(
 
 def _resolve(version: str, wheels: Iterable[WheelFile], option: str) -> str:
     """Return the full version; an abbreviated one, such as a nightly's date, is looked up among the wheels."""
-    versions = sorted({wheel.release for wheel in wheels}, key=cells.version)
-    if versions:
-        return versions[channels.position(versions, option, version)]
+    known = sorted({wheel.release for wheel in wheels}, key=versions.version)
+    if known:
+        return known[channels.position(known, option, version)]
     try:
-        cells.version(version)
+        versions.version(version)
     except InvalidVersion:
         raise UsageError(f"{option}: not a version: {version!r}, and no index could be read to look it up") from None
     return version
@@ -287,6 +287,6 @@ def _notes(matrix: Matrix, pythons: Mapping[str, frozenset[str] | None], listing
     ]
     unknown = {name for names in pythons.values() for name in names or ()} - set(matrix.pythons)
     if unknown:
-        listed = ", ".join(sorted(unknown, key=cells.python_key))
+        listed = ", ".join(sorted(unknown, key=versions.python_key))
         notes.append(f"not tested, as matrix.toml does not list it: Python {listed}")
     return notes

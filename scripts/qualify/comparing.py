@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from scripts.config.matrix_toml import Qualify, SlowImport
+from scripts.config.model import Qualify, SlowImport
 from scripts.config.policy import Category, Effect
 from scripts.qualify.model import CellPair, Finding, Sample
 from scripts.records.model import Record

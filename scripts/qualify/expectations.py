@@ -7,8 +7,8 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from scripts.config import cells
-from scripts.config.matrix_toml import Expected
+from scripts.config import versions
+from scripts.config.model import Expected
 from scripts.qualify import comparing
 from scripts.qualify.comparing import UNKNOWN
 from scripts.qualify.model import CellPair, Expectation, ExpectationStatus, Finding
@@ -58,12 +58,12 @@ def outcomes(
     """
     results = []
     for expected in expected_changes:
-        applies = cells.matches(candidate, expected.releases)
+        applies = versions.matches(candidate, expected.releases)
         happened = [p.id for p in pairs if applies and any(matches(expected, f) for f in findings[p.id])]
         observed = [p.id for p in pairs if comparing.is_compared(p) and _is_observed(expected, p, findings[p.id])]
         status, where = _status(
             expected,
-            due=applies and not cells.matches(baseline, expected.releases),
+            due=applies and not versions.matches(baseline, expected.releases),
             today=today,
             happened=happened,
             failed=[pair for pair in observed if pair not in happened],

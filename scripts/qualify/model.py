@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from scripts.config.matrix_toml import Qualify
+from scripts.config.model import Qualify
 from scripts.config.policy import Category, Effect, Verdict
 from scripts.core.documents import Format, StrictModel
 from scripts.records.model import Record

@@ -6,9 +6,9 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from scripts.config import cells
-from scripts.config.cells import DEFAULT_BUILD, Cell
-from scripts.config.matrix_toml import Matrix, Selection
+from scripts.config import cells, versions
+from scripts.config.cell import DEFAULT_BUILD, Cell
+from scripts.config.model import Matrix, Selection
 from scripts.core.errors import UsageError
 from scripts.qualify.candidates import AvailableVersion
 from scripts.qualify.model import CellPair
@@ -31,11 +31,11 @@ class Baseline:
 
 def previous(known: Iterable[str], version: str) -> str:
     """Return the newest stable release before a version. Raises `UsageError` if there is none."""
-    stable = [release for release in set(known) if not cells.version(release).is_prerelease]
-    earlier = [release for release in stable if cells.version(release) < cells.version(version)]
+    stable = [release for release in set(known) if not versions.version(release).is_prerelease]
+    earlier = [release for release in stable if versions.version(release) < versions.version(version)]
     if not earlier:
         raise UsageError(f"--baseline: there is no release before {version}; name one")
-    return max(earlier, key=cells.version)
+    return max(earlier, key=versions.version)
 
 
 def pairs(
@@ -70,7 +70,7 @@ def _pythons(
     """Return the Pythons to run a build of the candidate on, within the options."""
     if python is not None:
         return [python]
-    promised = [name for name, table in matrix.pythons.items() if cells.matches(candidate.version, table.releases)]
+    promised = [name for name, table in matrix.pythons.items() if versions.matches(candidate.version, table.releases)]
     available = candidate.pythons[build] or frozenset()
     wanted = [name for name in matrix.pythons if name in promised or name in available]
     if selection is not None and not selection.every_python:
@@ -102,15 +102,15 @@ def _pythons_of(matrix: Matrix, baseline: Baseline, build: str) -> list[str]:
     available = baseline.pythons.get(build)
     if available is not None:
         return [name for name in matrix.pythons if name in available]
-    return [name for name, table in matrix.pythons.items() if cells.matches(baseline.version, table.releases)]
+    return [name for name, table in matrix.pythons.items() if versions.matches(baseline.version, table.releases)]
 
 
 def nearest_python(available: Collection[str], wanted: str) -> str:
     """Return the available Python nearest to the wanted one, preferring older; the wanted one if none is available."""
 
     def distance(python: str) -> tuple[bool, int, bool]:
-        _, wanted_minor, wanted_free_threaded = cells.python_key(wanted)
-        _, minor, free_threaded = cells.python_key(python)
+        _, wanted_minor, wanted_free_threaded = versions.python_key(wanted)
+        _, minor, free_threaded = versions.python_key(python)
         return wanted_free_threaded != free_threaded, abs(wanted_minor - minor), minor > wanted_minor
 
     return min(available, key=distance, default=wanted)
@@ -118,7 +118,7 @@ def nearest_python(available: Collection[str], wanted: str) -> str:
 
 def nearest_build(matrix: Matrix, release: str, wanted: str) -> str:
     """Return the wanted build if a release was published in it, else the nearest of its kind, else the default."""
-    published = [name for name, build in matrix.builds.items() if cells.matches(release, build.releases)]
+    published = [name for name, build in matrix.builds.items() if versions.matches(release, build.releases)]
     if wanted in published:
         return wanted
     kind, number = _kind_and_number(wanted)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.config.cells import DEFAULT_BUILD
-from scripts.config.matrix_toml import Build, Matrix
+from scripts.config.cell import DEFAULT_BUILD
+from scripts.config.model import Build, Matrix
 from scripts.core import machine
 from scripts.core.errors import UsageError
 from scripts.core.urls import shown

@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Qualify
+from scripts.config.cell import Cell
+from scripts.config.model import Qualify
 from scripts.qualify import comparing
 from scripts.qualify.model import CellPair, Sample
 

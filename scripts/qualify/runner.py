@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-from scripts.config.cells import DEFAULT_BUILD, Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import DEFAULT_BUILD, Cell
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from scripts.config.matrix_toml import Matrix, Qualify, Selection
+from scripts.config.model import Matrix, Qualify, Selection
 from scripts.core import machine, paths
 from scripts.core.errors import UsageError
 from scripts.index import sources

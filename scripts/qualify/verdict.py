@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from scripts.config import cells
-from scripts.config.matrix_toml import Qualify
+from scripts.config import versions
+from scripts.config.model import Qualify
 from scripts.config.policy import Category, Effect, Verdict
 from scripts.qualify import comparing, expectations
 from scripts.qualify.comparing import IMPORT_TIME, INSTALL_AND_IMPORT, effect
@@ -45,7 +45,7 @@ def judge(pairs: Sequence[CellPair], policy: Qualify, *, candidate: str, baselin
     """
     by_pair = {pair.id: comparing.findings(pair, policy) for pair in pairs}
     active = [change for change in policy.expected if change.expires > today]
-    active = [change for change in active if cells.matches(candidate, change.releases)]
+    active = [change for change in active if versions.matches(candidate, change.releases)]
     found = [expectations.allowed(finding, active) for pair in pairs for finding in by_pair[pair.id]]
     found = _attributed(pairs, _with_causes(found))
     found += [_missing_wheel(pair, policy) for pair in pairs if pair.missing]

@@ -14,7 +14,7 @@ from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core.errors import MatrixError, SchemaError
 from scripts.records import store
 from scripts.records.model import FreshRecord

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core.documents import StrictModel
 from scripts.index.torch_version import Torch
 

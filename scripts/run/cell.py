@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import machine, paths
 from scripts.index import sources
 from scripts.records.model import FreshRecord, Run, Timings

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Limits
+from scripts.config.cell import Cell
+from scripts.config.model import Limits
 from scripts.core import environment, paths, processes
 from scripts.run import environments, installation, interpreters
 from scripts.run.failures import CellError

@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import urls
 from scripts.core.errors import MatrixError
 from scripts.core.files import write_atomically

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import machine, paths
 from scripts.run import environments, integrity
 from scripts.run.cell_log import CellLog

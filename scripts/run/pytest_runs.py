@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.config.matrix_toml import Limits
+from scripts.config.model import Limits
 from scripts.core import environment, processes
 from scripts.run import events, harness, owners
 from scripts.run.events import Event, Finished, ImportFailed, Read, Started

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from packaging.version import InvalidVersion, Version
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.index.torch_version import Torch
 from scripts.records import signature
 from scripts.records.model import (

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import processes
 from scripts.core.files import write_atomically
 from scripts.index import listings, settings

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import escaping, paths, processes
 from scripts.core.errors import MatrixError
 from scripts.records.model import FreshRecord

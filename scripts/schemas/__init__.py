@@ -17,7 +17,7 @@ from scripts.core import paths
 
 #: Each schema's file, and the module and model it comes from; imported only when schemas are made.
 MODELS: Final[Mapping[str, tuple[str, str]]] = {
-    "matrix.schema.json": ("scripts.config.matrix_toml", "Matrix"),
+    "matrix.schema.json": ("scripts.config.model", "Matrix"),
     "record.schema.json": ("scripts.records.model", "Record"),
     "fresh-record.schema.json": ("scripts.records.model", "FreshRecord"),
     "qualification.schema.json": ("scripts.qualify.model", "Qualification"),

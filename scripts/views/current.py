@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
-from scripts.config import cells
+from scripts.config import versions
 from scripts.history.marks import glyph
 from scripts.history.report import Interval, Report, Timeline, label
 from scripts.records.signature import Signature, describe
@@ -87,13 +87,13 @@ def _last(report: Report, line: Timeline) -> tuple[Signature, Onset] | None:
 
 
 def _onset(report: Report, line: Timeline, after: str, first: str) -> Onset:
-    low, high = cells.version(after), cells.version(first)
+    low, high = versions.version(after), versions.version(first)
     step = (line.name, line.platform, after, first)
     confounded = [c.confounded for c in report.changes if (c.name, c.platform, c.before, c.after) == step]
     return Onset(
         release=first,
         after=after,
-        between=tuple(release for release in line.gaps if low < cells.version(release) < high),
+        between=tuple(release for release in line.gaps if low < versions.version(release) < high),
         confounded=next(iter(confounded), ()),
     )
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from scripts.config import cells
+from scripts.config import versions
 from scripts.history.marks import UNKNOWN
 from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, confounding, label, not_recorded
 from scripts.records.signature import describe_change
@@ -59,7 +59,7 @@ def steps(report: Report) -> list[Step]:
     """Return the change points grouped by the releases that they lie between, in order; equal texts are merged."""
     tested = _tested(report)
     found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str, str], list[ChangePoint]]] = {}
-    ordered = sorted(report.changes, key=lambda c: (cells.version(c.after), cells.version(c.before)))
+    ordered = sorted(report.changes, key=lambda c: (versions.version(c.after), versions.version(c.before)))
     for change in ordered:
         group = found.setdefault((change.before, change.after, change.suspects), {})
         group.setdefault((change.kind, *_texts(report, change, tested)), []).append(change)
@@ -149,7 +149,7 @@ class Row:
     @property
     def pythons(self) -> str:
         """The Pythons, separated by commas."""
-        return ", ".join(sorted({cell.python for cell in self.cells}, key=cells.python_key))
+        return ", ".join(sorted({cell.python for cell in self.cells}, key=versions.python_key))
 
     @property
     def platforms(self) -> str:

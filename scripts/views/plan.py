@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from scripts.config.matrix_toml import Matrix
+from scripts.config.model import Matrix
 from scripts.core.files import human_size
 from scripts.run import jobs as scheduling
 from scripts.run.jobs import Job

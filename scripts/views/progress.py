@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core.console import Trimmed, make_console
 from scripts.core.files import human_size
 from scripts.records.model import FreshRecord

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.config.policy import Effect, Verdict
 from scripts.core.escaping import visible
 from scripts.qualify.comparing import import_times

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from scripts.config import cells
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.errors import SchemaError
 from scripts.core.files import write_atomically

@@ -11,7 +11,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from scripts.config.cells import python_key
+from scripts.config.versions import python_key
 from scripts.core import escaping
 from scripts.core.console import make_console
 from scripts.core.files import human_size

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import environment, processes
 from scripts.core.errors import MatrixError
 from scripts.index.http import Web

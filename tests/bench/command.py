@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from scripts.config import cells, matrix_toml
-from scripts.config.cells import DEFAULT_BUILD, Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import DEFAULT_BUILD, Cell
+from scripts.config.model import Matrix
 from scripts.core import paths, processes
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import machine
 from scripts.core.errors import MatrixError
 from scripts.core.files import human_size

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.index import settings, sources
 from scripts.records.model import FreshRecord

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.config import matrix_toml
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core.errors import MatrixError
 from tests.bench import run
 from tests.bench import scale as scaling

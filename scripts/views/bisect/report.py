@@ -12,7 +12,7 @@ from scripts.bisect import judging
 from scripts.bisect.bisection import Bridge, Finding, Outcome
 from scripts.bisect.model import Question, State
 from scripts.bisect.search import Change
-from scripts.config.cells import DEFAULT_BUILD
+from scripts.config.cell import DEFAULT_BUILD
 from scripts.core.escaping import code_block, visible
 from scripts.core.layout import Rows, indented, inline_code, labelled, side_by_side
 from scripts.records.signature import Signature, describe_change, describe_warnings, signature_of

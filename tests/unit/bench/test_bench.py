@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from scripts.config import matrix_toml
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import environment
 from scripts.core.errors import SchemaError, UsageError
 from scripts.run.locks import LockedWheel

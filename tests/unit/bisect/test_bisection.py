@@ -21,7 +21,7 @@ from scripts.bisect.runner import CandidateRunner
 from scripts.bisect.search import Answer, WrongEnds
 from scripts.commands import bisect as command
 from scripts.config import matrix_toml
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import paths
 from scripts.core.errors import SchemaError, UsageError
 from scripts.explain.changes import Unexplained

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.config import cells, matrix_toml
-from scripts.config.cells import Cell
+from scripts.config import cells, matrix_toml, versions
+from scripts.config.cell import Cell
 from scripts.core.errors import UsageError
 
 MATRIX = matrix_toml.load()
@@ -46,11 +46,11 @@ def test_releases_are_in_version_order_not_in_text_order() -> None:
 @given(st.lists(releases, min_size=1, unique=True))
 def test_latest_patches_keeps_one_of_each_minor(found: list[str]) -> None:
     kept = cells.latest_patches(found)
-    assert kept == sorted(kept, key=cells.version)
+    assert kept == sorted(kept, key=versions.version)
     for release in found:
-        same = [k for k in kept if cells.version(k).release[:2] == cells.version(release).release[:2]]
+        same = [k for k in kept if versions.version(k).release[:2] == versions.version(release).release[:2]]
         assert len(same) == 1
-        assert cells.version(same[0]) >= cells.version(release)
+        assert versions.version(same[0]) >= versions.version(release)
 
 
 def test_every_cell_of_every_selection_exists_and_is_tagged() -> None:
@@ -75,5 +75,5 @@ def test_selecting_options_narrow() -> None:
 
 
 def test_a_nightly_counts_by_its_order() -> None:
-    assert cells.matches("2.16.0.dev20261101", ">=2.15")
-    assert not cells.matches("2.16.0.dev20261101", ">=2.16")
+    assert versions.matches("2.16.0.dev20261101", ">=2.15")
+    assert not versions.matches("2.16.0.dev20261101", ">=2.16")

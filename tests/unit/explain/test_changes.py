@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config.matrix_toml import Build
+from scripts.config.model import Build
 from scripts.core import paths
 from scripts.explain.changes import Explainer, Unexplained
 from scripts.explain.evidence import Comparison

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.history.build import build_report
 from scripts.history.report import Report
 from scripts.records.model import Observation, Record

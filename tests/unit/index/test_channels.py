@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.config import matrix_toml
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core.errors import UsageError
 from scripts.index import channels
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config.matrix_toml import Build
+from scripts.config.model import Build
 from scripts.core import paths
 from scripts.index import errors, listings, sources
 from scripts.index.errors import (

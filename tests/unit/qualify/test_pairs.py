@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.config import cells, matrix_toml
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config import matrix_toml, versions
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.errors import ConfigError, UsageError
 from scripts.index.sources import Source
@@ -131,7 +131,7 @@ def test_the_nearest_python_is_available_and_none_is_nearer(available: set[str],
 @given(st.sampled_from(sorted(MATRIX.builds)), st.sampled_from(MATRIX.releases))
 def test_the_nearest_build_was_published(build: str, release: str) -> None:
     found = pairing.nearest_build(MATRIX, release, build)
-    assert cells.matches(release, MATRIX.builds[found].releases)
+    assert versions.matches(release, MATRIX.builds[found].releases)
 
 
 # --- local wheels -------------------------------------------------------------------------------------------------

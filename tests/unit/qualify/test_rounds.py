@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.config.matrix_toml import Qualify
+from scripts.config.model import Qualify
 from scripts.qualify import accepted, comparing
 from scripts.qualify.model import CellPair, Sample
 from scripts.qualify.rounds import CellRequest, Samples, Side, run_rounds

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.config.matrix_toml import Qualify
+from scripts.config.model import Qualify
 from scripts.config.policy import CATEGORIES, Category
 from scripts.qualify import comparing, verdict
 from scripts.qualify.model import CellPair, Finding

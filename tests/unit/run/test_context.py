@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.run.context import Queue
 
 CELLS = [Cell(torch=f"2.{minor}.0", build="cpu", python="3.11") for minor in range(4)]

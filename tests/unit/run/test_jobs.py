@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from scripts.config import cells as cells_module
 from scripts.config import matrix_toml, runners
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import Cell
+from scripts.config.model import Matrix
 from scripts.core.errors import UsageError
 from scripts.run import jobs as scheduling
 from scripts.run.plan import Planned

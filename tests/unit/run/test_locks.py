@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.config import matrix_toml
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.index.sources import Source
 from scripts.run import locks, resolution
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.config import cells, matrix_toml
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.core import paths
 from scripts.core import repository as history
 from scripts.core.errors import UsageError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config.matrix_toml import Limits
+from scripts.config.model import Limits
 from scripts.run import pytest_runs
 from scripts.run.events import TestFinished
 from scripts.run.pytest_runs import SuiteReport

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.index.sources import Source
 from scripts.records.model import FreshRecord, Run
 from scripts.run import recording

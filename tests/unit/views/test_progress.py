@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from scripts.config.cells import Cell
+from scripts.config.cell import Cell
 from scripts.records.model import CellKey, FreshRecord, Reason, Run, Timings
 from scripts.run.context import Progress
 from scripts.views.progress import Display

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.config.matrix_toml import Qualify
+from scripts.config.model import Qualify
 from scripts.core.console import make_console
 from scripts.qualify import model, verdict
 from scripts.qualify.model import CellPair, Qualification, Replay

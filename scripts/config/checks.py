@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from scripts.config import cells
-from scripts.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from scripts.config.matrix_toml import Matrix, Selection
+from scripts.config.cell import DEFAULT_BUILD, Cell
+from scripts.config.model import Matrix, Selection
+from scripts.config.versions import matches, version
+from scripts.core.errors import UsageError, did_you_mean
 
 #: A problem: the key's path, and what is wrong there.
 Problem = tuple[str, str]
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """``; did you mean 'x'?``, or the names there are where none is near."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
 
 
 def problems(matrix: Matrix) -> Iterator[Problem]:
@@ -29,10 +21,10 @@ def problems(matrix: Matrix) -> Iterator[Problem]:
     yield from _bad_releases(matrix)
     yield from _bad_builds(matrix)
     for python, entry in matrix.pythons.items():
-        if not any(cells.matches(r, entry.releases) for r in matrix.releases):
+        if not any(matches(r, entry.releases) for r in matrix.releases):
             yield f"pythons.{python}.releases", f"{entry.releases!r} holds none of the releases"
     for number, pin in enumerate(matrix.pins):
-        if not any(cells.matches(r, pin.releases) for r in matrix.releases):
+        if not any(matches(r, pin.releases) for r in matrix.releases):
             yield f"pins.{number}.releases", f"{pin.releases!r} holds none of the releases"
     yield from _bad_qualify(matrix)
     yield from _bad_runners(matrix)
@@ -49,19 +41,19 @@ def problems(matrix: Matrix) -> Iterator[Problem]:
 
 def _bad_builds(matrix: Matrix) -> Iterator[Problem]:
     for name, build in matrix.builds.items():
-        if not any(cells.matches(r, build.releases) for r in matrix.releases):
+        if not any(matches(r, build.releases) for r in matrix.releases):
             yield f"builds.{name}.releases", f"{build.releases!r} holds none of the releases"
         if build.fallback is not None and build.fallback not in matrix.builds:
             yield (
                 f"builds.{name}.fallback",
-                f"unknown build {build.fallback!r}{nearest(build.fallback, list(matrix.builds))}",
+                f"unknown build {build.fallback!r}{did_you_mean(build.fallback, list(matrix.builds))}",
             )
         if build.fallback == name:
             yield f"builds.{name}.fallback", "a build can't be its own fallback"
         elif name in (behind := _fallbacks(matrix, name)):
             yield f"builds.{name}.fallback", f"leads back to itself: {' → '.join([name, *behind])}"
-        if build.index is None and name != cells.DEFAULT_BUILD:
-            yield f"builds.{name}.index", f"only the build {cells.DEFAULT_BUILD!r} goes without an index of its own"
+        if build.index is None and name != DEFAULT_BUILD:
+            yield f"builds.{name}.index", f"only the build {DEFAULT_BUILD!r} goes without an index of its own"
 
 
 def _fallbacks(matrix: Matrix, name: str) -> list[str]:
@@ -100,16 +92,16 @@ def _bad_runners(matrix: Matrix) -> Iterator[Problem]:
             yield where, f"the same platform as runners.{other}; only one of them can get the cells"
         for pattern in runner.builds:
             if not any(fnmatch.fnmatchcase(build, pattern) for build in matrix.builds):
-                yield f"{where}.builds", f"unknown build {pattern!r}{nearest(pattern, list(matrix.builds))}"
+                yield f"{where}.builds", f"unknown build {pattern!r}{did_you_mean(pattern, list(matrix.builds))}"
         for python in runner.pythons:
             if python not in matrix.pythons:
-                yield f"{where}.pythons", f"unknown Python {python!r}{nearest(python, list(matrix.pythons))}"
+                yield f"{where}.pythons", f"unknown Python {python!r}{did_you_mean(python, list(matrix.pythons))}"
 
 
 def _bad_releases(matrix: Matrix) -> Iterator[Problem]:
-    in_order = sorted(set(matrix.releases), key=cells.version)
+    in_order = sorted(set(matrix.releases), key=version)
     if len(in_order) < len(matrix.releases):
-        twice = sorted({r for r in matrix.releases if matrix.releases.count(r) > 1}, key=cells.version)
+        twice = sorted({r for r in matrix.releases if matrix.releases.count(r) > 1}, key=version)
         yield "releases", f"listed twice: {', '.join(twice)}"
     elif in_order != list(matrix.releases):
         after, before = next((b, a) for a, b in zip(in_order, matrix.releases, strict=True) if a != b)
@@ -120,14 +112,14 @@ def _bad_selection(matrix: Matrix, name: str, selection: Selection) -> Iterator[
     where = f"selections.{name}"
     for pattern in selection.builds:
         if not any(fnmatch.fnmatchcase(build, pattern) for build in matrix.builds):
-            yield f"{where}.builds", f"unknown build {pattern!r}{nearest(pattern, list(matrix.builds))}"
+            yield f"{where}.builds", f"unknown build {pattern!r}{did_you_mean(pattern, list(matrix.builds))}"
     for python in selection.pythons:
         if python not in matrix.pythons:
-            yield f"{where}.pythons", f"unknown Python {python!r}{nearest(python, list(matrix.pythons))}"
+            yield f"{where}.pythons", f"unknown Python {python!r}{did_you_mean(python, list(matrix.pythons))}"
     if isinstance(selection.releases, tuple):
         for release in selection.releases:
             if release not in matrix.releases:
-                yield f"{where}.releases", f"unknown release {release!r}{nearest(release, list(matrix.releases))}"
+                yield f"{where}.releases", f"unknown release {release!r}{did_you_mean(release, list(matrix.releases))}"
     elif not cells.selected_releases(matrix, selection):
         yield f"{where}.releases", f"{selection.releases!r} holds none of the releases"
     yield from _bad_extra_cells(matrix, where, selection)
@@ -136,7 +128,7 @@ def _bad_selection(matrix: Matrix, name: str, selection: Selection) -> Iterator[
 def _bad_extra_cells(matrix: Matrix, where: str, selection: Selection) -> Iterator[Problem]:
     for number, text in enumerate(selection.cells):
         try:
-            cell = cells.Cell.parse(text)
+            cell = Cell.parse(text)
         except UsageError as error:
             yield f"{where}.cells.{number}", str(error)
             continue
@@ -148,7 +140,7 @@ def _bad_extra_cells(matrix: Matrix, where: str, selection: Selection) -> Iterat
             ("Python", cell.python, list(matrix.pythons)),
         ):
             if value not in known:
-                yield f"{where}.cells.{number}", f"{text!r}: unknown {kind} {value!r}{nearest(value, known)}"
+                yield f"{where}.cells.{number}", f"{text!r}: unknown {kind} {value!r}{did_you_mean(value, known)}"
 
 
 def _colliding(matrix: Matrix) -> Iterator[Problem]:

@@ -8,8 +8,8 @@ import functools
 from packaging.requirements import Requirement
 
 from scripts.config import cells, matrix_toml, runners
-from scripts.config.cells import Cell
-from scripts.config.matrix_toml import Matrix
+from scripts.config.cell import DEFAULT_BUILD, Cell
+from scripts.config.model import Matrix
 from scripts.core import paths, repository, urls
 from scripts.core.errors import ConfigError
 from scripts.options import add_environment, chosen, folder, in_environment, requirement
@@ -89,6 +89,6 @@ def _edited(commit: str, line: str) -> bool:
 
 def _in_all_builds(matrix: Matrix) -> Matrix:
     """The matrix with every selection in every build but the default index's, which repeats one of them."""
-    builds = tuple(name for name in matrix.builds if name != cells.DEFAULT_BUILD) or (cells.DEFAULT_BUILD,)
+    builds = tuple(name for name in matrix.builds if name != DEFAULT_BUILD) or (DEFAULT_BUILD,)
     wide = {name: one.model_copy(update={"builds": builds}) for name, one in matrix.selections.items()}
     return matrix.model_copy(update={"selections": wide})

@@ -1,0 +1,207 @@
+"""The model of ``matrix.toml``; `scripts.config.matrix_toml` reads it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
+
+from scripts.config.policy import BLOCK, WARN, Category
+from scripts.config.values import BuildName, Pattern, PythonName, Release, Require, Specifier, Timestamp
+from scripts.config.versions import matches
+from scripts.core import environment
+
+
+class Table(BaseModel):
+    """A table of ``matrix.toml``: unknown keys are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Probes(Table):
+    """The tests that run inside every cell."""
+
+    path: str = Field("tests/cells", description="Folder of the tests, from the project's root.")
+    require: tuple[Require, ...] = Field((), description="What the tests themselves need, in every cell.")
+    env: dict[str, str] = Field({}, description="Environment variables that the tests need; all others are taken away.")
+    order: tuple[str, ...] = Field((), description="Files in the order in which reports show them; others follow.")
+
+    @field_validator("env")
+    @classmethod
+    def _declarable(cls, env: dict[str, str]) -> dict[str, str]:
+        problems = [problem for name, value in env.items() if (problem := environment.problem(name, value))]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return env
+
+
+class Limits(Table):
+    """Wall-clock limits in seconds."""
+
+    resolve: float = Field(120, gt=0, description="For resolving one cell's requirements.")
+    install: float = Field(1800, gt=0, description="For downloading and installing one cell.")
+    startup: float = Field(180, gt=0, description="For starting Python, importing torch and collecting the probes.")
+    probe: float = Field(120, gt=0, description="For one probe.")
+
+
+class Budget(Table):
+    """How much of the machine a run may take."""
+
+    disk: ByteSize = Field(ByteSize(12_000_000_000), gt=0, description="Environments and cache together.")
+    jobs: int | None = Field(None, ge=1, description="Cells at once; by default from cores, memory and disk.")
+    downloads: int | None = Field(None, ge=1, description="Cells that download and unpack at once.")
+
+
+class Build(Table):
+    """A wheel variant: where its wheels are, and for which releases it was published."""
+
+    releases: Specifier
+    index: str | None = Field(None, pattern=r"^(https?|file)://", description="Index that serves torch for this build.")
+    fallback: BuildName | None = Field(None, description="Build to use when this one's index is unreachable.")
+    gpu: bool = Field(False, description="Whether the machine's GPUs stay visible in this build's cells.")
+    label: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9.]*$",
+        description="Local label of its wheels, where its index has other builds too; empty for those without one.",
+    )
+
+
+class Python(Table):
+    """A Python that the probes run on, and the releases that have wheels for it."""
+
+    releases: Specifier
+
+
+class Pin(Table):
+    """A requirement that some releases need, and why."""
+
+    require: Require
+    releases: Specifier = ">=0"
+    reason: str = Field(min_length=1)
+    source: str | None = Field(None, description="Where the reason can be checked.")
+
+
+class Held(Table):
+    """Files of wheels that a cell without GPU doesn't open: their content isn't unpacked."""
+
+    files: tuple[str, ...] = Field(
+        min_length=1, description="Patterns of paths within site-packages; '*' takes '/' too."
+    )
+    reason: str = Field(min_length=1, description="Why no probe opens them; one that does is run again with them.")
+
+
+class Runner(Table):
+    """A kind of machine at a CI service, and what its platform lacks of the tables of builds and Pythons."""
+
+    label: tuple[str, ...] | str = Field(description="GitHub's label of the runner; several where all must fit.")
+    platform: str | None = Field(
+        None, pattern=r"^[a-z]+-[a-z0-9_]+$", description="Its platform; by default this table's name."
+    )
+    gpu: bool = Field(False, description="Whether it has a GPU, for the builds that ask for one.")
+    releases: Specifier = Field(">=0", description="The releases that have wheels for the platform.")
+    builds: tuple[str, ...] = Field(("*",), min_length=1, description="The builds that were published for it.")
+    pythons: dict[PythonName, Specifier] = Field({}, description="Which releases a Python has wheels for, if fewer.")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels."""
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+
+class Selection(Table):
+    """A named set of cells."""
+
+    description: str = Field(min_length=1, description="The line that `nox -l` shows.")
+    releases: Literal["all", "latest-patch"] | Specifier | tuple[Release, ...]
+    builds: tuple[str, ...] = Field(
+        ("cpu",), min_length=1, description="Builds; a pattern such as 'cu*' takes all that fit."
+    )
+    pythons: dict[PythonName, Specifier] = Field(
+        {}, description="Which Python runs which release, the first that fits; by default as in the selection 'matrix'."
+    )
+    every_python: bool = Field(False, description="Run each release on every Python it has wheels for.")
+    cells: tuple[str, ...] = Field((), description="Further cells by id: bridges, above all.")
+
+
+class SlowImport(Table):
+    """When importing torch has become slow: both must be so."""
+
+    ratio: float = Field(2.0, gt=1, description="Times as long as the baseline.")
+    seconds: float = Field(1.0, ge=0, description="Seconds longer than the baseline.")
+
+
+class Enough(Table):
+    """How much must have been compared for a verdict; with less it is inconclusive."""
+
+    cells: int = Field(1, ge=1, description="Cells.")
+    share: float = Field(0.5, ge=0, le=1, description="Share of all cells that were wanted.")
+
+
+class Expected(Table):
+    """A change that a release is meant to bring."""
+
+    observation: str = Field(min_length=1, description="An observation or test, or a pattern such as 'trace*'.")
+    releases: Specifier = Field(description="The releases that show the change.")
+    from_: Pattern = Field("", alias="from", description="Searched for in what the baseline shows.")
+    to: Pattern = Field("", description="Searched for in what the candidate shows.")
+    reason: str = Field(min_length=1)
+    link: str = Field(pattern=r"^https?://", description="Where the change was decided.")
+    expires: dt.date = Field(description="The day from which the change counts as unexpected again.")
+
+
+class Qualify(Table):
+    """What a candidate may change, and what is enough to say so."""
+
+    block: tuple[Category, ...] = Field(BLOCK, description="Categories that block a candidate.")
+    warn: tuple[Category, ...] = Field(WARN, description="Categories that are a warning; all others are only noted.")
+    slow_import: SlowImport = SlowImport()
+    enough: Enough = Enough()
+    runs: int = Field(2, ge=2, description="Runs of each side of a cell in which something differs.")
+    with_: tuple[Require, ...] = Field((), alias="with", description="Alternative pins, each tried by itself.")
+    expected: tuple[Expected, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said_wins(cls, data: Any) -> Any:
+        """What is put into one list leaves the other one's default."""
+        if isinstance(data, dict):
+            for name, other, default in (("block", "warn", WARN), ("warn", "block", BLOCK)):
+                if name in data and other not in data:
+                    data = {**data, other: [c for c in default if c not in data[name]]}
+        return data
+
+
+class Matrix(Table):
+    """Everything that is tested."""
+
+    schema_: Literal[1] = Field(alias="schema", description="Version of this file's format.")
+    releases: tuple[Release, ...] = Field(min_length=1, description="Every stable release that is known, in order.")
+    exclude_newer: Timestamp | None = Field(
+        None, alias="exclude-newer", description="Only files that the default index had then, but for torch itself."
+    )
+    probes: Probes = Probes()
+    limits: Limits = Limits()
+    budget: Budget = Budget()
+    builds: dict[BuildName, Build] = Field(min_length=1)
+    pythons: dict[PythonName, Python] = Field(min_length=1)
+    pins: tuple[Pin, ...] = ()
+    held: tuple[Held, ...] = ()
+    selections: dict[str, Selection] = Field(min_length=1)
+    qualify: Qualify = Qualify()
+    runners: dict[str, Runner] = Field({}, description="Where cells run at a CI service, by platform.")
+
+    def asked(self, *, env: Mapping[str, str], exclude_newer: str | None) -> Matrix:
+        """Return this matrix with more variables for the tests, and another day for the index."""
+        probes = self.probes.model_copy(update={"env": {**self.probes.env, **env}})
+        return self.model_copy(update={"probes": probes, "exclude_newer": exclude_newer or self.exclude_newer})
+
+    def pins_for(self, release: str) -> list[Pin]:
+        """The pins that apply to a release, in the order of the file."""
+        return [pin for pin in self.pins if matches(release, pin.releases)]
+
+    @property
+    def held_files(self) -> tuple[str, ...]:
+        """The patterns of all files that are held back."""
+        return tuple(pattern for held in self.held for pattern in held.files)
