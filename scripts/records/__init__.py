@@ -1,1 +1,1 @@
-"""Records of what one run saw: texts in comparable form."""
+"""Records: their model and files, normalised messages, signatures, fingerprints, drift and merging."""

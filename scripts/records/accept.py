@@ -1,4 +1,4 @@
-"""Making fresh records the accepted results."""
+"""Accept fresh records as results."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from scripts.records.store import Store, dump
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """What accepting did to one file of the results."""
+    """A file of the results, and its change."""
 
     path: Path
     change: str  # "new", "changed" or "same"
 
 
 def accept(fresh: Iterable[FreshRecord], results: Store) -> list[Accepted]:
-    """Write the stable part of each record under ``results/``, by the cell that was really tested.
+    """Write the reproducible part of each record under ``results/``, by the cell that was really tested.
 
-    A record that only tells that a cell couldn't be had is not accepted: it says nothing of torch, and an
-    accepted one must not be lost to a network that is down. Of two records of one cell, the later counts.
+    Inconclusive records are not accepted, so that a network failure never replaces a result. Of several records of one
+    cell the latest is accepted.
     """
     return [_accept(record, results) for record in latest(record for record in fresh if record.is_conclusive)]
 
 
 def _accept(record: FreshRecord, results: Store) -> Accepted:
     path = results.path(record.cell)
-    stable = record.accepted()
+    accepted = record.accepted()
     before = path.read_text("utf-8") if path.exists() else None
-    if before == dump(stable):
+    if before == dump(accepted):
         return Accepted(path=path, change="same")
-    results.save(stable)
+    results.save(accepted)
     return Accepted(path=path, change="new" if before is None else "changed")
 
 
 def latest(fresh: Iterable[FreshRecord]) -> list[FreshRecord]:
-    """One record a cell that was really tested: two builds' fallbacks can lead to the same one."""
+    """Return the latest record of each cell that was really tested; two builds can have the same fallback."""
     newest: dict[tuple[str, str], FreshRecord] = {}
     for record in sorted(fresh, key=lambda record: record.run.recorded_at):
         newest[record.cell.platform, record.cell.id] = record

@@ -1,7 +1,7 @@
-"""Fingerprints: digests of everything that decides what a record says. Pure.
+"""Fingerprints: digests of everything that determines the content of a record. Pure.
 
-The portable part is the same on every machine, so that records can be merged. The local part is what differs between
-machines, such as a mirror; it is compared only for records that were made here.
+The portable part is the same on every machine, so that records can be merged. The local part covers what differs
+between machines, such as a mirror; it is compared only for records of this machine.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-#: Raised when the engine itself comes to run cells in a way that changes what records say.
+#: Incremented when a change of the engine itself changes the content of records.
 _RULES: Final = 2
 
-#: Bytes of a file that decide whether it is text, as git has it.
+#: Bytes at the start of a file that decide if it is text, as in git.
 _HEAD: Final = 8000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """Both parts for one cell, as hexadecimal digests."""
+    """Both parts of a cell's fingerprint, as hexadecimal digests."""
 
     portable: str
     local: str
 
     def matches(self, portable: str, local: str | None) -> bool:
-        """Return whether a record with these parts is current; one that was made elsewhere has no local part."""
+        """Return True if a record with these parts is current; one of another machine has no local part."""
         return portable == self.portable and local in {None, self.local}
 
 
@@ -46,14 +46,14 @@ def of(
     """Return the fingerprint of a cell.
 
     Args:
-        cell: its id.
+        cell: the id of the cell.
         suite: the digest of the suite's files, see `suite_digest`.
-        requirements: everything that is installed besides torch, pins included, as PEP 508 texts.
-        env: the variables that the suite declares.
-        gpu: whether its tests see a GPU.
-        exclude_newer: the timestamp from which files of an index are left out.
+        requirements: everything installed besides torch, including pins, as PEP 508 texts.
+        env: the variables declared by the suite.
+        gpu: whether the tests may use a GPU.
+        exclude_newer: the timestamp from which on files of an index are ignored.
         index: the URL of the build's own index.
-        settings: where everything else comes from, see `Settings.local`.
+        settings: the sources of everything else, see `Settings.local`.
     """
     portable = {
         "rules": _RULES,
@@ -68,10 +68,10 @@ def of(
 
 
 def suite_digest(files: Mapping[str, bytes]) -> str:
-    """Return the digest of a suite's files by their names relative to it.
+    """Return the digest of a suite's files by their names, relative to the suite and with ``/`` between folders.
 
-    It is independent of line endings, the order of files and the form of accents in names: in all of these,
-    checkouts of one commit can differ. Names have ``/`` between folders.
+    It is independent of line endings, the order of files and the Unicode normal form of names: checkouts of one commit
+    can differ in these.
     """
     total = hashlib.sha256()
     named = {unicodedata.normalize("NFC", name): content for name, content in files.items()}

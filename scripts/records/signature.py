@@ -1,4 +1,4 @@
-"""Signatures: an observation in comparable form, and what differs between two. Pure.
+"""Signatures: observations in comparable form, their differences, and both as text. Pure.
 
 Texts are normalised when they are recorded, see `scripts.records.messages`.
 """
@@ -11,24 +11,23 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from scripts.core.escaping import visible
-from scripts.records.messages import normalise as normalise  # noqa: PLC0414 - also for those who record
-from scripts.records.model import Observation, Raised, Record, Test
+from scripts.records.model import Observation, Record, Test
 
-#: What a change is about.
+#: The parts of a signature that can differ.
 Aspect = Literal["outcome", "phase", "exception", "message", "warnings"]
 
-#: What a change means.
+#: Kinds of change.
 Class = Literal[
     "fixed", "broken", "different failure", "warning added", "warning changed", "warning gone", "other behaviour"
 ]
 
-#: Outcomes of observations and tests that are no failure.
+#: Outcomes of observations and tests that do not count as failure.
 GOOD: Final = frozenset({"returned", "passed"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What was seen, without what is particular to one machine, folder or line."""
+    """An observation or verdict without details of one machine, folder or line."""
 
     outcome: str
     phase: str | None = None
@@ -39,33 +38,33 @@ class Signature:
 
     @property
     def good(self) -> bool:
-        """Whether nothing failed; warnings are no failure."""
+        """True if nothing failed; warnings do not count as failure."""
         return self.outcome in GOOD
 
 
-def signature_of(seen: Observation | Test) -> Signature:
-    """The signature of an observation, or of a test's verdict."""
-    message = seen.message
-    if isinstance(seen, Observation) and seen.outcome in {"blocked", "skipped"}:
-        message = f"by {seen.blocked_by}" if seen.outcome == "blocked" else seen.why
+def signature_of(observed: Observation | Test) -> Signature:
+    """Return the signature of an observation, or of a test's verdict."""
+    message = observed.message
+    if isinstance(observed, Observation) and observed.outcome in {"blocked", "skipped"}:
+        message = f"by {observed.blocked_by}" if observed.outcome == "blocked" else observed.why
     return Signature(
-        outcome=seen.outcome,
-        phase=seen.phase,
-        exception=seen.exception,
-        bases=seen.bases,
+        outcome=observed.outcome,
+        phase=observed.phase,
+        exception=observed.exception,
+        bases=observed.bases,
         message=message,
-        warnings=tuple((warning.category, warning.message) for warning in seen.warnings),
+        warnings=tuple((warning.category, warning.message) for warning in observed.warnings),
     )
 
 
 def signatures(record: Record) -> dict[str, Signature]:
-    """All signatures of a record by name: observations, then tests."""
-    seen: dict[str, Observation | Test] = {**record.observations, **record.tests}
-    return {name: signature_of(one) for name, one in seen.items()}
+    """Return the signatures of a record by name: observations, then tests."""
+    observed: dict[str, Observation | Test] = {**record.observations, **record.tests}
+    return {name: signature_of(result) for name, result in observed.items()}
 
 
 def differences(before: Signature, after: Signature) -> tuple[Aspect, ...]:
-    """What differs between two signatures; nothing if they are equal."""
+    """Return the aspects in which two signatures differ."""
     sides: dict[Aspect, tuple[object, object]] = {
         "outcome": (before.outcome, after.outcome),
         "phase": (before.phase, after.phase),
@@ -77,7 +76,7 @@ def differences(before: Signature, after: Signature) -> tuple[Aspect, ...]:
 
 
 def classify(before: Signature, after: Signature) -> Class:
-    """What it means that one signature became another."""
+    """Return the kind of change from one signature to another."""
     if before.good != after.good:
         return "fixed" if after.good else "broken"
     changed = set(differences(before, after))
@@ -91,101 +90,105 @@ def classify(before: Signature, after: Signature) -> Class:
 
 
 def short(name: str) -> str:
-    """A dotted name's last part; torch.jit.Error stays whole, for Error alone says nothing."""
+    """Return the last part of a dotted name; names like torch.jit.Error stay whole, since Error alone is too vague."""
     last = name.rpartition(".")[2]
     return name if last in {"Error", "Exception", "Warning"} and "builtins" not in name else last
 
 
 def first_line(text: str) -> str:
-    """The first line of a message, without the colon that introduced what normalising took away."""
+    """Return the first line of a message, without a colon that introduced something that normalising removed."""
     return text.strip().partition("\n")[0].rstrip(" :")
 
 
 def gist(text: str) -> str:
-    """The first sentence of a message, and at most some 120 characters of it; an ellipsis tells of more."""
+    """Return the first sentence of a message, at most about 120 characters; an ellipsis marks an omission."""
     start = _cut(_first_sentence(first_line(text)))
     return start if start.rstrip(":") == text.strip().rstrip(" :") else f"{start.rstrip('.')}…"
 
 
-#: Characters of a message that are shown in a line of text, and of what stands before the part that matters.
-_LONGEST: Final = 120
+#: Characters of a message that are shown on a line, and those of them before the distinguishing part.
+_MAX_LENGTH: Final = 120
 _LEAD: Final = 40
-#: Characters that a first sentence has at least.
-_SHORTEST: Final = 20
+#: Minimum characters of a first sentence.
+_MIN_LENGTH: Final = 20
 
 _END: Final = re.compile(r"""[.!?]["')\]]*(?= +["'(`]?[A-Z])""")
 _NO_END: Final = ("..", "e.g.", "i.e.", "cf.", "vs.", "etc.")
 
 
 def _first_sentence(line: str) -> str:
-    for match in _END.finditer(line, _SHORTEST):
+    for match in _END.finditer(line, _MIN_LENGTH):
         if not line.endswith(_NO_END, 0, match.start() + 1):
             return line[: match.end()]
     return line
 
 
 def _cut(text: str) -> str:
-    """A text of bounded length that ends with a whole word."""
-    return text if len(text) <= _LONGEST else text[:_LONGEST].rpartition(" ")[0] or text[:_LONGEST]
+    """Return a text of bounded length that ends with a whole word."""
+    return text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH].rpartition(" ")[0] or text[:_MAX_LENGTH]
 
 
-def _common(one: str, other: str) -> int:
-    """How many characters two texts have in common at their start."""
-    shorter = min(len(one), len(other))
-    return next((place for place in range(shorter) if one[place] != other[place]), shorter)
+def _common_length(first: str, second: str) -> int:
+    """Return the length of the longest common start of two texts."""
+    shorter = min(len(first), len(second))
+    return next((index for index in range(shorter) if first[index] != second[index]), shorter)
 
 
-def telling_part(text: str, other: str) -> str:
-    """The gist of a message, or, where that doesn't tell it from another message, the part that does."""
-    one, two = " ".join(text.split()), " ".join(other.split())
-    same = _common(one, two)
-    if not two or one == two or same < min(len(gist(side).rstrip("…")) for side in (one, two)):
+def distinguishing_part(text: str, opposite: str) -> str:
+    """Return the gist of a message, or, if another message has the same gist, the part in which they differ."""
+    line, opposite_line = " ".join(text.split()), " ".join(opposite.split())
+    same = _common_length(line, opposite_line)
+    shortest_gist = min(len(gist(side).rstrip("…")) for side in (line, opposite_line))
+    if not opposite_line or line == opposite_line or same < shortest_gist:
         return gist(text)
-    start = one.find(" ", same - _LEAD) + 1 if same > _LEAD else 0
+    start = line.find(" ", same - _LEAD) + 1 if same > _LEAD else 0
     start = start if 0 < start <= same else max(0, same - _LEAD)
-    shown = _cut(one[start:])
-    return f"{'…' if start else ''}{shown}{'…' if start + len(shown) < len(one) else ''}"
+    shown = _cut(line[start:])
+    return f"{'…' if start else ''}{shown}{'…' if start + len(shown) < len(line) else ''}"
 
 
 def describe(signature: Signature, *, whole: bool = False) -> str:
-    """In a few words: ``UnsupportedNodeError 'GeneratorExp aren't supported' when compiling``; ``whole``, in full."""
+    """Return a signature in a few words: ``UnsupportedNodeError 'GeneratorExp aren't supported' when compiling``.
+
+    ``whole`` gives its texts in full.
+    """
     text = _describe_outcome(signature, whole=whole)
     return f"{text}, with {describe_warnings(signature, whole=whole)}" if signature.warnings else text
 
 
 def _describe_outcome(signature: Signature, *, whole: bool) -> str:
-    said = _said(signature.message or "", whole=whole)
+    message = _shown(signature.message or "", whole=whole)
     match signature.outcome:
         case "raised" | "failed" | "error" if signature.exception or signature.message:
-            what = visible(short(signature.exception or signature.outcome))
-            text = f"{what} '{said}'" if said else what
+            name = visible(short(signature.exception or signature.outcome))
+            text = f"{name} '{message}'" if message else name
         case "blocked":
-            return f"blocked {said}"
+            return f"blocked {message}"
         case "skipped" if signature.message:
-            return f"skipped: {said}"
+            return f"skipped: {message}"
         case outcome:
             text = outcome
     return f"{text} when {signature.phase}" if signature.phase and not signature.good else text
 
 
 def describe_warnings(signature: Signature, *, whole: bool = False) -> str:
-    """The warnings of a signature in a few words, or ``no warning``."""
-    said = [f"{visible(short(category))} '{_said(text, whole=whole)}'" for category, text in signature.warnings]
-    return " and ".join(said) if said else "no warning"
+    """Return the warnings of a signature in a few words, or ``no warning``."""
+    texts = [f"{visible(short(category))} '{_shown(text, whole=whole)}'" for category, text in signature.warnings]
+    return " and ".join(texts) if texts else "no warning"
 
 
-def _said(text: str, *, whole: bool) -> str:
+def _shown(text: str, *, whole: bool) -> str:
     return visible(" ".join(text.split()) if whole else gist(text))
 
 
 def describe_change(old: Signature, new: Signature) -> str:
-    """What became what, in a few words: see `describe_sides`."""
+    """Return a change in a few words, both sides joined by an arrow; see `describe_sides`."""
     return " → ".join(describe_sides(old, new))
 
 
 def describe_sides(old: Signature, new: Signature) -> tuple[str, str]:
-    """Two signatures in a few words, without what is the same; two different ones never read alike."""
-    for before, after in ((_beside(old, new), _beside(new, old)), (old, new)):
+    """Return two signatures in a few words, without what they share; different ones never get the same text."""
+    for before, after in ((_distinguished(old, new), _distinguished(new, old)), (old, new)):
         if differences(old, new) == ("warnings",):
             sides = describe_warnings(before, whole=True), describe_warnings(after, whole=True)
         elif old.warnings == new.warnings:
@@ -198,33 +201,28 @@ def describe_sides(old: Signature, new: Signature) -> tuple[str, str]:
 
 
 def describe_among(signature: Signature, others: Iterable[Signature]) -> str:
-    """A signature in a few words that tell it from others, with which it stands in a list."""
+    """Return a signature in a few words that distinguish it from the others in a list."""
     message = signature.message or ""
-    alike = [other for other in others if other.message and other.message[:_SHORTEST] == message[:_SHORTEST]]
-    different = [other for other in alike if other.message != message]
-    nearest = max(different, key=lambda other: _common(message, other.message or ""), default=signature)
-    return describe(_beside(signature, dataclasses.replace(nearest, warnings=signature.warnings)), whole=True)
+    alike = [known for known in others if known.message and known.message[:_MIN_LENGTH] == message[:_MIN_LENGTH]]
+    different = [known for known in alike if known.message != message]
+    nearest = max(different, key=lambda known: _common_length(message, known.message or ""), default=signature)
+    return describe(_distinguished(signature, dataclasses.replace(nearest, warnings=signature.warnings)), whole=True)
 
 
-def _beside(one: Signature, other: Signature) -> Signature:
-    """A signature with its texts shortened to what tells them from those of another."""
-    texts = [*(text for _, text in other.warnings), *([""] * len(one.warnings))]
+def _distinguished(signature: Signature, opposite: Signature) -> Signature:
+    """Return a signature with its texts shortened to the parts that differ from those of another."""
+    texts = [*(text for _, text in opposite.warnings), *([""] * len(signature.warnings))]
     return dataclasses.replace(
-        one,
-        message=None if one.message is None else telling_part(one.message, other.message or ""),
+        signature,
+        message=None if signature.message is None else distinguishing_part(signature.message, opposite.message or ""),
         warnings=tuple(
-            (category, telling_part(text, counterpart))
-            for (category, text), counterpart in zip(one.warnings, texts, strict=False)
+            (category, distinguishing_part(text, counterpart))
+            for (category, text), counterpart in zip(signature.warnings, texts, strict=False)
         ),
     )
 
 
 def _exactly(signature: Signature, aspects: Sequence[Aspect]) -> str:
-    """Some aspects of a signature, for sides that read alike otherwise: they differ in bases, say."""
-    said = {**vars(signature), "exception": (signature.exception, *signature.bases)}
-    return visible(" and ".join(f"{aspect} {said[aspect]!r}" for aspect in aspects))
-
-
-def failure(seen: Raised) -> str:
-    """Type and first line of what was raised, for one line of text."""
-    return ": ".join(filter(None, [seen.exception, first_line(seen.message or "")]))
+    """Return some aspects of a signature in full, for sides whose texts are equal although, say, their bases differ."""
+    values = {**vars(signature), "exception": (signature.exception, *signature.bases)}
+    return visible(" and ".join(f"{aspect} {values[aspect]!r}" for aspect in aspects))

@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from scripts.config.cell import Cell
 from scripts.index.torch_version import Torch
-from scripts.records import signature
+from scripts.records import messages
 from scripts.records.model import (
     INCONCLUSIVE,
     CellKey,
@@ -112,7 +112,7 @@ def _not_started(report: SuiteReport) -> CellError:
     """Why there was no torch to probe."""
     failed = report.import_failed
     if failed is not None:
-        return CellError("import", "import failed", signature.normalise(f"{failed.exception}: {failed.message}"))
+        return CellError("import", "import failed", messages.normalise(f"{failed.exception}: {failed.message}"))
     last = report.aborted[-1] if report.aborted else None
     failure = pytest_failure(last.exit if last else 0, report.output)
     if failure is not None:
@@ -147,7 +147,7 @@ def pytest_failure(exit_code: int | None, output: str) -> Reason | None:
 
 
 def _essence(lines: Sequence[str]) -> str:
-    return signature.normalise("\n".join(line[:_LONGEST] for line in lines)) or "no message"
+    return messages.normalise("\n".join(line[:_LONGEST] for line in lines)) or "no message"
 
 
 def _status(reason: Reason, aborted: Sequence[AbortedTest]) -> Status:
@@ -160,7 +160,7 @@ def _reason(report: SuiteReport) -> Reason:
     """Why torch was imported and still no probe has a verdict."""
     failed = next((event for event in report.events if isinstance(event, CollectionFailed)), None)
     if failed is not None:
-        return Reason(stage="run", kind="collection failed", message=signature.normalise(failed.message))
+        return Reason(stage="run", kind="collection failed", message=messages.normalise(failed.message))
     if report.aborted:
         failure = pytest_failure(report.aborted[-1].exit, report.output)
         return failure or Reason(stage="run", kind=report.aborted[-1].message, message=_tail(report.output))
@@ -174,7 +174,7 @@ def _tail(output: str) -> str:
     if fatal is not None:
         frames = [line for line in lines[fatal:] if line.startswith("  File ")]
         lines = [*lines[max(0, fatal - 2) : fatal + 1], *frames[:1]]
-    return signature.normalise("\n".join(lines[-4:]))
+    return messages.normalise("\n".join(lines[-4:]))
 
 
 def _tests(report: SuiteReport) -> dict[str, Test]:
@@ -190,7 +190,7 @@ def _tests(report: SuiteReport) -> dict[str, Test]:
     }
     for event in report.events:
         if isinstance(event, CollectionFailed):
-            tests[event.test] = Test(outcome="error", message=signature.normalise(event.message))
+            tests[event.test] = Test(outcome="error", message=messages.normalise(event.message))
     return dict(sorted(tests.items()))
 
 
@@ -201,7 +201,7 @@ def _observations(report: SuiteReport) -> dict[str, Observation]:
             outcome=event.outcome,
             test=event.test,
             blocked_by=event.blocked_by,
-            why=signature.normalise(event.why) if event.why else None,
+            why=messages.normalise(event.why) if event.why else None,
             **_raised(event),
         )
         for event in report.events
@@ -223,9 +223,9 @@ def _raised(event: Observed | TestFinished) -> dict[str, Any]:
         "phase": event.phase,
         "exception": event.exception,
         "bases": tuple(event.bases),
-        "message": signature.normalise(event.message) if event.message is not None else None,
+        "message": messages.normalise(event.message) if event.message is not None else None,
         "warnings": tuple(
-            Warned(category=said.category, message=signature.normalise(said.message)) for said in event.warnings
+            Warned(category=said.category, message=messages.normalise(said.message)) for said in event.warnings
         ),
         "frames": tuple(event.frames),
     }

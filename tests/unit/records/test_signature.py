@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from scripts.history import marks
 from scripts.records import model, signature
+from scripts.records.messages import normalise
 from scripts.records.model import Observation, Warned
 from scripts.records.signature import (
     Signature,
@@ -20,7 +21,6 @@ from scripts.records.signature import (
     describe,
     describe_change,
     differences,
-    normalise,
     signature_of,
 )
 
@@ -447,7 +447,7 @@ def test_a_change_shows_where_messages_differ(same: list[str], one: list[str], o
         return
     sides = [Signature(outcome="returned", warnings=(("a.W", text),)) if warn else raised(text) for text in texts]
     before, after = describe_change(*sides).split(" → ")
-    place = signature._common(*texts)
+    place = signature._common_length(*texts)
     shown = [side.partition("'")[2].rpartition("'")[0].strip("…") for side in (before, after)]
     assert before != after
     # What is shown of each is a piece of it, and begins where both are still the same, or at their start.
