@@ -1,35 +1,23 @@
-"""One cell, from interpreter to record."""
+"""Run one cell: resolve, install, run the suite, and record."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import platform
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.version import Version
 
 from scripts.config.cell import Cell
-from scripts.core import machine, paths
+from scripts.core import paths
 from scripts.index import sources
-from scripts.records.model import FreshRecord, Run, Timings
-from scripts.run import (
-    environments,
-    failures,
-    installation,
-    integrity,
-    interpreters,
-    locks,
-    pytest_runs,
-    recording,
-    resolution,
-)
+from scripts.records.model import FreshRecord
+from scripts.run import environments, installation, integrity, interpreters, locks, pytest_runs, resolution
 from scripts.run.cell_log import CellLog
-from scripts.run.context import Progress, RunContext, alone
+from scripts.run.context import Progress, RunContext, cell_locked
 from scripts.run.failures import CellError
 from scripts.run.packages import Packages, check_installed
+from scripts.run.record_writer import RecordWriter
 from scripts.run.shared_files import SharedFiles
 from scripts.run.unpack import fast_path
 from scripts.run.unpack.fast_path import NO_PLACEHOLDERS, Installed, PlaceholderRules
@@ -37,35 +25,28 @@ from scripts.run.wheel_builder import Target
 
 
 class CellRun:
-    """One cell, from interpreter to record."""
+    """One cell of a run. The methods follow the order of the steps."""
 
     def __init__(self, context: RunContext, cell: Cell) -> None:
         self.context, self.cell = context, cell
         self.limits = context.matrix.limits
-        # The log of the stored record stays until this run has a record to put in its place.
+        # The log of the stored record is replaced only together with the record.
         self.log = CellLog(paths.LOGS / f"{cell.id}.attempt.log")
-        self.log_of_record = paths.LOGS / f"{cell.id}.log"
-        self.folder = paths.LOCKS / cell.id
         self.environment = paths.ENVIRONMENTS / cell.slug
-        self.started = time.monotonic()
-        self.seconds: dict[str, float] = {}
-        self.lock: locks.Lock | None = None
         self.packages: Packages | None = None
-        self.suite_digest: str | None = None  # of what ran; empty if that changed meanwhile
-        self.opened: tuple[str, ...] = ()  # what the probes opened though it was held back
         self.shared = SharedFiles(context, cell.id, self.log)
+        self.writer = RecordWriter(context, cell, self.log, self.shared)
 
     def record(self) -> FreshRecord:
-        """Run the cell and save its record, which also says why there was nothing to run.
+        """Run the cell, and save and return its record, also one of a failure.
 
-        Whatever goes wrong is this cell's error; only an interruption ends the run.
+        Every exception is this cell's failure; only an interruption ends the run.
         """
         try:
-            with alone(self.cell):
-                self.started = time.monotonic()
-                self.log.start()
+            with cell_locked(self.cell):
+                self.writer.start()
                 record = self._run_or_record_failure()
-        except Exception as error:  # noqa: BLE001 - the cell's lock or its record can't be written
+        except Exception as error:  # noqa: BLE001 - the lock file or the record cannot be written
             record = self._failed(error)
         finally:
             self.context.queue.leave(self.cell)
@@ -73,129 +54,36 @@ class CellRun:
         return record
 
     def resolved(self) -> locks.Lock:
-        """Resolve the cell and no more. Raises `CellError` where there is no interpreter or no solution."""
-        with alone(self.cell):
-            return self._resolve(self._interpreter())
+        """Resolve the cell, and do nothing else. Raise `CellError` without an interpreter or a solution."""
+        with cell_locked(self.cell):
+            return self._resolve(self._find_interpreter())
 
     def _run_or_record_failure(self) -> FreshRecord:
-        """Return the saved record of the cell, or of what kept it from being tested."""
+        """Return the saved record of the cell, or of its failure."""
         try:
-            return self._run_until_stable(self._resolve(self._interpreter()))
-        except Exception as error:  # noqa: BLE001 - one cell's trouble is not to end the others
+            return self._run_until_stable(self._resolve(self._find_interpreter()))
+        except Exception as error:  # noqa: BLE001 - other cells go on
             return self._save_unless_worse(self._failed(error))
 
-    def _failed(self, error: Exception) -> FreshRecord:
-        """Return the record of a failure, which is logged; what nobody expected with its traceback."""
-        failure = failures.of_exception(error)
-        self.log.write(f"{failure.reason.kind} ({failure.reason.stage}): {failure.reason.message}")
-        if failure is not error:
-            self.log.traceback("the engine failed", error)
-        return recording.unavailable(self.cell, self.context.platform, failure, self._run(), self.lock)
+    # Resolve
 
-    @contextlib.contextmanager
-    def _side_job(self, what: str) -> Iterator[None]:
-        """Log what goes wrong in the block and go on: it only saves time or disk."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - whatever it is, the cell's result stands
-            self.log.traceback(f"{what} failed, which changes no result", error)
-
-    def _run_until_stable(self, lock: locks.Lock) -> FreshRecord:
-        """Run the cell; again where probes opened files that are held back, or where its files can't be trusted.
-
-        That ends: no file is held back twice, no modified package is shared again, and broken wheels are replaced once.
-        """
-        rules = self._placeholder_rules(lock)
-        while True:
-            try:
-                return self._run_once(lock, rules)
-            except fast_path.OpenedError as error:
-                opened = [path.as_posix().rpartition("site-packages/")[2] for path in error.paths]
-                self.log.write(f"once more, since the probes opened what was held back: {', '.join(opened)}")
-                self.opened += tuple(opened)
-                rules = rules.without(opened)
-                self.context.needed |= set(opened)  # other cells are spared the same
-            except integrity.ModifiedError as error:
-                self.log.write(f"once more: {error}")
-
-    def _run_once(self, lock: locks.Lock, rules: PlaceholderRules) -> FreshRecord:
-        """Return the record of these wheels: another cell's that has the very same, or a new one, which is saved."""
-        with contextlib.ExitStack() as held:
-            self._report("wait", size=self.context.disk_budget.missing(lock, rules))
-            with self.context.queue.turn(self.cell):
-                # Not before the turn: whoever comes later would hold these wheels and wait for who wants them.
-                held.enter_context(self.context.alone(lock))
-                if (same := self._reuse(lock)) is not None:
-                    return same
-                held.enter_context(self.context.disk_budget.reserved(self.cell.id, lock, rules))
-                held.enter_context(self.context.sharing.using(self.cell.id, lock.wheels))
-                self.context.installing.acquire()
-            self.environment = paths.ENVIRONMENTS / self.cell.slug
-            try:
-                record = self._test(lock, rules)
-                self._retire()
-                return self._save_unless_worse(record)
-            finally:  # after the record is saved: a result must not depend on what can be removed
-                self._clean_up()
-
-    def _test(self, lock: locks.Lock, rules: PlaceholderRules) -> FreshRecord:
-        """Install, run the probes, and return their record."""
-        try:
-            installed = self._install(lock, rules)
-        finally:
-            self.context.installing.release()
-        with self.shared.compared(lock, installed.placeholders), fast_path.watched(installed.placeholders):
-            return self._probe(lock)
-
-    def _retire(self) -> None:
-        """Mark the environment as done with, so that another run removes it if this one is killed before it can."""
-        if not self.context.options.keep:
-            with self._side_job("retiring the environment"):
-                self.environment = environments.retire(self.environment)
-
-    def _clean_up(self) -> None:
-        if self.packages is not None and self.shared.trusted:
-            with self._side_job("saving bytecode"):
-                self.packages.save_bytecode(self.environment)
-        if self.context.options.keep:
-            with self._side_job("noting that the environment is kept"):
-                environments.claim(self.environment, environments.KEPT)
-        else:
-            with self._side_job("removing the environment"):
-                environments.remove(self.environment)
-
-    def _placeholder_rules(self, lock: locks.Lock) -> PlaceholderRules:
-        """Return no rules where a GPU or the user may open a placeholder, or where that cannot be detected."""
-        if lock.source.gpu or self.context.options.keep or not fast_path.can_watch():
-            return NO_PLACEHOLDERS
-        return PlaceholderRules(patterns=self.context.matrix.held_files).without(self.context.needed)
-
-    def _reuse(self, lock: locks.Lock) -> FreshRecord | None:
-        """Return the record of the very same wheels: this cell's own as it is, or another's in this one's name."""
-        same = None if self.context.options.fresh else self.context.same_wheels(self.cell, lock)
-        if same is None:
-            return None
-        self.log.remove()
-        if same.run.asked == self.cell.id:
-            return same
-        run = self._run().model_copy(update={"log": same.run.log, "tracebacks": same.run.tracebacks})
-        return self._save(same.model_copy(update={"run": run}))
-
-    def _interpreter(self) -> Path:
+    def _find_interpreter(self) -> Path:
         python, problem = interpreters.find_or_download(self.cell.python)
         if python is None:
             raise CellError("interpreter", "no interpreter", problem)
         return python
 
     def _resolve(self, python: Path) -> locks.Lock:
-        self.lock = self.context.options.locks.get(self.cell) or self._resolve_anew(python)
-        with self._side_job("noting the wheels to come"):
-            self.context.disk_budget.expect(self.cell.id, self.lock)
-        return self.lock
+        """Return the given lock of the cell, or a new one."""
+        lock = self.context.options.locks.get(self.cell) or self._resolve_with_uv(python)
+        self.writer.lock = lock
+        with self._optional("announcing the wheels"):
+            self.context.disk_budget.expect(self.cell.id, lock)
+        return lock
 
-    def _resolve_anew(self, python: Path) -> locks.Lock:
+    def _resolve_with_uv(self, python: Path) -> locks.Lock:
         self._report("resolve")
-        with self._timed("resolve"):
+        with self.writer.timed("resolve"):
             try:
                 source = sources.choose(self.cell.build, self.context.matrix.builds, self.context.checks)
             except sources.NoSourceError as error:
@@ -212,49 +100,109 @@ class CellRun:
                     exclude_newer=self.context.matrix.exclude_newer,
                 ),
                 builder=self.context.builder,
-                folder=self.folder,
-                timeout=self._time_to_resolve(),
+                folder=paths.LOCKS / self.cell.id,
+                timeout=self._resolve_timeout(),
                 refresh=self.context.options.upgrade,
             )
 
-    def _time_to_resolve(self) -> float:
-        # The index of the nightlies tells no hashes, so that uv has to download a wheel to lock it.
+    def _resolve_timeout(self) -> float:
+        # The index of nightlies lists no hashes: uv downloads a wheel to lock it.
         nightly = Version(self.cell.torch).is_devrelease
         return self.limits.resolve + (self.limits.install if nightly else 0)
 
+    # Run
+
+    def _run_until_stable(self, lock: locks.Lock) -> FreshRecord:
+        """Run the cell, and repeat the run if tests opened placeholders, or shared files cannot be trusted.
+
+        This ends: no file becomes a placeholder twice, no modified package is shared again, broken wheels are replaced
+        once.
+        """
+        rules = self._placeholder_rules(lock)
+        while True:
+            try:
+                return self._run_once(lock, rules)
+            except fast_path.OpenedError as error:
+                opened = [path.as_posix().rpartition("site-packages/")[2] for path in error.paths]
+                self.log.write(f"running again: the tests opened placeholders: {', '.join(opened)}")
+                self.writer.opened += tuple(opened)
+                rules = rules.without(opened)
+                self.context.opened_files |= set(opened)  # other cells install these at once
+            except integrity.ModifiedError as error:
+                self.log.write(f"running again: {error}")
+
+    def _placeholder_rules(self, lock: locks.Lock) -> PlaceholderRules:
+        """Return no rules if a GPU or the user may open a placeholder, or if that cannot be detected."""
+        if lock.source.gpu or self.context.options.keep or not fast_path.can_watch():
+            return NO_PLACEHOLDERS
+        return PlaceholderRules(patterns=self.context.matrix.held_files).without(self.context.opened_files)
+
+    def _run_once(self, lock: locks.Lock, rules: PlaceholderRules) -> FreshRecord:
+        """Return the record of these wheels: an existing one of the same lock, or a new one, which is saved."""
+        with contextlib.ExitStack() as resources:
+            self._report("wait", size=self.context.disk_budget.missing(lock, rules))
+            with self.context.queue.in_order(self.cell):
+                # Only now: a later cell that held this lock would wait for its turn while this one waits for the lock.
+                resources.enter_context(self.context.lock_reserved(lock))
+                if (record := self._find_reusable(lock)) is not None:
+                    return self.writer.reuse(record)
+                resources.enter_context(self.context.disk_budget.reserved(self.cell.id, lock, rules))
+                resources.enter_context(self.context.sharing.using(self.cell.id, lock.wheels))
+                self.context.installing.acquire()
+            self.environment = paths.ENVIRONMENTS / self.cell.slug
+            try:
+                record = self._install_and_test(lock, rules)
+                self._retire_environment()
+                return self._save_unless_worse(record)
+            finally:  # after saving: a failure to remove files must not cost the record
+                self._clean_up()
+
+    def _find_reusable(self, lock: locks.Lock) -> FreshRecord | None:
+        return None if self.context.options.fresh else self.context.record_of_same_lock(self.cell, lock)
+
+    def _install_and_test(self, lock: locks.Lock, rules: PlaceholderRules) -> FreshRecord:
+        try:
+            installed = self._install(lock, rules)
+        finally:
+            self.context.installing.release()
+        with self.shared.compared(lock, installed.placeholders), fast_path.watched(installed.placeholders):
+            return self._run_suite(lock)
+
+    # Install
+
     def _install(self, lock: locks.Lock, rules: PlaceholderRules) -> Installed:
-        """Fill the environment; anew where what the cache holds is other than when it was first installed."""
+        """Fill the environment; once more if files in the cache were modified since they were first installed."""
         for _ in range(2):
-            installed = self._fill(lock, rules)
-            self.packages = Packages(self.cell, lock, self.context.disk_budget, self._interpreter(), self.log)
+            installed = self._fill_environment(lock, rules)
+            self.packages = Packages(self.cell, lock, self.context.disk_budget, self._find_interpreter(), self.log)
             self.packages.read_records(self.environment)
-            with self._side_job("restoring bytecode"):
+            with self._optional("restoring bytecode"):
                 self.packages.restore_bytecode(self.environment)
             trusted = self.shared.note(self.packages.contents(self.environment), lock)
-            with self._side_job("noting the size of the wheels"):
+            with self._optional("measuring the wheels"):
                 self.packages.note_sizes(self.environment)
             if trusted:
                 check_installed(self.environment, lock.wheels)
                 return installed
         raise CellError("install", "cache modified", f"files in {paths.CACHE} were modified and can't be evicted")
 
-    def _fill(self, lock: locks.Lock, rules: PlaceholderRules) -> Installed:
+    def _fill_environment(self, lock: locks.Lock, rules: PlaceholderRules) -> Installed:
         self.shared.forget()
         self._report("install", size=self.context.disk_budget.missing(lock, rules))
-        with self._timed("install"):
-            environments.create(self.environment, self._interpreter(), cache=paths.CACHE, log=self.log.path)
+        with self.writer.timed("install"):
+            environments.create(self.environment, self._find_interpreter(), cache=paths.CACHE, log=self.log.path)
             installed = installation.install(
                 self.environment, lock, cache=paths.CACHE, log=self.log.path, timeout=self.limits.install, rules=rules
             )
-        self.seconds |= {
-            "download": installed.seconds,
-            "install": round(self.seconds["install"] - installed.seconds, 3),
-        }
+        seconds = self.writer.seconds
+        seconds |= {"download": installed.seconds, "install": round(seconds["install"] - installed.seconds, 3)}
         return installed
 
-    def _probe(self, lock: locks.Lock) -> FreshRecord:
+    # Test
+
+    def _run_suite(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")
-        seen, self.suite_digest = self.context.suite.run(
+        report, self.writer.suite_digest = self.context.suite.run(
             lambda: pytest_runs.run(
                 environments.python_of(self.environment),
                 self.context.probes,
@@ -265,61 +213,43 @@ class CellRun:
             ),
             self.log.write,
         )
-        for problem in seen.problems:
-            self.log.write(f"not believed: {problem}")
-        started = seen.started
-        self.seconds["import"] = round(started.seconds, 3) if started else 0.0
-        self.seconds["probes"] = round(max(0.0, seen.seconds - self.seconds["import"]), 3)
-        return recording.recorded(self.cell, self.context.platform, lock, seen, self._run())
+        for problem in report.problems:
+            self.log.write(f"ignored: {problem}")
+        return self.writer.recorded(lock, report)
 
-    def _run(self, so_far: Run | None = None) -> Run:
-        """What belongs to this run; asked for again at the end, when every stage has its time."""
-        run = so_far or Run(
-            asked=self.cell.id,
-            fallback=self.lock.source.fallback if self.lock else None,
-            **self._fingerprint(),
-            exclude_newer=self.context.matrix.exclude_newer,
-            lock=self.lock.digest if self.lock else None,
-            recorded_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            machine=f"{platform.platform()}, {machine.cores()} cores",
-            log=self.log.name,
-            bytes=self.lock.bytes if self.lock else None,
-            opened=self.opened,
-        )
-        total = round(time.monotonic() - self.started, 3)
-        timings = Timings.model_validate({**self.seconds, "total": total})
-        return run.model_copy(update={"modified": self.shared.modified, "timings": timings})
+    # Record and clean up
 
-    def _fingerprint(self) -> dict[str, str]:
-        """Return both parts of the fingerprint; an empty one, which is never current, where there is none."""
-        try:
-            found = self.context.fingerprint(self.cell, self.suite_digest)
-        except Exception as error:  # noqa: BLE001 - the record is worth keeping all the same
-            self.log.traceback("no fingerprint", error)
-            return {"inputs": ""}
-        return {"inputs": found.portable if self.suite_digest != "" else "", "local": found.local}
+    def _failed(self, error: Exception) -> FreshRecord:
+        return self.writer.failed(error)
 
     def _save_unless_worse(self, record: FreshRecord) -> FreshRecord:
-        """Save the record; one that says only what couldn't be had never replaces one that saw torch."""
-        run = self._run(record.run)
-        before = self.context.stored(self.cell)
-        if before is not None and before.is_conclusive and not record.is_conclusive:
-            return record.model_copy(update={"run": run})
-        self.log.move(self.log_of_record)
-        return self._save(record.model_copy(update={"run": run.model_copy(update={"log": self.log.name})}))
+        return self.writer.save_unless_worse(record)
 
-    def _save(self, record: FreshRecord) -> FreshRecord:
-        self.context.store.save(record, self.context.path(self.cell))
-        return record
+    def _retire_environment(self) -> None:
+        """Mark the environment for removal, so that another run removes it if this one is killed first."""
+        if not self.context.options.keep:
+            with self._optional("retiring the environment"):
+                self.environment = environments.retire(self.environment)
+
+    def _clean_up(self) -> None:
+        if self.packages is not None and self.shared.trusted:
+            with self._optional("saving bytecode"):
+                self.packages.save_bytecode(self.environment)
+        if self.context.options.keep:
+            with self._optional("marking the environment as kept"):
+                environments.claim(self.environment, environments.KEPT)
+        else:
+            with self._optional("removing the environment"):
+                environments.remove(self.environment)
 
     @contextlib.contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        started = time.monotonic()
+    def _optional(self, step: str) -> Iterator[None]:
+        """Log an exception in the block and go on: the step only saves time or disk."""
         try:
             yield
-        finally:
-            self.seconds[stage] = round(time.monotonic() - started, 3)
+        except Exception as error:  # noqa: BLE001 - the record does not depend on the step
+            self.log.traceback(f"{step} failed; the record is unaffected", error)
 
     def _report(self, stage: str, *, size: int = 0, record: FreshRecord | None = None) -> None:
-        with self._side_job("showing progress"):
+        with self._optional("showing progress"):
             self.context.listen(Progress(cell=self.cell, stage=stage, size=size, record=record))

@@ -58,7 +58,7 @@ class CommandRun(CellRun):
         self.timeout = timeout or self.limits.startup + self.limits.probe
         self.done: Finished | None = None
 
-    def _reuse(self, lock: locks.Lock) -> None:
+    def _find_reusable(self, lock: locks.Lock) -> None:
         del lock
 
     def _placeholder_rules(self, lock: locks.Lock) -> PlaceholderRules:
@@ -74,7 +74,7 @@ class CommandRun(CellRun):
     def _save_unless_worse(self, record: FreshRecord) -> FreshRecord:
         return record
 
-    def _probe(self, lock: locks.Lock) -> FreshRecord:
+    def _run_suite(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")
         python = environments.python_of(self.environment)
         words = command_words(self.command, python, self.cell)
@@ -98,7 +98,7 @@ class CommandRun(CellRun):
             status="recorded",
             wheel=Wheel(filename=wheel.filename, sha256=wheel.sha256, index=index),
             observations={COMMAND: _observed(done)},
-            run=self._run(),
+            run=self.writer.run_details(),
         )
 
     def result(self, record: FreshRecord) -> CommandResult:

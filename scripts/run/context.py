@@ -1,4 +1,4 @@
-"""What the cells of one run share: options, checks, the disk budget, and which records are up to date."""
+"""State that the cells of one run share: options, checked indexes, the disk budget, and current records."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from scripts.run.wheel_builder import WheelBuilder
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a run is to go."""
+    """Options of a run."""
 
-    fresh: bool = False  # run also what is up to date
-    upgrade: bool = False  # resolve everything anew; what comes out with another lock runs again
-    keep: bool = False  # leave the environments there
-    jobs: int | None = None  # cells at once
-    disk: int | None = None  # bytes for environments and cache together
-    require: tuple[str, ...] = ()  # further requirements, in place of pins on the same packages
+    fresh: bool = False  # also run cells with a current record
+    upgrade: bool = False  # resolve every cell again, and run those whose lock changed
+    keep: bool = False  # keep the environments
+    jobs: int | None = None  # cells that run at the same time
+    disk: int | None = None  # bytes for the environments and the cache
+    require: tuple[str, ...] = ()  # further requirements; they replace pins on the same packages
     records: Path = paths.RECORDS
-    probes: Path | None = None  # another folder of probes than matrix.toml's
-    locks: Mapping[Cell, locks.Lock] = dataclasses.field(default_factory=dict)  # cells not to resolve anew
+    probes: Path | None = None  # folder of the suite; None: that of matrix.toml
+    locks: Mapping[Cell, locks.Lock] = dataclasses.field(default_factory=dict)  # their cells are not resolved
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What a cell is doing, for whoever shows it."""
+    """A stage that a cell has reached."""
 
     cell: Cell
     stage: str  # "current", "resolve", "wait", "install", "probes" or "done"
@@ -53,10 +53,9 @@ Listener = Callable[[Progress], None]
 
 
 class Queue:
-    """Lets cells install in their order, whichever of them was resolved first.
+    """Lets cells install in release order, whichever is resolved first.
 
-    The order is worth keeping: neighbouring releases share most of their CUDA libraries, which one of them
-    then finds in the cache.
+    Neighbouring releases share most of their CUDA libraries: the second one finds them in the cache.
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
@@ -64,8 +63,8 @@ class Queue:
         self._moved = threading.Condition()
 
     @contextlib.contextmanager
-    def turn(self, cell: Cell) -> Iterator[None]:
-        """Wait for all cells before this one to have had their turn, or to have left."""
+    def in_order(self, cell: Cell) -> Iterator[None]:
+        """Wait until all earlier cells have left the queue, and leave it after the block."""
         with self._moved:
             self._moved.wait_for(lambda: cell not in self._waiting or self._waiting[0] == cell)
         try:
@@ -74,7 +73,7 @@ class Queue:
             self.leave(cell)
 
     def leave(self, cell: Cell) -> None:
-        """Say that a cell needs no turn any more."""
+        """Remove a cell from the queue."""
         with self._moved:
             if cell in self._waiting:
                 self._waiting.remove(cell)
@@ -82,7 +81,7 @@ class Queue:
 
 
 class RunContext:
-    """The shared part of a run."""
+    """State that the cells of one run share."""
 
     def __init__(self, matrix: Matrix, options: Options, listen: Listener) -> None:
         self.matrix, self.options, self.listen = matrix, options, listen
@@ -95,47 +94,47 @@ class RunContext:
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
         self.disk_budget = DiskBudget(paths.CACHE, options.disk or int(matrix.budget.disk))
         self.checks = sources.SHARED
-        # All at once: unpacking one wheel keeps a core and a half busy. Four cells cold: 85 s one by one, 66 s by two.
+        # All at once: unpacking a wheel keeps 1.5 cores busy. Four cells, cold: 85 s one by one, 66 s by two.
         self.installing = threading.Semaphore(matrix.budget.downloads or self.jobs)
         self.queue = Queue([])
         self.builder = WheelBuilder(paths.BUILDS, paths.CACHE)
         self.sharing = integrity.Sharing()
-        self.private: set[str] = set()  # packages whose files a test modified: from then on, each cell has its own
-        self.needed: set[str] = set()  # files that probes of this run opened though they were held back
-        self._same_lock: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.private_packages: set[str] = set()  # packages that a test modified: cells no longer share their files
+        self.opened_files: set[str] = set()  # placeholders that tests of this run opened
+        self._lock_mutexes: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 
     def path(self, cell: Cell) -> Path:
-        """Where the fresh record of a cell is kept: under the id that was asked for, whatever was tested."""
+        """Return the path of a cell's fresh record, named for the requested cell even if a fallback was tested."""
         return self.store.folder / self.platform / f"{cell.id}.json"
 
     def stored(self, cell: Cell) -> FreshRecord | None:
-        """The fresh record of a cell, up to date or not; None also for one that this version can't read."""
+        """Return the fresh record of a cell, current or not; None if there is none that this version can read."""
         try:
             return self.store.load(self.path(cell), FreshRecord)
         except SchemaError:
             return None
 
-    def current(self, cell: Cell, index_answers: Callable[[str], bool] | None = None) -> FreshRecord | None:
-        """The fresh record of a cell if it is up to date and tells of torch, not of what couldn't be had.
+    def current(self, cell: Cell, is_reachable: Callable[[str], bool] | None = None) -> FreshRecord | None:
+        """Return the fresh record of a cell if it is current and conclusive, else None.
 
-        The record of a fallback is out of date as soon as the index that was unreachable answers again. By default that
-        is asked once a run, without retries, so that a run with nothing to do stays fast.
+        The record of a fallback is out of date as soon as the unreachable index answers again. By default each index is
+        checked once a run, without retries, so that a run with nothing to do stays fast.
         """
         record = self.stored(cell)
-        if record is None or not record.is_conclusive or not self.made_from(record.run, cell):
+        if record is None or not record.is_conclusive or not self.inputs_match(record.run, cell):
             return None
         if record.run.fallback is None or record.wheel is None:
             return record
         skipped = sources.skipped_indexes(cell.build, record.wheel.index, self.matrix.builds)
-        return None if any(map(index_answers or self.checks.answers, skipped)) else record
+        return None if any(map(is_reachable or self.checks.answers, skipped)) else record
 
-    def current_now(self, cell: Cell) -> FreshRecord | None:
-        """As `current`, in a run in which cells are run: what is decided for these counts for fallbacks, too."""
+    def current_in_run(self, cell: Cell) -> FreshRecord | None:
+        """Return what `current` returns, by the checks, with retries, that also decide for the cells to run."""
         return self.current(cell, lambda url: self.checks(url).ok)
 
     def fingerprint(self, cell: Cell, suite: str | None = None) -> Fingerprint:
-        """Return the fingerprint of a cell's record; ``suite`` is the digest of what ran, if not that of the start."""
+        """Return the fingerprint of a cell's record. ``suite``: digest of the files that ran, if they changed."""
         build = self.matrix.builds[cell.build]
         return fingerprint.of(
             cell=cell.id,
@@ -150,14 +149,14 @@ class RunContext:
             settings=self.settings.local,
         )
 
-    def made_from(self, run: Run, cell: Cell) -> bool:
-        """Return whether a record was made from what matrix.toml, the suite and the settings say now."""
+    def inputs_match(self, run: Run, cell: Cell) -> bool:
+        """Return whether a record was made with the present matrix.toml, suite and settings."""
         return self.fingerprint(cell).matches(run.inputs, run.local)
 
-    def same_wheels(self, cell: Cell, lock: locks.Lock) -> FreshRecord | None:
-        """An up-to-date record that came out with the same lock: the cell's own, or one of another build.
+    def record_of_same_lock(self, cell: Cell, lock: locks.Lock) -> FreshRecord | None:
+        """Return a current record with the same lock: the cell's own, or one of another build, or None.
 
-        Two builds have the same wheels where both fall back on the default index.
+        Two builds have the same wheels if both fall back to the default index.
         """
         gpu = lock.source.gpu
         builds = [cell.build, *(name for name, build in self.matrix.builds.items() if build.gpu == gpu)]
@@ -165,23 +164,23 @@ class RunContext:
         return next((record for record in found if record and record.run.lock == lock.digest), None)
 
     @contextlib.contextmanager
-    def alone(self, lock: locks.Lock) -> Iterator[None]:
-        """Keep cells with the same lock apart, so that the second finds the first one's record."""
+    def lock_reserved(self, lock: locks.Lock) -> Iterator[None]:
+        """Run cells with the same lock one after the other, so that the second finds the record of the first."""
         with self._guard:
-            mutex = self._same_lock[lock.digest]
+            mutex = self._lock_mutexes[lock.digest]
         with mutex:
             yield
 
 
 @contextlib.contextmanager
-def alone(cell: Cell) -> Iterator[None]:
-    """Keep another process away that runs the same cell."""
+def cell_locked(cell: Cell) -> Iterator[None]:
+    """Wait for other processes that run the same cell, and make them wait."""
     with locked(paths.LOCKS / cell.id / ".lock"):
         yield
 
 
 def default_jobs() -> int:
-    """Cells at once: one a core, and no more than memory has room for at 2 GB an import of torch."""
+    """Return the number of cells to run at a time: one a core, and 2 GB of memory for each import of torch."""
     memory = machine.memory_bytes()
     by_memory = memory // 2_000_000_000 if memory else machine.cores()
     return max(1, min(machine.cores(), by_memory))

@@ -33,7 +33,7 @@ def run(
     context = RunContext(matrix, options, listen)
     found = {} if options.fresh or options.upgrade else {cell: context.current(cell) for cell in cells}
     if None in found.values():  # one decision about each index, for what is run and for what was
-        found = {cell: record and context.current_now(cell) for cell, record in found.items()}
+        found = {cell: record and context.current_in_run(cell) for cell, record in found.items()}
     records = {cell: record for cell, record in found.items() if record is not None}
     for cell, record in records.items():
         listen(Progress(cell=cell, stage="current", record=record))

@@ -31,7 +31,7 @@ class SharedFiles:
     def note(self, contents: integrity.Contents, lock: Lock) -> bool:
         """Note the files; False, with their wheels evicted, if some are other than when they were first installed."""
         spoiled = integrity.compare_with_seals(paths.CACHE, contents, lock.wheels)
-        self._contents = contents if spoiled else contents.unshared(self._context.private)
+        self._contents = contents if spoiled else contents.unshared(self._context.private_packages)
         self.trusted = not spoiled
         if spoiled:
             self._log.write(f"installed anew, since the cache was modified: {', '.join(integrity.all_paths(spoiled))}")
@@ -64,7 +64,7 @@ class SharedFiles:
         if changed:
             self._log.write(f"evicted, since files that cells share were modified: {', '.join(found)}")
             self._evict(lock, changed)
-            self._context.private |= changed.keys()
+            self._context.private_packages |= changed.keys()
         if changed.keys() - alone:
             raise integrity.ModifiedError(f"shared files were modified: {', '.join(found)}")
 

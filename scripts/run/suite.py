@@ -1,4 +1,4 @@
-"""A suite's files on disk: their digest, and whether they stayed the same while a cell ran them."""
+"""Take the digest of a suite's files, and detect changes while a cell runs them."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from scripts.records import fingerprint
 
 T = TypeVar("T")
 
-#: Attempts to read a suite's files while somebody writes them.
+#: Attempts to read a suite's files while another process writes them.
 _ATTEMPTS: Final = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A suite's files at one time: their digest, and for each what changes with every write to it."""
+    """State of a suite's files: their digest, and for each the metadata that every write changes."""
 
     digest: str
     states: Mapping[str, tuple[int, ...]]
 
     def changed(self, after: Snapshot) -> frozenset[str]:
-        """Return the files that were written or removed since, also those that have their old content again."""
+        """Return the files written or removed since, including those with their old content again."""
         return frozenset(name for name, state in self.states.items() if after.states.get(name) != state)
 
 
 class Suite:
-    """The files of some folders, under a name for each folder."""
+    """Files of one or more folders, each folder under a name."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self._folders = dict(folders)
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
-        self._written: set[str] = set()  # files that the suite's own tests write, to the same content each time
+        self._written: set[str] = set()  # files that the tests themselves write, always with the same content
 
     def run(self, tests: Callable[[], T], note: Callable[[str], None]) -> tuple[T, str]:
-        """Run tests, and return their result and the digest of the files that they ran from.
+        """Run the tests; return their result and the digest of the files that they ran from.
 
-        Where a file was written meanwhile they run once more. If files are written again, it depends: the same ones,
-        which have their old content, are taken for the suite's own doing; else the digest is empty, as nobody knows
-        what ran. ``note`` is told of it.
+        If files are written meanwhile, the tests run again. If the same files are written again with the same
+        content, the tests write them themselves; otherwise the digest is empty: it is unknown which content ran.
+        ``note`` is called with a line for the log.
         """
-        first = frozenset[str]()
+        changed_before = frozenset[str]()
         while True:
             before = self.snapshot()
             result = tests()
@@ -54,18 +54,18 @@ class Suite:
             if not changed:
                 return result, before.digest
             names = ", ".join(sorted(changed))
-            if not first:
-                note(f"once more, since files of the suite were written: {names}")
-                first = changed
-            elif changed <= first and before.digest == after.digest:
+            if not changed_before:
+                note(f"running again: files of the suite were written: {names}")
+                changed_before = changed
+            elif changed <= changed_before and before.digest == after.digest:
                 self._written |= changed
                 return result, before.digest
             else:
-                note(f"not current, since the suite changed again: {names}")
+                note(f"the record will not be current: the suite changed again: {names}")
                 return result, ""
 
     def snapshot(self) -> Snapshot:
-        """Return the files as they are now; they are read only where one was written since last time."""
+        """Return the present state of the files; they are read only if one was written since the last call."""
         with self._lock:
             for _ in range(_ATTEMPTS):
                 states = self._states()
@@ -95,14 +95,14 @@ class Suite:
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """Return the files of a suite, those behind links to folders too; not what is hidden or compiled."""
-    seen: set[str] = set()
+    """Yield the files of a suite, following links to folders; hidden and compiled files are left out."""
+    visited: set[str] = set()
     for root, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(root)
-        if real in seen:  # a link to a folder above
+        if real in visited:  # a link to a parent folder
             folders.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
         for name in sorted(names):
             path = Path(root, name)
@@ -114,4 +114,4 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        return b""  # gone, or not to be read by the tests either
+        return b""  # removed, or unreadable for the tests as well

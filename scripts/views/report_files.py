@@ -52,7 +52,7 @@ def fresh(matrix: Matrix, options: Options = Options()) -> list[FreshRecord]:  #
 def _is_current(context: RunContext, record: FreshRecord) -> bool:
     """Return True if a record's fingerprint is that of the present matrix.toml and suite."""
     cell = Cell.parse(record.run.asked)
-    return cell.build in context.matrix.builds and context.made_from(record.run, cell)
+    return cell.build in context.matrix.builds and context.inputs_match(record.run, cell)
 
 
 def distinct(fresh: Iterable[FreshRecord]) -> list[Record]:

@@ -263,7 +263,7 @@ def test_a_suite_that_changes_while_it_runs(copy: Project, times: int, back: str
     assert copy.scripts("run").code == 0
     log = (copy.root / copy.records()[CELL]["run"]["log"]).read_text()
     assert log.count("test session starts") == runs
-    assert "once more, since files of the suite were written: suite/data.txt" in log
+    assert "running again: files of the suite were written: suite/data.txt" in log
     assert planned(copy) == current
     assert (copy.records()[CELL]["run"]["inputs"] != "") == current
 

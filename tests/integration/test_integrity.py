@@ -125,7 +125,7 @@ def test_a_cell_beside_one_that_modifies_what_they_share_runs_again(
     assert told(copy, OTHER) == "clean"
     assert copy.records()[CELL]["run"]["modified"] == ["shared.py"]
     assert "modified" not in copy.records()[OTHER]["run"]
-    assert "once more" in (copy.root / ".matrix" / "logs" / f"{OTHER}.log").read_text()
+    assert "running again" in (copy.root / ".matrix" / "logs" / f"{OTHER}.log").read_text()
 
 
 @pytest.mark.parametrize("way", ["replaced", "written in place"])
@@ -181,5 +181,5 @@ def test_a_failing_import_is_tried_once_more_only_if_files_are_wrong(
     assert copy.scripts("run").code != 0
     assert copy.records()[CELL]["reason"]["kind"] == "import failed"
     log = (copy.root / ".matrix" / "logs" / f"{CELL}.log").read_text()
-    assert ("once more" in log) == wrong
+    assert ("running again" in log) == wrong
     assert len(index.downloads("*/torch-*")) == 1 + wrong

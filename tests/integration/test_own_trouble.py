@@ -17,7 +17,7 @@ STAGES: Final = {
     "scripts.run.interpreters:find_or_download": "internal",
     "scripts.run.resolution:resolve": "internal",
     "scripts.run.disk_budget:DiskBudget.missing": "internal",
-    "scripts.run.context:RunContext.same_wheels": "internal",
+    "scripts.run.context:RunContext.record_of_same_lock": "internal",
     "scripts.run.disk_budget:DiskBudget.reserved": "internal",
     "scripts.run.environments:create": "internal",
     "scripts.run.environments:install": "internal",

@@ -1,4 +1,4 @@
-"""What the cells of a run share: their turns."""
+"""The queue in which cells install."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from scripts.run.context import Queue
 CELLS = [Cell(torch=f"2.{minor}.0", build="cpu", python="3.11") for minor in range(4)]
 
 
-def test_turns_come_in_order_whoever_asks_first() -> None:
-    queue, asked, had = Queue(CELLS), Event(), list[Cell]()
+def test_cells_install_in_order_whichever_asks_first() -> None:
+    queue, all_submitted, installed = Queue(CELLS), Event(), list[Cell]()
 
-    def turn(cell: Cell) -> None:
+    def install(cell: Cell) -> None:
         if cell == CELLS[0]:
-            asked.wait()
-        with queue.turn(cell):
-            had.append(cell)
+            all_submitted.wait()
+        with queue.in_order(cell):
+            installed.append(cell)
 
     with ThreadPoolExecutor(len(CELLS)) as pool:
-        waiting = [pool.submit(turn, cell) for cell in reversed(CELLS)]
-        asked.set()
-    assert all(one.done() for one in waiting)
-    assert had == CELLS
+        waiting = [pool.submit(install, cell) for cell in reversed(CELLS)]
+        all_submitted.set()
+    assert all(future.done() for future in waiting)
+    assert installed == CELLS
 
 
-def test_a_cell_that_left_or_failed_in_its_turn_holds_nobody_up() -> None:
+def test_a_cell_that_left_or_failed_does_not_block_the_queue() -> None:
     queue = Queue(CELLS)
     queue.leave(CELLS[0])
-    with pytest.raises(OSError, match="full"), queue.turn(CELLS[1]):
+    with pytest.raises(OSError, match="full"), queue.in_order(CELLS[1]):
         raise OSError("full")
-    with queue.turn(CELLS[2]):
+    with queue.in_order(CELLS[2]):
         pass
 
 
-def test_a_cell_that_nobody_waits_for_goes_at_once() -> None:
-    with Queue([]).turn(CELLS[0]), Queue(CELLS).turn(Cell(torch="3.0.0", build="cpu", python="3.11")):
+def test_a_cell_outside_the_queue_does_not_wait() -> None:
+    with Queue([]).in_order(CELLS[0]), Queue(CELLS).in_order(Cell(torch="3.0.0", build="cpu", python="3.11")):
         pass
