@@ -112,7 +112,7 @@ class BisectSession:
         return KnownRecords(self._matrix_for(question), question.platform, accepted=not other_environment)
 
     def _matrix_for(self, question: Question) -> Matrix:
-        return self.matrix.asked(env=question.env, exclude_newer=question.exclude_newer)
+        return self.matrix.with_environment(env=question.env, exclude_newer=question.exclude_newer)
 
     def _run_cells(self, question: Question, cells: Sequence[Cell], options: Options) -> Mapping[Cell, Record]:
         with self.display(len(cells)) as listen:

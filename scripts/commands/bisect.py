@@ -39,7 +39,7 @@ from scripts.core import machine
 from scripts.core.errors import Exit, UsageError
 from scripts.index import channels
 from scripts.index.http import Web
-from scripts.options import add_environment, file
+from scripts.options import add_environment, file, positive_int
 from scripts.views.bisect import json_report, log, report
 from scripts.views.progress import Display
 
@@ -73,7 +73,7 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--command-timeout",
-        type=_positive_int,
+        type=positive_int,
         metavar="SECONDS",
         help="kill the command after this time, which counts as --third defines (default: limits startup + probe of "
         "matrix.toml)",
@@ -86,7 +86,7 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--grain",
-        type=_positive_int,
+        type=positive_int,
         metavar="N",
         help=f"with --all: find every behaviour that lasted for N candidates (default: {_GRAIN})",
     )
@@ -106,10 +106,10 @@ def _add_candidates(group: argparse._ArgumentGroup) -> None:
 
 def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "-j", "--jobs", type=_positive_int, default=1, metavar="N", help="candidates at once, where that saves rounds"
+        "-j", "--jobs", type=positive_int, default=1, metavar="N", help="candidates at once, where that saves rounds"
     )
     group.add_argument(
-        "--repeat", type=_positive_int, default=1, metavar="N", help="run each N times; differing results are flaky"
+        "--repeat", type=positive_int, default=1, metavar="N", help="run each N times; differing results are flaky"
     )
     group.add_argument("--recorded", action="store_true", help="use records only, and run nothing")
     group.add_argument("--fresh", action="store_true", help="also run cells that are recorded")
@@ -224,12 +224,6 @@ def _exit(outcome: Outcome) -> Exit:
     if (ends := outcome.wrong_ends) is not None:
         return Exit.INCONCLUSIVE if {Answer.SKIP, Answer.THIRD} & {ends.first, ends.last} else Exit.UNEXPECTED
     return Exit.OK if outcome.certain and outcome.has_results else Exit.INCONCLUSIVE
-
-
-def _positive_int(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a positive integer: {text!r}")
-    return int(text)
 
 
 def _pattern(text: str) -> str:

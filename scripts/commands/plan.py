@@ -18,7 +18,7 @@ from scripts import plan_options
 from scripts.config.matrix_toml import load
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError
-from scripts.options import add_cells, add_selecting
+from scripts.options import add_cells, add_selecting, positive_int
 from scripts.run import jobs as scheduling
 from scripts.run.plan import Planned
 from scripts.views import plan as views
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--missing", action="store_true", help="only cells without a current record")
     parser.add_argument(
         "--jobs",
-        type=_count,
+        type=positive_int,
         metavar="N",
         help=f"with --format github: at most N jobs (default: by duration; never more than {scheduling.MOST_JOBS})",
     )
@@ -88,11 +88,5 @@ def _shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a positive integer: {text!r}")
-    return int(text)
-
-
 def _counts(text: str) -> list[int]:
-    return [_count(part) for part in text.split(",")]
+    return [positive_int(part) for part in text.split(",")]

@@ -33,7 +33,7 @@ from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError
 from scripts.core.files import write_atomically
 from scripts.index.http import Web
-from scripts.options import add_environment, file, path, requirement, selection_name, target
+from scripts.options import add_environment, file, path, positive_int, requirement, selection_name, specifier, target
 from scripts.qualify import model, replay, session
 from scripts.qualify.model import Channel, Qualification
 from scripts.qualify.session import Plan, Question
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     comparison.add_argument("--selection", metavar="NAME", help="builds and Pythons of a selection (default: cpu, all)")
     comparison.add_argument("--build", metavar="BUILD", help="only this build, or those matching a pattern: 'cu12*'")
     comparison.add_argument("--python", metavar="X.Y", help="only this Python")
-    comparison.add_argument("--torch", type=_specifier, metavar="SPEC", help="require a candidate within this: '>=2.5'")
+    comparison.add_argument("--torch", type=specifier, metavar="SPEC", help="require a candidate within this: '>=2.5'")
     comparison.add_argument(
         "--with",
         dest="with_",
@@ -70,9 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     running = parser.add_argument_group("running")
     running.add_argument("--fresh", action="store_true", help="also run cells that are recorded or accepted")
-    running.add_argument(
-        "-j", "--jobs", type=_positive_int, metavar="N", help="cells at once (default: by the machine)"
-    )
+    running.add_argument("-j", "--jobs", type=positive_int, metavar="N", help="cells at once (default: by the machine)")
     running.add_argument("--replay", type=file, metavar="FILE", help="repeat a qualification from its locks")
     running.add_argument("--show", type=file, metavar="FILE", help="show a qualification without running anything")
     running.add_argument("--format", choices=["terminal", "markdown", "html", "json"], default="terminal")
@@ -192,17 +190,3 @@ def _terminal(qualification: Qualification, name: str, options: argparse.Namespa
         views.terminal(qualification, name, console)
     text = captured.get()
     return text if console.encoding.lower().startswith("utf") or options.output else views.ascii_only(text)
-
-
-def _specifier(text: str) -> str:
-    try:
-        versions.specifier(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"not a PEP 440 specifier: {text!r}; example: '>=2.5,<2.8'") from None
-    return text
-
-
-def _positive_int(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a positive integer: {text!r}")
-    return int(text)

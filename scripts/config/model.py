@@ -192,8 +192,8 @@ class Matrix(Table):
     qualify: Qualify = Qualify()
     runners: dict[str, Runner] = Field({}, description="Where cells run at a CI service, by platform.")
 
-    def asked(self, *, env: Mapping[str, str], exclude_newer: str | None) -> Matrix:
-        """Return this matrix with more variables for the tests, and another day for the index."""
+    def with_environment(self, *, env: Mapping[str, str], exclude_newer: str | None) -> Matrix:
+        """Return this matrix with further variables for the tests, and another date for the index."""
         probes = self.probes.model_copy(update={"env": {**self.probes.env, **env}})
         return self.model_copy(update={"probes": probes, "exclude_newer": exclude_newer or self.exclude_newer})
 

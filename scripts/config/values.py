@@ -1,4 +1,4 @@
-"""Values of ``matrix.toml``: each with what it may be, and a message that says what to write instead."""
+"""Types of the values in ``matrix.toml``, with error messages that name the remedy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _specifier(text: str) -> str:
     try:
         SpecifierSet(text)
     except InvalidSpecifier:
-        raise ValueError(f"{text!r} is no PEP 440 specifier; write one like '>=1.9,<2.3'") from None
+        raise ValueError(f"not a PEP 440 specifier: {text!r}; example: '>=1.9,<2.3'") from None
     return text
 
 
@@ -26,9 +26,9 @@ def _release(text: str) -> str:
     try:
         parsed = Version(text)
     except InvalidVersion:
-        raise ValueError(f"{text!r} is no PEP 440 version; write one like '2.5.1'") from None
+        raise ValueError(f"not a PEP 440 version: {text!r}; example: '2.5.1'") from None
     if parsed.local or str(parsed) != text:
-        raise ValueError(f"{text!r} must be a plain public version; write {parsed.public!r}")
+        raise ValueError(f"not a normalized public version: {text!r}; write {parsed.public!r}")
     return text
 
 
@@ -40,15 +40,15 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+        raise ValueError(f"not a regular expression: {text!r} ({error})") from None
     return text
 
 
 def timestamp(text: str) -> str:
-    """Return a date or RFC 3339 timestamp as a timestamp in UTC; a date is its whole day.
+    """Return a date (the end of that day) or an RFC 3339 timestamp as a timestamp in UTC.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: ``text`` is neither.
     """
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
@@ -57,7 +57,7 @@ def timestamp(text: str) -> str:
             moment = dt.datetime.strptime(text.upper().replace(" ", "T"), "%Y-%m-%dT%H:%M:%S%z").astimezone(dt.UTC)
     except (ValueError, OverflowError):
         example = "2026-01-31 or 2026-01-31T12:00:00Z"
-        raise ValueError(f"{text!r} is not a date or a timestamp with a time zone; write one like {example}") from None
+        raise ValueError(f"not a date or a timestamp with a time zone: {text!r}; example: {example}") from None
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""What git knows: files as they were, and whether they changed since."""
+"""Ask git about a commit: files as they were, and whether they changed since."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from scripts.core import paths, processes
 from scripts.core.errors import UsageError
 
 
-def checked(ref: str, root: Path = paths.ROOT) -> str:
-    """The commit that ``ref`` names. Raises `UsageError` where git knows none."""
-    # "--end-of-options": a ref that starts with a dash must not be taken for an option.
+def commit_of(ref: str, root: Path = paths.ROOT) -> str:
+    """Return the hash of the commit that ``ref`` names.
+
+    Raises:
+        UsageError: the repository has no such commit.
+    """
+    # --end-of-options: a ref that starts with a dash must not be parsed as an option.
     done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if done.returncode:
         raise UsageError(
-            f"--since: git knows no commit {ref!r} here; in a shallow clone, get it first: `git fetch origin {ref}`"
+            f"--since: no commit {ref!r} in this repository; in a shallow clone, run `git fetch origin {ref}` first"
         )
     return done.stdout.strip()
 
 
 def text_at(commit: str, path: Path, root: Path = paths.ROOT) -> str | None:
-    """A file's text at a commit, or None where it wasn't there."""
+    """Return a file's text at a commit, or None if it did not exist."""
     done = _git(root, "show", f"{commit}:./{path.relative_to(root).as_posix()}")
     return done.stdout if done.returncode == 0 else None
 
 
 def changed(commit: str, folder: Path, root: Path = paths.ROOT) -> bool:
-    """Whether anything below a folder differs from a commit, new files included."""
+    """Return whether a file below a folder differs from a commit or is new."""
     name = folder.relative_to(root).as_posix()
     differs = _git(root, "diff", "--quiet", commit, "--", name).returncode != 0
     return differs or bool(_git(root, "ls-files", "--others", "--exclude-standard", "--", name).stdout)
@@ -36,4 +40,4 @@ def _git(root: Path, *arguments: str) -> processes.Captured:
     try:
         return processes.capture(["git", *arguments], cwd=root)
     except OSError as error:
-        raise UsageError(f"git can't be run, which is needed here: {error.strerror}") from error
+        raise UsageError(f"cannot run git, which --since requires: {error.strerror}") from error

@@ -28,7 +28,7 @@ def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan
     """
     if earlier.platform != machine.platform_name():
         raise UsageError(f"--replay: cannot repeat a run on {earlier.platform} on {machine.platform_name()}")
-    serving = _matrix_of(matrix.asked(env=earlier.env, exclude_newer=None), earlier)
+    serving = _matrix_of(matrix.with_environment(env=earlier.env, exclude_newer=None), earlier)
     accepted = {
         request(pair, "baseline"): pair.baseline[0]
         for pair in earlier.pairs

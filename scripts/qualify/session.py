@@ -100,7 +100,7 @@ class Plan:
 def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
     """Look up candidate and baseline, and pair their cells. Raises `UsageError` if the question cannot be answered."""
     pins = tuple(dict.fromkeys((*matrix.qualify.with_, *question.pins)))
-    matrix = matrix.asked(env=question.env, exclude_newer=question.exclude_newer)
+    matrix = matrix.with_environment(env=question.env, exclude_newer=question.exclude_newer)
     matrix = matrix.model_copy(update={"qualify": matrix.qualify.model_copy(update={"with_": pins})})
     candidate = _candidate(web, matrix, question)
     baseline = _baseline(web, matrix, candidate, question)

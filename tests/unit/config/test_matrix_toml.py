@@ -74,7 +74,7 @@ def test_the_project_s_own_file_is_sound() -> None:
         (('reason = "built against NumPy 1"', ""), ["pins.0.reason", "required"]),
         (('"2.0.0"]', '"2.0.0", "2.0.0"]'), ["releases", "listed twice: 2.0.0"]),
         (('"2.0.0"]', '"2.0.0", "1.9.0"]'), ["releases", "in order"]),
-        (('"2.0.0"]', '"2.0.0+cpu"]'), ["releases", "plain public version", "'2.0.0'"]),
+        (('"2.0.0"]', '"2.0.0+cpu"]'), ["releases", "not a normalized public version", "'2.0.0'"]),
         (('"2.0.0"]', '"two"]'), ["releases", "PEP 440 version"]),
         (
             ('"3.11" = { releases = ">=1.13" }', '"3.11" = { releases = ">=9" }'),
@@ -199,5 +199,5 @@ def test_days_and_timestamps(text: str, expected: str) -> None:
     "text", ["", "yesterday", "1 week", "2026-02-30", "2026-01-31T12:00:00", "2026-01", "9999-12-31", "20260131"]
 )
 def test_what_is_no_day(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a date or a timestamp with a time zone"):
+    with pytest.raises(ValueError, match=r"not a date or a timestamp with a time zone"):
         values.timestamp(text)

@@ -217,11 +217,11 @@ expires = 2027-01-01
         ('[qualify]\nwith = ["???"]', "qualify.with.0: '???' is not a PEP 508 requirement"),
         ("[qualify]\nruns = 1", "qualify.runs: Input should be greater than or equal to 2"),
         ("[qualify]\nenough = { share = 2 }", "qualify.enough.share: Input should be less than or equal to 1"),
-        (EXPECTED.replace('to = "ValueError"', 'to = "("'), "qualify.expected.0.to: '(' is no regular expression"),
+        (EXPECTED.replace('to = "ValueError"', 'to = "("'), "qualify.expected.0.to: not a regular expression: '('"),
         (EXPECTED.replace('to = "ValueError"', ""), "qualify.expected.0: says neither 'from' nor 'to'"),
         (EXPECTED.replace('link = "https://example.org/1"', ""), "qualify.expected.0.link: this key is required"),
         (EXPECTED.replace("2027-01-01", '"soon"'), "qualify.expected.0.expires: Input should be a valid date"),
-        (EXPECTED.replace(">=2.15", "2.15"), "qualify.expected.0.releases: '2.15' is no PEP 440 specifier"),
+        (EXPECTED.replace(">=2.15", "2.15"), "qualify.expected.0.releases: not a PEP 440 specifier: '2.15'"),
     ],
 )
 def test_a_bad_policy_is_refused_by_the_path_of_its_key(extra: str, words: str) -> None:

@@ -61,7 +61,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_git_returns_files_as_they_were(repository: Path) -> None:
-    commit = history.checked("HEAD", repository)
+    commit = history.commit_of("HEAD", repository)
     probes = repository / "probes"
     assert not history.changed(commit, probes, repository)
     (probes / "test_a.py").write_text("2")
@@ -77,5 +77,5 @@ def test_a_new_file_is_a_change(repository: Path) -> None:
 
 @pytest.mark.parametrize("ref", ["nonsense", "--help", "HEAD:probes", ""])
 def test_a_ref_that_is_not_a_commit_is_refused(repository: Path, ref: str) -> None:
-    with pytest.raises(UsageError, match=r"git knows no commit"):
-        history.checked(ref, repository)
+    with pytest.raises(UsageError, match=r"no commit"):
+        history.commit_of(ref, repository)
