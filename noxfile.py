@@ -32,7 +32,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).resolve().parent
-if str(ROOT) not in sys.path:  # the `nox` program, unlike `python -m nox`, leaves it out
+if str(ROOT) not in sys.path:  # the `nox` program, unlike `python -m nox`, does not add it
     sys.path.insert(0, str(ROOT))
 
 from scripts import cli  # noqa: E402
@@ -46,20 +46,20 @@ nox.options.error_on_missing_interpreters = True
 
 try:
     MATRIX = matrix_toml.load()
-except errors.ConfigError as problem:
-    sys.exit(f"error: {problem}")
+except errors.ConfigError as error:
+    sys.exit(f"error: {error}")
 
 
 def engine(session: nox.Session, command: str, *arguments: str) -> None:
-    """Run a command of the engine in this process; anything but exit code 0 fails the session."""
-    # No subprocess: the engine's environment is nox's own, and a run with nothing to do stays fast.
+    """Run a command of the engine in this process; an exit code other than 0 fails the session."""
+    # Not a subprocess: nox's environment has the engine's dependencies, and a run with nothing to do stays fast.
     code = cli.run_command(command, [*arguments, *session.posargs], program=f"nox -s {session.name.split('(')[0]} --")
     if code:
         session.error(f"exit code {code}")
 
 
 def jobs(session: nox.Session) -> list[str]:
-    """``nox -j N`` as the engine's ``--jobs N``, for sessions that run many cells in one process."""
+    """Return ``nox -j N`` as the engine's ``--jobs N``, for sessions that run many cells in one process."""
     parallel = session._runner.global_config.parallel  # noqa: SLF001 - nox has no public name for it
     return [f"--jobs={parallel}"] if parallel else []
 
@@ -71,7 +71,7 @@ def matrix(session: nox.Session) -> None:
 
 
 def selection_session(name: str, description: str) -> None:
-    """Make the session of a further selection."""
+    """Define the session of a selection."""
 
     def run(session: nox.Session) -> None:
         engine(session, "run", f"--selection={name}", *jobs(session))
@@ -86,7 +86,7 @@ for selection_name, selection in MATRIX.selections.items():
 
 
 def command_session(name: str, summary: str) -> None:
-    """Make the session of a command that builds no environment of nox's."""
+    """Define the session of a command that needs no environment of nox's."""
 
     def run(session: nox.Session) -> None:
         engine(session, name)
@@ -104,7 +104,7 @@ for command_name, command_summary in cli.COMMANDS.items():
 def tests(session: nox.Session) -> None:
     """Run the project's own tests; arguments after `--` go to pytest.
 
-    The HTML report is tested in a browser: without one, the session installs one or says how to.
+    The HTML report is tested in a browser: if there is none, the session installs one or prints how to.
     """
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests"))
     arguments = session.posargs or ["-n", "logical"]
@@ -114,18 +114,18 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure how fast this is, compared with plain noxfiles.
+    """Measure the speed of the engine against plain noxfiles.
 
-    `-- --quick` takes two minutes, all of it less than 30.
+    `-- --quick` takes two minutes, the full benchmark less than 30.
     """
-    # An environment of its own: the synthetic wheels are made of the pytest that is installed in it.
+    # Not nox's own environment: the synthetic wheels contain the pytest that is installed here.
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests"))
     session.run("python", "-m", "tests.bench", *session.posargs)
 
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Run ruff, mypy and the workflows' linters, and check generated files."""
+    """Run ruff, mypy, import-linter, vulture and the workflows' linters, and check generated files."""
     project = nox.project.load_toml("pyproject.toml")
     session.install(*nox.project.dependency_groups(project, "engine", "tests", "lint"))
     if nox.project.load_toml("noxfile.py")["dependencies"] != list(nox.project.dependency_groups(project, "engine")):
@@ -133,14 +133,16 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    probes = {"MYPYPATH": "tests/cells"}
-    session.run("mypy", "--python-version=3.10", "--explicit-package-bases", "tests/cells", env=probes)
+    cells_path = {"MYPYPATH": "tests/cells"}
+    session.run("mypy", "--python-version=3.10", "--explicit-package-bases", "tests/cells", env=cells_path)
+    session.run("lint-imports", "--no-logo")
+    session.run("vulture")
     session.run("python", "-m", "scripts.schemas", "--check")
     lint_workflows(session)
 
 
 def lint_workflows(session: nox.Session) -> None:
-    """Correctness, security and published schemas of what lies in .github; nothing is asked of GitHub."""
+    """Check correctness, security and published schemas of the files in .github, offline."""
     session.run("actionlint", *map(str, sorted(ROOT.glob(".github/workflows/*.yml"))))
     session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", ".github")
     for schema, pattern in (
