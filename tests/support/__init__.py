@@ -1,1 +1,1 @@
-"""What integration tests need: synthetic wheels, a local package index, and a copy of the project to run."""
+"""Support for tests: synthetic wheels, a local package index, a copy of the project to run, an emulation of GitHub."""

@@ -1,4 +1,4 @@
-"""Messages of failed asserts, by pytest itself: tests that compare values of one run are written, and really run."""
+"""Messages of failed assertions from pytest itself, to compare those of several runs of generated tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-#: What the tests can use: ``r()`` is another float in every run, and `Tensor` prints itself as torch's does.
+#: Start of the generated tests: ``r()`` is another float in every run, and `Tensor` prints itself as torch does.
 PRELUDE: Final = '''
 import dataclasses, random, pytest
 
@@ -88,7 +88,7 @@ def pytest_sessionfinish():
 def messages(
     folder: Path, statements: Mapping[str, str], runs: int, options: Sequence[str] = (), **env: str
 ) -> dict[str, set[str]]:
-    """The messages of statements that raise, by name, each from so many runs, with further environment variables."""
+    """Return the messages of statements that raise, by name, each from a number of runs."""
     tests = [
         f"def test_{number}_{run}():\n    random.seed({number * 1000 + run})\n"
         + "".join(f"    {line}\n" for line in statement.splitlines())

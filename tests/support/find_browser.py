@@ -1,7 +1,7 @@
 """Find a browser of the Chromium family for the tests of pages, or install one.
 
-``python -m tests.support.find_browser [PYTEST ARGUMENT …]`` is what ``nox -s tests`` runs before the tests: it makes
-sure that a browser is there if one of these tests needs one. Exit code 1, with the remedy, if none can be installed.
+``nox -s tests`` runs ``python -m tests.support.find_browser [PYTEST ARGUMENT …]`` before the tests: it installs a
+browser if the tests need one and there is none. Exit code 1, with the remedy, if none can be installed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Final
 
 import pytest
 
-#: Names the program to use, before all others.
+#: Environment variable: the program to use.
 VARIABLE: Final = "CHROME_BIN"
 #: The fixture whose users need a browser.
 FIXTURE: Final = "browser"
@@ -47,7 +47,7 @@ _PLAYWRIGHT: Final = tuple(
     for suffix in ("", ".exe")
 )
 
-#: Seconds: until a program must have told its version, and until a way to install one is given up.
+#: Timeouts in seconds, for a program to print its version and for a command that installs one.
 _START: Final = 30
 _INSTALL: Final = 600
 
@@ -61,22 +61,22 @@ or set {VARIABLE} to the program. Tests that need no browser run without: `nox -
 
 
 class NoBrowserError(Exception):
-    """No browser is there, and none could be installed; the message has the remedy."""
+    """There is no browser, and none could be installed; the message has the remedy."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Way:
-    """A way to install a browser: commands that run one after the other."""
+class Method:
+    """A method of installing a browser: commands to run in order."""
 
     name: str
     commands: tuple[tuple[str, ...], ...]
 
 
 def find(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> str | None:
-    """Return the first program that is there and starts.
+    """Return the first installed browser that starts.
 
     Raises:
-        NoBrowserError: the one that the environment names does not start.
+        NoBrowserError: the browser that the environment names does not start.
     """
     if named := environment.get(VARIABLE):
         if not shutil.which(named) or not _starts(named, platform):
@@ -86,14 +86,14 @@ def find(environment: Mapping[str, str] = os.environ, platform: str = sys.platfo
 
 
 def executable() -> str:
-    """Return the program for a test. Raises `NoBrowserError`, with the remedy: such a test is never skipped."""
+    """Return the program for a test. Raises `NoBrowserError` with the remedy: such a test is never skipped."""
     if found := find():
         return found
     raise NoBrowserError(REMEDY)
 
 
 def candidates(environment: Mapping[str, str], platform: str) -> Iterator[str]:
-    """Return the programs that are there: on the PATH, where the platform has applications, Playwright's own."""
+    """Yield installed programs: on the ``PATH``, in the platform's application folders, from Playwright."""
     for name in _ON_PATH:
         if found := shutil.which(name, path=environment.get("PATH", "")):
             yield found
@@ -104,7 +104,7 @@ def candidates(environment: Mapping[str, str], platform: str) -> Iterator[str]:
 
 
 def _applications(environment: Mapping[str, str], platform: str, home: Path) -> list[Path]:
-    """Return where installers put browsers."""
+    """Return the paths where installers place browsers."""
     if platform == "darwin":
         folders = (Path(environment.get("APPLICATIONS", "/Applications")), home / "Applications")
         return [folder / f"{name}.app/Contents/MacOS/{name}" for name, folder in product(_MAC, folders)]
@@ -123,8 +123,8 @@ def _downloaded(environment: Mapping[str, str], platform: str, home: Path) -> li
 
 
 def _starts(program: str, platform: str) -> bool:
-    """Whether a program tells its version: Ubuntu's needs a snap, and Playwright's needs libraries of the system."""
-    if platform in {"darwin", "win32"}:  # there it would open a window, and needs nothing else
+    """Return whether a program starts: Ubuntu's needs a snap, and Playwright's needs system libraries."""
+    if platform in {"darwin", "win32"}:  # there it would open a window, and has no further requirements
         return True
     command = [program, "--version"]
     try:
@@ -133,14 +133,16 @@ def _starts(program: str, platform: str) -> bool:
         return False
 
 
-def ways(environment: Mapping[str, str], *, root: bool) -> list[Way]:
-    """Return the ways to install a browser here, in the order to try them."""
+def installation_methods(environment: Mapping[str, str], *, root: bool) -> list[Method]:
+    """Return the methods of installing a browser here, in the order to try them."""
     playwright = (sys.executable, "-m", "playwright")
-    found = [Way(name="Playwright's headless shell", commands=((*playwright, "install", "--only-shell", "chromium"),))]
+    found = [
+        Method(name="Playwright's headless shell", commands=((*playwright, "install", "--only-shell", "chromium"),))
+    ]
     if root and (apt := shutil.which("apt-get", path=environment.get("PATH", ""))):
         quiet = (apt, "-qq", "-o", "DPkg::Lock::Timeout=60")
         add = (*quiet, "install", "--yes", "--no-install-recommends", "chromium")
-        found.append(Way(name="the system's Chromium", commands=((*quiet, "update"), add)))
+        found.append(Method(name="the system's Chromium", commands=((*quiet, "update"), add)))
     return found
 
 
@@ -148,30 +150,30 @@ def _say(text: str) -> None:
     print(text, flush=True)  # before what the commands print
 
 
-def install(found: Sequence[Way], environment: Mapping[str, str], *, say: Callable[[str], object] = _say) -> str:
-    """Return a browser's program, after installing one in the first way that works if there is none.
+def install(methods: Sequence[Method], environment: Mapping[str, str], *, say: Callable[[str], object] = _say) -> str:
+    """Return a browser's program; if there is none, install one with the first method that works.
 
     Raises:
-        NoBrowserError: no way worked; with what each said, and the remedy.
+        NoBrowserError: no method worked; the message has their errors and the remedy.
     """
     if program := find(environment):
         return program
     failures = []
-    for way in found:
-        say(f"No browser is here for the tests that need one; installing {way.name} …")
-        problem = _try(way, environment)
+    for method in methods:
+        say(f"No browser found for the tests that need one; installing {method.name} …")
+        problem = _run(method, environment)
         if problem is None and (program := find(environment)):
             return program
-        failures.append(f"{way.name}: {problem or 'it was installed, but does not start'}")
+        failures.append(f"{method.name}: {problem or 'installed, but does not start'}")
         say(failures[-1])
-    raise NoBrowserError("\n".join([REMEDY, "What was tried:", *(f"- {failure}" for failure in failures)]))
+    raise NoBrowserError("\n".join([REMEDY, "Attempts:", *(f"- {failure}" for failure in failures)]))
 
 
-def _try(way: Way, environment: Mapping[str, str]) -> str | None:
-    """Run a way's commands. Return what went wrong, if anything did."""
-    # Playwright makes several attempts of half a minute each where its host is unreachable.
+def _run(method: Method, environment: Mapping[str, str]) -> str | None:
+    """Run the commands of a method. Return the error, if there is one."""
+    # Playwright makes several attempts of half a minute each if its host is unreachable.
     limits = {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "10000", "DEBIAN_FRONTEND": "noninteractive"}
-    for command in way.commands:
+    for command in method.commands:
         try:
             done = subprocess.run(
                 command,
@@ -183,21 +185,21 @@ def _try(way: Way, environment: Mapping[str, str]) -> str | None:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"not done after {_INSTALL} s"
+            return f"timed out after {_INSTALL} s"
         if done.returncode:
             return _reason(done.stdout.decode("utf-8", "replace")) or f"exit code {done.returncode}"
     return None
 
 
 def _reason(output: str) -> str:
-    """Return the line of a failed command's output that says why."""
+    """Return the line of a failed command's output that has the error."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("Error:", "E:"))]
     return (errors or lines or [""])[0]
 
 
 class _Collected:
-    """A plugin of pytest that notes whether a test needs a browser."""
+    """A pytest plugin that checks whether a collected test needs a browser."""
 
     needs_browser = False
 
@@ -206,7 +208,7 @@ class _Collected:
 
 
 def needed(arguments: Sequence[str]) -> bool:
-    """Whether one of the tests that these arguments of pytest choose needs a browser."""
+    """Return whether one of the tests that pytest's arguments select needs a browser."""
     collected = _Collected()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         pytest.main([*arguments, "--collect-only", "-q", "-n0"], plugins=[collected])
@@ -214,7 +216,7 @@ def needed(arguments: Sequence[str]) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make sure that a browser is there if these arguments of pytest choose a test that needs one."""
+    """Install a browser if pytest's arguments select a test that needs one and there is none; return the exit code."""
     with contextlib.suppress(NoBrowserError):
         if find():
             return 0
@@ -222,7 +224,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     try:
-        _say(f"Using {install(ways(os.environ, root=root), os.environ)}")
+        _say(f"Using {install(installation_methods(os.environ, root=root), os.environ)}")
     except NoBrowserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""Fixtures of what is here; a ``conftest.py`` takes them by ``pytest_plugins = ["tests.support.fixtures"]``."""
+"""Fixtures for a local index and a project; enabled by ``pytest_plugins = ["tests.support.fixtures"]``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.wheels import Wheel, installed
 
 @pytest.fixture(scope="session")
 def real_pytest() -> list[Wheel]:
-    """The real pytest and what it needs, packed from the tests' own environment."""
+    """The real pytest and its requirements, packed from the environment of the tests."""
     return installed("pytest")
 
 
 @pytest.fixture
 def index(real_pytest: list[Wheel]) -> Iterator[LocalIndex]:
-    """A local index whose default channel has the real pytest."""
+    """A local index with the real pytest on its default channel."""
     with LocalIndex() as index:
         index.add(*real_pytest)
         yield index
@@ -28,5 +28,5 @@ def index(real_pytest: list[Wheel]) -> Iterator[LocalIndex]:
 
 @pytest.fixture
 def project(tmp_path: Path, index: LocalIndex) -> Callable[[str], Project]:
-    """Makes a copy of the project from the text of its ``matrix.toml``; it takes all from the local index."""
+    """A function that makes a copy of the project with a ``matrix.toml``; its only package index is the local one."""
     return lambda matrix: Project(tmp_path, matrix, index)

@@ -1,4 +1,4 @@
-"""A package index on this machine, with the layout and the oddities of the real ones, and failures on demand.
+"""A local package index with the layout and the peculiarities of the real ones, and with faults on demand.
 
 ::
 
@@ -32,8 +32,8 @@ __all__ = ["Fault", "LocalIndex", "Request"]
 class LocalIndex:
     """Channels of wheels, served over HTTP on a free port while the ``with`` block lasts.
 
-    A channel is made by its first wheel, or by `configure`. ``default`` is like the default package index; every
-    other name stands for one below download.pytorch.org/whl: ``cpu``, ``cu124``, ``test/cpu``, ``nightly/cpu``.
+    The first wheel of a channel creates it, or `configure`. ``default`` behaves as the default package index; every
+    other name as an index below download.pytorch.org/whl: ``cpu``, ``cu124``, ``test/cpu``, ``nightly/cpu``.
     """
 
     def __init__(self) -> None:
@@ -50,71 +50,69 @@ class LocalIndex:
     ) -> None:
         self._server.stop()
         if self._server.errors and error is None:
-            raise ExceptionGroup(
-                "the index itself failed", [e for e in self._server.errors if isinstance(e, Exception)]
-            )
+            raise ExceptionGroup("the index failed", [e for e in self._server.errors if isinstance(e, Exception)])
 
-    # --- what is there ---
+    # --- wheels ---
 
     def add(
         self, *wheels: Wheel, channel: str = "default", sha256: str | None = None, yanked: str | None = None
     ) -> None:
-        """Put wheels on a channel.
+        """Add wheels to a channel.
 
         Args:
             wheels: the wheels.
             channel: the channel's name.
-            sha256: what the index says instead of the right hash.
-            yanked: the reason why they are marked as withdrawn.
+            sha256: the hash on the page, if not the right item.
+            yanked: the reason why they are yanked.
         """
         self.configure(channel)
         for wheel in wheels:
             self._listed[channel].append(Listed(wheel=wheel, sha256=sha256 or wheel.sha256, yanked=yanked))
 
     def remove(self, wheel: Wheel, *, channel: str = "default") -> None:
-        """Take a wheel off a channel."""
-        self._listed[channel] = [one for one in self._listed[channel] if one.wheel.filename != wheel.filename]
+        """Remove a wheel from a channel."""
+        self._listed[channel] = [item for item in self._listed[channel] if item.wheel.filename != wheel.filename]
 
     def configure(self, channel: str, **settings: Any) -> None:
-        """Change what a channel tells and can, by the names of `Channel`, such as ``ranges=False``."""
+        """Change settings of a channel, by the fields of `Channel`, such as ``ranges=False``."""
         known = self._channels.get(channel) or Channel.named(channel)
         self._channels[channel] = dataclasses.replace(known, **settings)
         self._listed.setdefault(channel, [])
 
     def url(self, channel: str = "default") -> str:
-        """The address of a channel, as for ``--index-url``."""
+        """Return the URL of a channel, for ``--index-url``."""
         known = self._channels.get(channel) or Channel.named(channel)
         return f"http://127.0.0.1:{self._server.port}{known.pages}"
 
     def file_url(self, wheel: Wheel, *, channel: str = "default") -> str:
-        """The address of a wheel that was added to a channel."""
-        listed = next(one for one in self._listed[channel] if one.wheel == wheel)
+        """Return the URL of a wheel on a channel."""
+        listed = next(item for item in self._listed[channel] if item.wheel == wheel)
         return f"http://127.0.0.1:{self._server.port}{quote(listed.path(self._channels[channel]))}"
 
-    # --- what goes wrong ---
+    # --- faults ---
 
     def fail(self, where: str, fault: Fault, *, times: int | None = None) -> None:
-        """Let requests fail: all of a channel, or those whose path fits a pattern such as ``/whl/cpu/*.whl``.
+        """Apply a fault to all requests of a channel, or to those whose path matches a pattern: ``/whl/cpu/*.whl``.
 
-        The first fault that fits a request happens to it; with ``times``, only so often.
+        The first matching fault applies to a request; with ``times``, only to so many requests.
         """
         pattern = where if where.startswith(("/", "*")) else f"{Channel.named(where).root}/*"
         self._server.plan(pattern, fault, times)
 
     def heal(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         self._server.heal()
 
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
-        """Within the block, connections are refused: the index is unreachable, at the same address."""
+        """Refuse connections within the block: the index is unreachable, and keeps its URL."""
         self._server.stop(keep_port=True)
         try:
             yield
         finally:
             self._server.start()
 
-    # --- what was asked ---
+    # --- requests ---
 
     @property
     def requests(self) -> list[Request]:
@@ -123,16 +121,16 @@ class LocalIndex:
             return [dataclasses.replace(request) for request in self._server.requests]
 
     def requests_to(self, pattern: str = "*") -> list[Request]:
-        """The requests whose path fits a pattern."""
+        """Return the requests whose path matches a pattern."""
         return [request for request in self.requests if fnmatch.fnmatchcase(request.path, pattern)]
 
     def downloads(self, pattern: str = "*.whl") -> list[Request]:
-        """The requests for whole wheels, finished or not; reading a part of one is none."""
-        asked = [request for request in self.requests_to(pattern) if request.path.endswith(".whl")]
-        return [request for request in asked if request.method == "GET" and request.range is None]
+        """Return the requests for whole wheels, finished or not, without those for a range of bytes."""
+        wheels = [request for request in self.requests_to(pattern) if request.path.endswith(".whl")]
+        return [request for request in wheels if request.method == "GET" and request.range is None]
 
     def sent(self, pattern: str = "*") -> int:
-        """The bytes of content that were sent for all requests whose path fits a pattern."""
+        """Return the bytes of content that were sent for the requests whose path matches a pattern."""
         return sum(request.sent for request in self.requests_to(pattern))
 
     def forget(self) -> None:
@@ -140,7 +138,7 @@ class LocalIndex:
         with self._server.lock:
             self._server.requests.clear()
 
-    # --- what lies where ---
+    # --- resources ---
 
     def _find(self, path: str, accept: str) -> Resource | None:
         for name, channel in self._channels.items():
@@ -151,21 +149,21 @@ class LocalIndex:
 
     def _file(self, path: str, listed: list[Listed], channel: Channel) -> Resource | None:
         settings: dict[str, Any] = {"ranges": channel.ranges, "max_age": channel.max_age}
-        for one in listed:
-            place = one.path(channel)
-            if path == place:
-                return Resource(content=one.wheel.content, **settings)
-            if path == f"{place}.metadata" and channel.metadata:
-                return Resource(content=one.wheel.metadata.encode(), **settings)
+        for item in listed:
+            file = item.path(channel)
+            if path == file:
+                return Resource(content=item.wheel.content, **settings)
+            if path == f"{file}.metadata" and channel.metadata:
+                return Resource(content=item.wheel.metadata.encode(), **settings)
         return None
 
     def _page(self, path: str, accept: str, listed: list[Listed], channel: Channel) -> Resource | None:
         if path == f"{channel.pages}/":
-            projects = pages.projects_html(sorted({one.wheel.name for one in listed}))
+            projects = pages.projects_html(sorted({item.wheel.name for item in listed}))
             return Resource(content=projects.encode(), content_type=pages.HTML, ranges=False)
         name = path.removeprefix(f"{channel.pages}/").rstrip("/")
         project = canonicalize_name(name)
-        shown = channel.without([one for one in listed if one.wheel.name == project])
+        shown = channel.visible([item for item in listed if item.wheel.name == project])
         if not shown:
             return None
         if path != f"{channel.pages}/{project}/":

@@ -9,12 +9,12 @@ from typing import Final
 
 from tests.support.index import LocalIndex
 
-#: The Python that runs the tests, which is surely here.
+#: The Python that runs the tests, and so is installed.
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def cell(torch: str, build: str = "cpu", python: str = PYTHON) -> str:
-    """The id of a cell, on the Python that runs the tests."""
+    """Return the id of a cell, by default on the Python that runs the tests."""
     return f"{torch}-{build}-py{python}"
 
 
@@ -28,30 +28,30 @@ def matrix_text(
     limits: Mapping[str, float] | None = None,
     extra: str = "",
 ) -> str:
-    """The text of a matrix whose default selection is all these releases, in the first build.
+    """Return the text of a matrix whose default selection has all releases, in the first build.
 
     Args:
-        index: where the builds' channels are.
+        index: the index with the builds' channels.
         releases: in order.
-        builds: the build that stands in where one's channel is unreachable, by the build's name; only ``cpu``
-            with ``default`` behind it if not given. There is always ``default``.
-        pythons: the Pythons; the default selection takes the first.
+        builds: the fallback of each build, by its name; by default only ``cpu``, with the fallback ``default``. The
+            build ``default`` always exists.
+        pythons: the Pythons; the default selection uses the first.
         cells: further cells of the default selection.
-        limits: seconds, by the names of the section.
+        limits: seconds, by the keys of the section.
         extra: more TOML at the end: pins, selections.
     """
-    said = {"cpu": "default"} if builds is None else builds
+    fallbacks = {"cpu": "default"} if builds is None else builds
     pythons = tuple(pythons)
     # JSON's strings, numbers and arrays are TOML's too.
     lines = ["schema = 1", f"releases = {json.dumps(list(releases))}"]
     lines += ["[probes]", 'require = ["pytest"]']
     lines += ["[limits]", *(f"{name} = {seconds}" for name, seconds in (limits or {}).items())]
     lines += ["[builds.default]", 'releases = ">=0"']
-    for name, fallback in said.items():
+    for name, fallback in fallbacks.items():
         lines += [f"[builds.{name}]", 'releases = ">=0"', f"index = {json.dumps(index.url(name))}"]
         lines += [f"fallback = {json.dumps(fallback)}"] if fallback else []
     lines += ["[pythons]", *(f'"{python}" = {{ releases = ">=0" }}' for python in pythons)]
     lines += ["[selections.matrix]", 'description = "All of this test"', f"releases = {json.dumps(list(releases))}"]
-    lines += [f"builds = {json.dumps([*said, 'default'][:1])}", f'pythons = {{ "{pythons[0]}" = ">=0" }}']
+    lines += [f"builds = {json.dumps([*fallbacks, 'default'][:1])}", f'pythons = {{ "{pythons[0]}" = ">=0" }}']
     lines += [f"cells = {json.dumps(list(cells))}", extra]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Pairs of cells with made-up records, for tests of qualifications."""
+"""Pairs of cells with synthetic records, for tests of qualifications."""
 
 from __future__ import annotations
 

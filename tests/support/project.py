@@ -1,4 +1,4 @@
-"""A copy of this project in a folder of its own, and its commands as real processes in a closed-off environment."""
+"""A copy of this project in a separate folder, and its commands as processes in an isolated environment."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.support.index import LocalIndex
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
-#: What a run needs of the project.
+#: Files and folders that a run needs.
 _COPIED: Final = ("noxfile.py", "pyproject.toml", "scripts", "tests/cells")
 
-#: What is kept of the environment: nothing that could tell of another index, or of the user.
-_KEPT: Final = ("PYENV_ROOT", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "UV_PYTHON_INSTALL_DIR")
+#: Variables that commands inherit: none that concerns package indexes or the user.
+_INHERITED: Final = ("PYENV_ROOT", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "UV_PYTHON_INSTALL_DIR")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finished:
-    """How a command ended."""
+    """The exit code and the output of a command."""
 
     code: int
     stdout: str
@@ -37,15 +37,15 @@ class Finished:
 
     @property
     def output(self) -> str:
-        """All that it said."""
+        """Standard output, then standard error."""
         return self.stdout + self.stderr
 
 
 class Project:
-    """A copy of the project. ``env`` is the environment of its commands, and may be changed."""
+    """A copy of the project. ``env`` is the environment of its commands, which tests may change."""
 
     def __init__(self, folder: Path, matrix: str, index: LocalIndex) -> None:
-        """Copy the project below ``folder``, with the text of a ``matrix.toml`` and an index to take all from."""
+        """Copy the project into a subfolder, with the text of a ``matrix.toml`` and the index of all packages."""
         self.root = folder / "project"
         for name in _COPIED:
             _copy(ROOT / name, self.root / name)
@@ -53,28 +53,28 @@ class Project:
         self.env = environment(folder, index)
 
     def write_matrix(self, text: str) -> None:
-        """Write another ``matrix.toml``."""
+        """Replace ``matrix.toml``."""
         (self.root / "matrix.toml").write_text(text, encoding="utf-8")
 
     def nox(self, *arguments: str, env: Mapping[str, str | None] | None = None, timeout: float = 60) -> Finished:
-        """Run ``python -m nox`` to its end: ``project.nox("-s", "matrix", "--", "--fresh")``.
+        """Run ``python -m nox``: ``project.nox("-s", "matrix", "--", "--fresh")``.
 
         Args:
-            arguments: nox's.
-            env: changes of the environment, for this run only; None takes a variable away.
-            timeout: seconds until the whole tree of processes is killed.
+            arguments: arguments of nox.
+            env: changes of the environment, for this run only; None removes a variable.
+            timeout: seconds after which the process and its children are killed.
 
         Raises:
-            subprocess.TimeoutExpired: it took longer; with all that it said.
+            subprocess.TimeoutExpired: the timeout expired; the exception has the output.
         """
         return self.run([sys.executable, "-m", "nox", *arguments], env=env, timeout=timeout)
 
     def scripts(self, *arguments: str, env: Mapping[str, str | None] | None = None, timeout: float = 60) -> Finished:
-        """Run ``python -m scripts`` to its end; as `nox`, whose sessions turn every failure into exit code 1."""
+        """Run ``python -m scripts`` as `nox` does; sessions of nox turn every failure into exit code 1."""
         return self.run([sys.executable, "-m", "scripts", *arguments], env=env, timeout=timeout)
 
     def run(self, command: Sequence[str], *, env: Mapping[str, str | None] | None, timeout: float) -> Finished:
-        """Run any command to its end, as `nox` does."""
+        """Run any command, as `nox` does."""
         child = self.start(command, env=env)
         try:
             stdout, stderr = child.communicate(timeout=timeout)
@@ -88,7 +88,7 @@ class Project:
         return Finished(code=child.returncode, stdout=stdout, stderr=stderr)
 
     def start(self, command: Sequence[str], *, env: Mapping[str, str | None] | None = None) -> subprocess.Popen[str]:
-        """Start any command in the project, to be interrupted or killed; end it with `kill_tree`."""
+        """Start any command in the project, to interrupt or kill it; end it with `kill_tree`."""
         changed = {**self.env, **(env or {})}
         return subprocess.Popen(
             command,
@@ -100,30 +100,30 @@ class Project:
             text=True,
             encoding="utf-8",
             errors="replace",
-            # A shell starts what it runs in the background deaf to Ctrl-C, which these tests are to send.
+            # A shell lets its background processes ignore Ctrl-C, which these tests send.
             preexec_fn=_listen_to_interrupts if sys.platform != "win32" else None,  # noqa: PLW1509 - safe, short as it is
         )
 
     def records(self) -> dict[str, Any]:
-        """The fresh records, by the id of the cell."""
+        """Return the fresh records by cell id."""
         return _read(self.root / ".matrix" / "records")
 
     def results(self) -> dict[str, Any]:
-        """The accepted records, by the id of the cell."""
+        """Return the accepted records by cell id."""
         return _read(self.root / "results")
 
 
 def environment(folder: Path, index: LocalIndex) -> dict[str, str]:
-    """An environment that has nothing of the user's but the interpreters, and no index but one's default channel."""
+    """Return an environment without the user's settings but with their interpreters, and with one index only."""
     home = folder / "home"
     home.mkdir(parents=True, exist_ok=True)
     pyenv, uv_pythons = Path.home() / ".pyenv", Path.home() / ".local" / "share" / "uv" / "python"
     found = {"PYENV_ROOT": pyenv, "UV_PYTHON_INSTALL_DIR": uv_pythons}
-    # First the Python of the tests, whose environment has nox and uv.
+    # The Python of the tests comes first, since its environment has nox and uv.
     first = [str(Path(sys.executable).parent), str(Path(uv.find_uv_bin()).parent)]
     return {
         **{name: str(path) for name, path in found.items() if path.is_dir()},
-        **{name: os.environ[name] for name in _KEPT if name in os.environ},
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         "PATH": os.pathsep.join([*first, os.environ.get("PATH", os.defpath)]),
         "HOME": str(home),
         "USERPROFILE": str(home),
@@ -133,12 +133,12 @@ def environment(folder: Path, index: LocalIndex) -> dict[str, str]:
         "NO_COLOR": "1",
         "NO_PROXY": "127.0.0.1",
         "COLUMNS": "200",
-        "NOX_SCRIPT_MODE": "none",  # the tests' environment has what the noxfile needs
+        "NOX_SCRIPT_MODE": "none",  # the environment of the tests has the noxfile's requirements
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_INDEX_URL": index.url(),
         "UV_DEFAULT_INDEX": index.url(),
         "UV_CACHE_DIR": str(folder / "uv-cache"),
-        "UV_HTTP_RETRIES": "0",  # or each test of an index that fails waits for seconds
+        "UV_HTTP_RETRIES": "0",  # otherwise each test of a failing index waits for seconds
         "UV_HTTP_TIMEOUT": "10",
         "UV_NO_CONFIG": "1",
         "UV_PYTHON_DOWNLOADS": "never",
@@ -150,7 +150,7 @@ def _listen_to_interrupts() -> None:
 
 
 def kill_tree(child: subprocess.Popen[str]) -> None:
-    """Kill a process and all that it started, also what has a session of its own."""
+    """Kill a process and its descendants, including those in another session."""
     try:
         tree = [*psutil.Process(child.pid).children(recursive=True), psutil.Process(child.pid)]
     except psutil.NoSuchProcess:
@@ -163,7 +163,7 @@ def kill_tree(child: subprocess.Popen[str]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder; with the times of files, so that bytecode that comes along is taken for current."""
+    """Copy a file or a folder, with modification times, so that copied bytecode is valid."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target)

@@ -1,4 +1,4 @@
-"""Records for tests, made with few arguments, and as many as a benchmark needs."""
+"""Records for tests, and a large number of them for benchmarks."""
 
 from __future__ import annotations
 
@@ -113,11 +113,13 @@ def unavailable(
     )
 
 
-def fresh(record: Record, *, recorded_at: str = "2026-11-24T20:00:00+00:00", asked: str | None = None) -> FreshRecord:
+def fresh(
+    record: Record, *, recorded_at: str = "2026-11-24T20:00:00+00:00", requested: str | None = None
+) -> FreshRecord:
     """Return a record as a run makes it."""
     timings = Timings(resolve=0.5, download=None, install=9.25, import_=3.5, probes=1.0, total=14.25)
     run = Run(
-        asked=asked or record.cell.id,
+        asked=requested or record.cell.id,
         inputs=sha("inputs"),
         recorded_at=recorded_at,
         machine="Linux, 2 cores",
@@ -143,7 +145,7 @@ def history(name: str, letters: str, *, python: str = "3.11", build: str = "cpu"
 
 
 def observed(letter: str) -> Observation:
-    """Return an observation: ``.`` returned, ``w`` returned with a warning, other letters each a failure of its own."""
+    """Return an observation: ``.`` returned, ``w`` returned with a warning, every other letter another failure."""
     match letter:
         case ".":
             return returned()

@@ -1,6 +1,6 @@
-"""An HTTP server for files in memory: kept connections, parts of files, and failures on demand.
+"""An HTTP server for files in memory, with persistent connections, byte ranges, and faults on demand.
 
-`http.server`, since what is wanted most are failures of the connection itself, which servers for real use hide.
+Based on `http.server`, since tests need faults of the connection itself, which production servers prevent.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from urllib.parse import unquote, urlsplit
 
 _HOST: Final = "127.0.0.1"
 _CHUNK: Final = 1 << 16
-#: Seconds between the pieces of a slow answer.
+#: Seconds between the chunks of a slow response.
 _BEAT: Final = 0.02
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Resource:
-    """What lies at an address. ``location`` instead sends the asker elsewhere."""
+    """The content of a path, or with ``location`` a redirect."""
 
     content: bytes = b""
     content_type: str = "application/octet-stream"
     ranges: bool = True
-    suffix_ranges: bool = True  # ranges that count from the end
+    suffix_ranges: bool = True  # ranges relative to the end
     max_age: int | None = None
     location: str | None = None
 
     @property
     def etag(self) -> str:
-        """The same for the same content."""
+        """The ETag, which depends on the content."""
         return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What goes wrong with an answer."""
+    """A fault in a response."""
 
     do: Literal["status", "hang", "drop", "reset", "cut", "slow", "page"]
     number: int = 0
@@ -54,49 +54,49 @@ class Fault:
 
     @classmethod
     def status(cls, code: int, *, retry_after: str | None = None, body: str = "") -> Fault:
-        """An answer with this code, such as 404 or 503, maybe with ``Retry-After`` and a body of XML."""
+        """Respond with a status code such as 404 or 503, with ``Retry-After`` and an XML body if given."""
         headers = (("Retry-After", retry_after),) if retry_after is not None else ()
         return cls(do="status", number=code, headers=headers, body=body)
 
     @classmethod
     def redirect(cls, location: str | None) -> Fault:
-        """A redirect to another address; None for one that names none."""
+        """Redirect to another URL; None: without a ``Location`` header."""
         return cls(do="status", number=302, headers=(("Location", location),) if location else ())
 
     @classmethod
     def page(cls, body: str, content_type: str = "text/html") -> Fault:
-        """Another page, such as a captive portal's, in place of the content."""
+        """Respond with another page instead of the content, as a captive portal does."""
         return cls(do="page", body=body, headers=(("Content-Type", content_type),))
 
     @classmethod
     def reset(cls) -> Fault:
-        """No answer, and the connection is reset."""
+        """Reset the connection without a response."""
         return cls(do="reset")
 
     @classmethod
     def hang(cls) -> Fault:
-        """No answer at all, and the connection stays open."""
+        """Never respond, and keep the connection open."""
         return cls(do="hang")
 
     @classmethod
     def drop(cls) -> Fault:
-        """No answer, and the connection is closed."""
+        """Close the connection without a response."""
         return cls(do="drop")
 
     @classmethod
     def cut(cls, after: int) -> Fault:
-        """The connection is closed after so many bytes of the content."""
+        """Close the connection after a number of bytes of the content."""
         return cls(do="cut", number=after)
 
     @classmethod
     def slow(cls, bytes_per_second: int) -> Fault:
-        """The content comes at this rate."""
+        """Send the content at this rate."""
         return cls(do="slow", number=bytes_per_second)
 
 
 @dataclasses.dataclass(kw_only=True)
 class Request:
-    """One request: its path without quoting, the status answered (0: none), and the bytes of content sent."""
+    """A request: its unquoted path, the status of the response (0: none), and the bytes of content sent."""
 
     method: str
     path: str
@@ -113,7 +113,7 @@ class _Planned:
 
 
 class Server:
-    """A server on a free port of this machine. ``find`` says what lies at a path for who accepts a type."""
+    """A server on a free local port. ``find`` returns the resource for a path and an ``Accept`` header."""
 
     def __init__(self, find: Callable[[str, str], Resource | None]) -> None:
         self.find = find
@@ -126,17 +126,17 @@ class Server:
         self._http: _Http | None = None
 
     def plan(self, pattern: str, fault: Fault, times: int | None) -> None:
-        """Let a fault happen to every request whose path fits a pattern, or to the next ``times`` of them."""
+        """Apply a fault to every request whose path matches a pattern, or to the next ``times`` of them."""
         with self.lock:
             self._planned.append(_Planned(pattern=pattern, fault=fault, times=times))
 
     def heal(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         with self.lock:
             self._planned.clear()
 
     def fault_for(self, path: str) -> Fault | None:
-        """The fault that happens to a request now."""
+        """Return the fault that applies to a request, and count it."""
         with self.lock:
             for planned in self._planned:
                 if planned.times != 0 and fnmatch.fnmatchcase(path, planned.pattern):
@@ -145,25 +145,25 @@ class Server:
         return None
 
     def start(self) -> None:
-        """Answer from now on."""
+        """Start to accept connections."""
         self._listener.listen(128)
         self._http = _Http(self, self._listener)
         threading.Thread(target=self._http.serve_forever, args=(0.02,), name="index", daemon=True).start()
 
     def stop(self, *, keep_port: bool = False) -> None:
-        """Close every connection and refuse new ones; the port can be kept from others for a later start."""
+        """Close every connection and refuse new ones; ``keep_port`` reserves the port for a later start."""
         if self._http is not None:
             self._http.end()
             self._http = None
         self._listener.close()
-        if keep_port:  # bound and not listening: connections are refused, and nobody else gets the port
+        if keep_port:  # bound but not listening: connections are refused, and the port stays reserved
             self._listener = socket.socket()
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._listener.bind((_HOST, self.port))
 
 
 class _Http(ThreadingHTTPServer):
-    """One thread for each connection."""
+    """Handles each connection in a thread."""
 
     def __init__(self, owner: Server, listener: socket.socket) -> None:
         super().__init__((_HOST, owner.port), _Handler, bind_and_activate=False)
@@ -175,7 +175,7 @@ class _Http(ThreadingHTTPServer):
         self.resetting: set[socket.socket] = set()
 
     def end(self) -> None:
-        """Stop, also what hangs or is slow on purpose."""
+        """Stop, including responses that hang or are slow."""
         self.stopped.set()
         self.shutdown()
         for connection in list(self.open):
@@ -184,24 +184,24 @@ class _Http(ThreadingHTTPServer):
         self.server_close()
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection; without a farewell where it is to be reset."""
+        """Close a connection; without a shutdown if it should be reset."""
         if request in self.resetting:
             self.close_request(request)
         else:
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep what went wrong here; that a client went away is none of it."""
+        """Collect errors of the server; disconnected clients are no error."""
         error = sys.exception()
         if error is not None and not isinstance(error, ConnectionError | TimeoutError):
             self.owner.errors.append(error)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    """Handles the requests of a connection."""
 
-    protocol_version = "HTTP/1.1"  # connections are kept
-    disable_nagle_algorithm = True  # header and content go in two writes; the second must not wait
+    protocol_version = "HTTP/1.1"  # persistent connections
+    disable_nagle_algorithm = True  # header and content are two writes; the second must not wait
     server: _Http
 
     def setup(self) -> None:
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-        """Nothing: requests are kept in a list."""
+        """Log nothing: requests are collected in a list."""
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -222,55 +222,55 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         owner = self.server.owner
         path = unquote(urlsplit(self.path).path)
-        # Noted before the answer: a test may look as soon as its client has the last byte.
-        self.noted = Request(method=self.command, path=path, range=self.headers.get("Range"))
+        # Added before the response: a test may read the list as soon as its client has the last byte.
+        self.logged = Request(method=self.command, path=path, range=self.headers.get("Range"))
         with owner.lock:
-            owner.requests.append(self.noted)
+            owner.requests.append(self.logged)
         fault = owner.fault_for(path)
         if fault and fault.do in {"hang", "drop", "reset"}:
             if fault.do == "hang":
                 self.server.stopped.wait()
-            if fault.do == "reset":  # closed with a time to linger of 0, TCP resets
+            if fault.do == "reset":  # a linger time of 0 makes TCP reset the connection
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.server.resetting.add(self.connection)
             self.close_connection = True
         elif fault and fault.do in {"status", "page"}:
             headers = {"Content-Type": "application/xml"} if fault.do == "status" and fault.body else {}
             status = HTTPStatus(fault.number) if fault.do == "status" else HTTPStatus.OK
-            self._answer(status, {**headers, **dict(fault.headers)}, fault.body.encode())
+            self._respond(status, {**headers, **dict(fault.headers)}, fault.body.encode())
         else:
-            self._give(owner.find(path, self.headers.get("Accept", "")), fault)
+            self._respond_with(owner.find(path, self.headers.get("Accept", "")), fault)
 
-    def _give(self, resource: Resource | None, fault: Fault | None) -> None:
+    def _respond_with(self, resource: Resource | None, fault: Fault | None) -> None:
         if resource is None:
-            self._answer(HTTPStatus.NOT_FOUND, {}, b"")
+            self._respond(HTTPStatus.NOT_FOUND, {}, b"")
         elif resource.location is not None:
-            self._answer(HTTPStatus.MOVED_PERMANENTLY, {"Location": resource.location}, b"")
+            self._respond(HTTPStatus.MOVED_PERMANENTLY, {"Location": resource.location}, b"")
         elif self.headers.get("If-None-Match") == resource.etag:
-            self._answer(HTTPStatus.NOT_MODIFIED, {"ETag": resource.etag}, b"")
+            self._respond(HTTPStatus.NOT_MODIFIED, {"ETag": resource.etag}, b"")
         else:
             headers = {"ETag": resource.etag, "Content-Type": resource.content_type}
             headers |= {"Accept-Ranges": "bytes"} if resource.ranges else {}
             headers |= {"Cache-Control": f"max-age={resource.max_age}"} if resource.max_age else {}
             wanted = _range(self._wanted_range(resource), len(resource.content))
             if not resource.suffix_ranges and self.headers.get("Range", "").startswith("bytes=-"):
-                self._answer(HTTPStatus.NOT_IMPLEMENTED, {}, b"")
+                self._respond(HTTPStatus.NOT_IMPLEMENTED, {}, b"")
             elif wanted is None:
-                self._answer(HTTPStatus.OK, headers, resource.content, fault)
+                self._respond(HTTPStatus.OK, headers, resource.content, fault)
             elif wanted.start >= wanted.stop:
-                self._answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {}, b"")
+                self._respond(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {}, b"")
             else:
                 headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{len(resource.content)}"
-                self._answer(HTTPStatus.PARTIAL_CONTENT, headers, resource.content[wanted], fault)
+                self._respond(HTTPStatus.PARTIAL_CONTENT, headers, resource.content[wanted], fault)
 
     def _wanted_range(self, resource: Resource) -> str:
-        """The range that was asked for, unless none may be given."""
+        """Return the ``Range`` header, or an empty text if it does not apply."""
         condition = self.headers.get("If-Range")
-        may = resource.ranges and condition in {None, resource.etag}
-        return self.headers.get("Range", "") if may else ""
+        applies = resource.ranges and condition in {None, resource.etag}
+        return self.headers.get("Range", "") if applies else ""
 
-    def _answer(self, status: HTTPStatus, headers: dict[str, str], content: bytes, fault: Fault | None = None) -> None:
-        self.noted.status = int(status)
+    def _respond(self, status: HTTPStatus, headers: dict[str, str], content: bytes, fault: Fault | None = None) -> None:
+        self.logged.status = int(status)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -285,7 +285,7 @@ class _Handler(BaseHTTPRequestHandler):
         pace = max(1, int(fault.number * _BEAT)) if fault and fault.do == "slow" else None
         for start in range(0, min(cut, len(content)), pace or _CHUNK):
             piece = content[start : min(cut, start + (pace or _CHUNK))]
-            self.noted.sent += len(piece)
+            self.logged.sent += len(piece)
             self.wfile.write(piece)
             if pace and self.server.stopped.wait(_BEAT):
                 self.close_connection = True
@@ -295,7 +295,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _range(text: str, size: int) -> slice | None:
-    """A header's range of bytes (RFC 9110), empty where it lies outside; None for none, or more than one."""
+    """Return a header's byte range (RFC 9110), empty if it is outside the file; None for no range or several."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", text)
     if not match or not any(match.groups()):
         return None

@@ -1,13 +1,13 @@
-"""A shell with everything in it that could change what a test sees or what is installed."""
+"""Environment variables that could change the behaviour of a test or the choice of packages."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: What foreign tests must never see.
+#: Variables that tests of other projects must never see.
 SECRETS: Final = ("GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "UV_INDEX_CORP_PASSWORD", "HTTPS_PROXY", "SSH_AUTH_SOCK")
 
-#: What would change which packages are taken.
+#: Variables that would change the choice of packages.
 WHICH: Final = {
     "UV_TORCH_BACKEND": "cu126",
     "UV_PRERELEASE": "allow",
@@ -24,7 +24,7 @@ WHICH: Final = {
     "PIP_PRE": "1",
 }
 
-#: What would change what a test sees.
+#: Variables that would change the behaviour of a test.
 HOSTILE: Final = {
     "PYTORCH_JIT": "0",
     "TORCH_COMPILE_DISABLE": "1",

@@ -1,4 +1,4 @@
-"""Projects that are to be built, each with a build backend of its own, so that a build needs no index."""
+"""Source projects to build, each with its own build backend, so that a build needs no index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-#: A build backend. As setuptools does, it writes into the tree that it builds.
+#: A build backend. Like setuptools, it writes into the source tree.
 _BACKEND: Final = """
 import json, os, pathlib, sys, zipfile
 
@@ -60,15 +60,15 @@ def write_project(
     """Write the project of a package, and return its folder.
 
     Args:
-        folder: where; it may be there already.
+        folder: the project's folder, which may exist.
         name: the package and its module.
         version: its version.
         code: the text of the module.
         requires: requirement lines.
         extras: requirement lines by extra.
-        fails: what a build ends with, if it is to fail.
-        native: whether its wheel is for one Python only.
-        count: a file that gets a line for each build: the minor version of Python, ``HOME``, and the folder.
+        fails: the error with which a build ends, if it should fail.
+        native: whether the wheel is for one Python only.
+        count: a file to which each build appends a line: the minor version of Python, ``HOME``, and the folder.
     """
     metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}", *(f"Requires-Dist: {r}" for r in requires)]
     for extra, lines in (extras or {}).items():
@@ -102,7 +102,7 @@ def pack(project: Path, folder: Path, *, name: str = "mylib", version: str = "1.
 
 
 def commit(project: Path, message: str = "for this test") -> str:
-    """Commit all files of a project, in a repository that is made if there is none; returns the commit."""
+    """Commit all files of a project, in a new repository if there is none; return the commit."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -120,7 +120,7 @@ def commit(project: Path, message: str = "for this test") -> str:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file of a folder with the time it was written and its content, to see that nothing changes it."""
+    """Return modification time and content of every file in a folder, to detect changes."""
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
         for path in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""Files at fixed addresses on a real server, for tests of what reads them."""
+"""Files at fixed URLs on a real server, for tests of their readers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUICK: Final = Retries(backoff=0, timeout=5)
 
 
 class Static:
-    """One server, whose address is known before it starts, and whose files change from test to test."""
+    """A server whose URL is known before it starts, and whose files each test replaces."""
 
     def __init__(self) -> None:
         self._files: Mapping[str, bytes] = {}
@@ -25,7 +25,7 @@ class Static:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Within the block the server answers."""
+        """Run the server within the block."""
         self.server.start()
         try:
             yield
@@ -38,7 +38,7 @@ class Static:
         self.server.heal()
 
     def fail(self, faults: Sequence[Fault]) -> None:
-        """Let these faults happen to the next requests, one each."""
+        """Apply these faults to the next requests, one each."""
         for fault in faults:
             self.server.plan("*", fault, 1)
 

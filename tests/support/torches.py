@@ -1,4 +1,4 @@
-"""Synthetic torch wheels: the files of a real one's names, and the behaviour of its release unless told otherwise."""
+"""Synthetic torch wheels, with file names of the real ones and, by default, the behaviour of their release."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SOURCES: Final = Path(__file__).parent / "fake_torch"
 
 #: "# since 1.10, before 2.14" at the end of a line: the releases that have it.
 _MARK = re.compile(r"  # (?:since (?P<since>[\d.]+))?(?:, )?(?:before (?P<before>[\d.]+))?$")
-#: Remarks to this project's linters, which no real wheel has.
+#: Comments for this project's linters, which no real wheel has.
 _REMARK = re.compile(r"  ?# (?:noqa|type: ignore).*$")
 
 #: The releases whose `torch/nn/utils/parametrize.py` differs from that of the release before.
@@ -44,32 +44,32 @@ def build_torch(
     size: int = 0,
     upload_time: dt.datetime | None = None,
 ) -> Wheel:
-    """A wheel that imports as torch and does, for the project's probes, what that release did.
+    """Return a wheel that imports as torch and, for the built-in suite, behaves as that release.
 
     Args:
         version: the release, such as ``1.12.1`` or ``2.16.0.dev20261101``.
-        label: the local label of file name and metadata; None as on the default index, whose wheels have none.
-        cuda: what ``torch.version.cuda`` says, such as ``12.4``; taken from a label like ``cu124`` if not given.
-        git_version: the commit; one made from the version if not given.
-        inside: ``torch.__version__``; the version with the label, or with that of ``cuda``, if not given.
+        label: the local label of file name and metadata; None for the default index, whose wheels have none.
+        cuda: ``torch.version.cuda``, such as ``12.4``; default: from a label such as ``cu124``.
+        git_version: the commit; default: a digest of the version.
+        inside: ``torch.__version__``; default: the version with the label, or with that of ``cuda``.
         tag: Python, ABI and platform, such as ``cp311-cp311-linux_x86_64``.
-        build_tag: as `build_package` has it.
-        requires_python: as `build_package` has it.
-        requires: as `build_package` has it.
-        behaviour: what it does otherwise than its release.
-        size: bytes of padding that can't be compressed.
-        upload_time: when the index got it.
+        build_tag: see `build_package`.
+        requires_python: see `build_package`.
+        requires: see `build_package`.
+        behaviour: behaviour that differs from that of its release.
+        size: bytes of padding that cannot be compressed.
+        upload_time: time of the upload to the index.
     """
     cuda = cuda or _cuda_of(label)
     inner_label = label or (f"cu{cuda.replace('.', '')}" if cuda else None)
-    said = inside or version + (f"+{inner_label}" if inner_label else "")
+    reported_version = inside or version + (f"+{inner_label}" if inner_label else "")
     commit = git_version or hashlib.sha1(version.encode(), usedforsecurity=False).hexdigest()
     return build_package(
         "torch",
         version + (f"+{label}" if label else ""),
         files={
             **{f"torch/{name}": text for name, text in _sources(version).items()},
-            "torch/version.py": _version_file(said, cuda, commit),
+            "torch/version.py": _version_file(reported_version, cuda, commit),
             "torch/_behaviour.json": (behaviour or Behaviour()).dumps(),
         },
         requires=requires,
@@ -91,16 +91,16 @@ def build_nightlies(
     unchanged: Collection[dt.date] = (),
     behaviour: Callable[[dt.date], Behaviour | None] = lambda _: None,
 ) -> list[Wheel]:
-    """A wheel for each of so many days up to the last, as the nightly channel gets them.
+    """Return a wheel for each of a number of days up to the last, as the nightly channel has them.
 
     Args:
-        days: how many.
+        days: number of days.
         last: the newest day.
-        version: the release to come.
+        version: the next release.
         label: the local label.
         missing: days without a wheel.
-        unchanged: days on which the commit of the day before was built again.
-        behaviour: what the wheel of a day does otherwise than the releases.
+        unchanged: days whose wheel is built from the commit of the day before.
+        behaviour: behaviour of a day's wheel that differs from the releases.
     """
     wheels = []
     for day in (last - dt.timedelta(days=ago) for ago in reversed(range(days))):
@@ -126,7 +126,7 @@ def _cuda_of(label: str | None) -> str | None:
 
 
 def _version_file(version: str, cuda: str | None, commit: str) -> str:
-    """The text of ``torch/version.py``, in the form that the real one has since 1.12."""
+    """Return the text of ``torch/version.py``, in the form it has since 1.12."""
     return (
         "from typing import Optional\n\n"
         "__all__ = ['__version__', 'debug', 'cuda', 'git_version', 'hip']\n"
@@ -137,7 +137,7 @@ def _version_file(version: str, cuda: str | None, commit: str) -> str:
 
 @cache
 def _sources(version: str) -> dict[str, str]:
-    """The files of the fake torch as a release has them, by their paths in the package."""
+    """Return the files of the fake torch for a release, by their paths in the package."""
     release = Version(Version(version).base_version)
     changed = next((r for r in reversed(PARAMETRIZE_CHANGED) if Version(r) <= release), PARAMETRIZE_CHANGED[0])
     texts = {path.relative_to(_SOURCES).as_posix(): path.read_text("utf-8") for path in sorted(_SOURCES.rglob("*.py"))}
@@ -146,7 +146,7 @@ def _sources(version: str) -> dict[str, str]:
 
 
 def _lines(text: str, release: Version) -> Iterator[str]:
-    """The lines that a release has, without marks and remarks."""
+    """Yield the lines of a release, without marks and linter comments."""
     for line in text.splitlines():
         mark = _MARK.search(line)
         since, before = (mark["since"], mark["before"]) if mark else (None, None)

@@ -1,7 +1,7 @@
-"""Tiny wheels that installers take for real: a zip with METADATA, WHEEL and a RECORD of right hashes.
+"""Tiny wheels that installers accept: a zip with METADATA, WHEEL and a RECORD with the right hashes.
 
-Written with `zipfile`: the libraries that build wheels take a project folder and put the time of day into them,
-while these must be the same bytes each time, and sometimes be wrong on purpose.
+Written with `zipfile`: build backends need a project folder and include the current time, while these wheels must have
+the same bytes each time, and some are damaged on purpose.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from typing import Final
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-#: The oldest time that a zip can tell.
+#: The oldest time that a zip file can hold.
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
-#: What an installer adds to a distribution's own files.
+#: Files that an installer adds to those of a distribution.
 _ADDED_BY_INSTALLERS: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """A wheel in memory, with what an index tells of it."""
+    """A wheel in memory, with the details on an index page."""
 
     filename: str
     content: bytes = dataclasses.field(repr=False)
@@ -41,21 +41,21 @@ class Wheel:
 
     @property
     def name(self) -> str:
-        """The project's name, normalised."""
+        """The normalised name of the project."""
         return canonicalize_name(self.filename.split("-")[0])
 
     @property
     def version(self) -> str:
-        """The version, with its local label if the file's name has one."""
+        """The version in the file name, with its local label."""
         return self.filename.split("-")[1]
 
     @property
     def sha256(self) -> str:
-        """What the content really hashes to."""
+        """The actual hash of the content."""
         return hashlib.sha256(self.content).hexdigest()
 
     def write(self, folder: Path) -> Path:
-        """Write the wheel into a folder under its name."""
+        """Write the wheel to a folder under its name; return the file."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / self.filename
         path.write_bytes(self.content)
@@ -63,16 +63,16 @@ class Wheel:
 
 
 class Sdist(Wheel):
-    """An sdist in memory, which an index lists as it does wheels, but without the metadata."""
+    """An sdist in memory, which an index lists like a wheel, but without metadata."""
 
     @property
     def version(self) -> str:
-        """The version that the file's name has."""
+        """The version in the file name."""
         return super().version.removesuffix(".tar.gz")
 
 
 def read_sdist(path: Path) -> Sdist:
-    """An sdist from its file."""
+    """Return the sdist in a file."""
     return Sdist(filename=path.name, content=path.read_bytes(), metadata="")
 
 
@@ -88,23 +88,23 @@ def build_package(
     size: int = 0,
     upload_time: dt.datetime | None = None,
 ) -> Wheel:
-    """A wheel of any package. The same arguments give the same bytes.
+    """Return a wheel of any package. The same arguments give the same bytes.
 
     Args:
-        name: the project; also the module, where ``files`` doesn't say otherwise.
-        version: with a local label or without.
-        files: paths inside the wheel and what they hold.
+        name: the project, and the module if ``files`` is not given.
+        version: with or without a local label.
+        files: contents by path in the wheel.
         requires: requirement lines.
-        requires_python: the specifier of Pythons.
+        requires_python: the specifier of the Pythons it supports.
         tag: Python, ABI and platform.
-        build_tag: tells a wheel that was uploaded again from the first one: ``1``.
-        size: bytes of padding that can't be compressed.
-        upload_time: when the index got it.
+        build_tag: distinguishes a wheel from an earlier upload of the same version: ``1``.
+        size: bytes of padding that cannot be compressed.
+        upload_time: time of the upload to the index.
     """
     module = name.replace("-", "_").replace(".", "_")
     metadata = _metadata(name, version, requires, requires_python)
     own = {f"{module}/__init__.py": f"__version__ = {version!r}\n"} if files is None else files
-    # The padding stands first, as the libraries do in a real wheel: who reads from its end must not get all of it.
+    # Padding comes first, like the libraries in a real wheel, so that reading the end of the file does not read it.
     padding = {f"{module}/lib/padding.bin": random.Random(f"{name} {version}").randbytes(size)} if size else {}
     info = f"{module}-{version}.dist-info"
     wheel = f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {str(tag.endswith('any')).lower()}\nTag: {tag}\n"
@@ -125,7 +125,7 @@ def _metadata(name: str, version: str, requires: Sequence[str], requires_python:
 
 
 def _zipped(files: Mapping[str, str | bytes], info: str) -> bytes:
-    """The archive of a wheel, whose last file is the list of all."""
+    """Return the archive of a wheel, with RECORD as its last file."""
     contents = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
     contents[f"{info}/RECORD"] = _record(contents, info).encode()
     return _archive(contents)
@@ -155,9 +155,9 @@ def _archive(contents: Mapping[str, bytes]) -> bytes:
 
 
 def installed(*names: str) -> list[Wheel]:
-    """Wheels of packages that the tests' own environment has, and of all that these need.
+    """Return wheels of packages in the environment of the tests, and of their requirements.
 
-    Cells run the real pytest; packed from here, it needs no network. Only pure Python can be packed.
+    Cells run the real pytest; packed from the environment, it needs no network. Packages must be pure Python.
     """
     wheels: dict[str, Wheel] = {}
     waiting = list(names)
@@ -180,7 +180,7 @@ def _needed(distribution: importlib.metadata.Distribution) -> Iterator[str]:
 def _packed(distribution: importlib.metadata.Distribution) -> Wheel:
     tags = [line.split()[1] for line in (distribution.read_text("WHEEL") or "").splitlines() if line.startswith("Tag:")]
     if not tags or not tags[-1].endswith("none-any"):
-        raise ValueError(f"{distribution.name} is not of pure Python, so it can't be packed")
+        raise ValueError(f"{distribution.name} is not pure Python, so it cannot be packed")
     metadata = distribution.read_text("METADATA") or ""
     contents: dict[str, str | bytes] = {}
     for file in distribution.files or ():
@@ -200,12 +200,12 @@ def _packed(distribution: importlib.metadata.Distribution) -> Wheel:
 
 
 def truncated(wheel: Wheel) -> Wheel:
-    """Half of a wheel: what a broken upload leaves, with a hash that fits."""
+    """Return the first half of a wheel, as after a broken upload, with a matching hash."""
     return dataclasses.replace(wheel, content=wheel.content[: len(wheel.content) // 2])
 
 
 def tampered(wheel: Wheel, changes: Mapping[str, bytes | None]) -> Wheel:
-    """A wheel with files changed, added or, for None, taken out, of which its RECORD knows nothing."""
+    """Return a wheel with files changed, added or (None) removed, and with its RECORD unchanged."""
     with zipfile.ZipFile(io.BytesIO(wheel.content)) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     changed = {name: content for name, content in {**contents, **changes}.items() if content is not None}

@@ -1,4 +1,4 @@
-"""GitHub on this machine, as far as the workflows use it: a runner for their steps, artifacts, caches, issues.
+"""A local emulation of GitHub for the workflows: a runner, artifacts, caches, pages, issues and pull requests.
 
-It knows what these workflows need and refuses everything else, so that no step is passed over unseen.
+It supports what the workflows use and refuses everything else, so that no step is ignored.
 """

@@ -1,4 +1,4 @@
-"""The actions that the workflows use, done on this machine. Each refuses inputs that it doesn't know."""
+"""Local versions of the actions that the workflows use. Each refuses unknown inputs."""
 
 from __future__ import annotations
 
@@ -17,114 +17,114 @@ Inputs = Mapping[str, str]
 
 
 class ActionError(Exception):
-    """An action failed, as the real one would."""
+    """An action failed as the real one would."""
 
 
-class Place:
-    """Where a step runs: the job's workspace, its environment, and the run's artifacts."""
+class StepContext:
+    """The context of a step: the job's workspace and environment, and the run's artifacts."""
 
     def __init__(self, hub: Hub, workspace: Path, artifacts: Path, env: dict[str, str]) -> None:
         self.hub, self.workspace, self.artifacts, self.env = hub, workspace, artifacts, env
         self.outputs: dict[str, str] = {}
 
     def path(self, text: str) -> Path:
-        """A path of an input, from the workspace."""
+        """Return the path of an input, relative to the workspace."""
         return self.workspace / text
 
 
-def checkout(place: Place, inputs: Inputs) -> None:
-    """Clone a repository, without leaving credentials behind."""
+def checkout(step: StepContext, inputs: Inputs) -> None:
+    """Clone a repository; without ``persist-credentials: false`` it is an error."""
     if inputs.get("persist-credentials") != "false":
-        raise ActionError("credentials would be left in the checkout")
-    source = place.hub.repositories[inputs.get("repository") or place.env["GITHUB_REPOSITORY"]]
-    target = place.path(inputs.get("path", "."))
+        raise ActionError("the checkout would keep credentials")
+    source = step.hub.repositories[inputs.get("repository") or step.env["GITHUB_REPOSITORY"]]
+    target = step.path(inputs.get("path", "."))
     depth = [] if inputs.get("fetch-depth", "1") == "0" else ["--depth=1"]
-    store.git(place.workspace, "clone", "--quiet", *depth, source.as_uri(), str(target))
+    store.git(step.workspace, "clone", "--quiet", *depth, source.as_uri(), str(target))
     if ref := inputs.get("ref"):
         store.git(target, "fetch", "--quiet", *depth, "origin", ref)
         store.git(target, "checkout", "--quiet", ref)
 
 
-def setup_uv(place: Place, inputs: Inputs) -> None:
-    """Activate an environment: the one of the tests, which has what the engine needs."""
+def setup_uv(step: StepContext, inputs: Inputs) -> None:
+    """Activate the environment of the tests, which has the engine's requirements."""
     if inputs.get("activate-environment") != "true":
         raise ActionError("no environment would be active")
-    place.env["VIRTUAL_ENV"] = sys.prefix
-    place.env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), place.env["PATH"]])
+    step.env["VIRTUAL_ENV"] = sys.prefix
+    step.env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), step.env["PATH"]])
 
 
-def upload(place: Place, inputs: Inputs) -> None:
-    """Keep files for other jobs; the folder of a single path is the root, as is the common one of several."""
-    target = place.artifacts / inputs["name"]
+def upload(step: StepContext, inputs: Inputs) -> None:
+    """Save files for other jobs; the root of the artifact is the single path, or the common folder of several."""
+    target = step.artifacts / inputs["name"]
     if target.exists():
         if inputs.get("overwrite") != "true":
-            raise ActionError(f"there is an artifact {inputs['name']!r} already")
+            raise ActionError(f"artifact {inputs['name']!r} already exists")
         shutil.rmtree(target)
-    named = [place.path(line.strip()) for line in inputs["path"].splitlines() if line.strip()]
-    there = [path for path in named if path.exists() and (path.is_file() or any(path.iterdir()))]
-    hidden = any(part.startswith(".") for path in named for part in path.relative_to(place.workspace).parts)
+    paths = [step.path(line.strip()) for line in inputs["path"].splitlines() if line.strip()]
+    existing = [path for path in paths if path.exists() and (path.is_file() or any(path.iterdir()))]
+    hidden = any(part.startswith(".") for path in paths for part in path.relative_to(step.workspace).parts)
     if hidden and inputs.get("include-hidden-files") != "true":
-        there = []
-    if not there:
+        existing = []
+    if not existing:
         if inputs.get("if-no-files-found", "warn") == "error":
             raise ActionError(f"no files found at {inputs['path']!r}")
         return
-    root = named[0] if len(named) == 1 else Path(os.path.commonpath(named))
-    for path in there:
+    root = paths[0] if len(paths) == 1 else Path(os.path.commonpath(paths))
+    for path in existing:
         store.copy(path, target / path.relative_to(root))
 
 
-def download(place: Place, inputs: Inputs) -> None:
-    """Get artifacts: one by its name, or those that fit a pattern, each in a folder of its own if there are several."""
-    target = place.path(inputs["path"])
+def download(step: StepContext, inputs: Inputs) -> None:
+    """Download an artifact by its name, or those that match a pattern, each into a subfolder if there are several."""
+    target = step.path(inputs["path"])
     if name := inputs.get("name"):
-        if not (place.artifacts / name).is_dir():
+        if not (step.artifacts / name).is_dir():
             raise ActionError(f"Artifact {name!r} not found")
-        store.copy(place.artifacts / name, target)
+        store.copy(step.artifacts / name, target)
         return
-    found = [path for path in sorted(place.artifacts.iterdir()) if fnmatch.fnmatchcase(path.name, inputs["pattern"])]
+    found = [path for path in sorted(step.artifacts.iterdir()) if fnmatch.fnmatchcase(path.name, inputs["pattern"])]
     for path in found:
         store.copy(path, target / path.name if len(found) > 1 else target)
 
 
-def restore(place: Place, inputs: Inputs) -> None:
-    """Get a cache: the one of the key, or else the last of those that start with a further key."""
-    caches = place.hub.caches
+def restore(step: StepContext, inputs: Inputs) -> None:
+    """Restore the cache with the key, else the newest one that starts with one of the restore keys."""
+    caches = step.hub.caches
     names = [path.name for path in sorted(caches.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)]
     prefixes = inputs.get("restore-keys", "").split()
     near = [name for prefix in prefixes for name in names if name.startswith(prefix)]
     exact = inputs["key"] in names
-    place.outputs["cache-hit"] = str(exact).lower()
+    step.outputs["cache-hit"] = str(exact).lower()
     for name in [inputs["key"]] if exact else near[:1]:
-        store.copy(caches / name, place.path(inputs["path"]))
+        store.copy(caches / name, step.path(inputs["path"]))
 
 
-def save(place: Place, inputs: Inputs) -> None:
-    """Keep a cache; a key is never written twice."""
-    source, target = place.path(inputs["path"]), place.hub.caches / inputs["key"]
+def save(step: StepContext, inputs: Inputs) -> None:
+    """Save a cache, unless its key exists."""
+    source, target = step.path(inputs["path"]), step.hub.caches / inputs["key"]
     if source.exists() and not target.exists():
         store.copy(source, target)
         os.utime(target)
 
 
-def upload_page(place: Place, inputs: Inputs) -> None:
-    """Keep the page for its deployment."""
-    store.copy(place.path(inputs["path"]), place.artifacts / "github-pages")
+def upload_page(step: StepContext, inputs: Inputs) -> None:
+    """Upload the page for its deployment."""
+    store.copy(step.path(inputs["path"]), step.artifacts / "github-pages")
 
 
-def deploy_page(place: Place, inputs: Inputs) -> None:
+def deploy_page(step: StepContext, inputs: Inputs) -> None:
     """Publish the page."""
     del inputs
-    granted = place.env["HUB_PERMISSIONS"].split(",")
+    granted = step.env["HUB_PERMISSIONS"].split(",")
     if not {"pages=write", "id-token=write"} <= set(granted):
         raise ActionError("no permission to deploy pages")
-    shutil.rmtree(place.hub.pages, ignore_errors=True)
-    store.copy(place.artifacts / "github-pages", place.hub.pages)
-    place.outputs["page_url"] = "https://someone.example/matrix/"
+    shutil.rmtree(step.hub.pages, ignore_errors=True)
+    store.copy(step.artifacts / "github-pages", step.hub.pages)
+    step.outputs["page_url"] = "https://someone.example/matrix/"
 
 
-#: What each action does, and the inputs that are known here.
-KNOWN: Final[Mapping[str, tuple[Callable[[Place, Inputs], None], set[str]]]] = {
+#: The function of each action, and its known inputs.
+KNOWN: Final[Mapping[str, tuple[Callable[[StepContext, Inputs], None], set[str]]]] = {
     "actions/checkout": (checkout, {"repository", "ref", "path", "fetch-depth", "persist-credentials"}),
     "astral-sh/setup-uv": (setup_uv, {"python-version", "activate-environment", "enable-cache"}),
     "actions/upload-artifact": (
@@ -139,13 +139,13 @@ KNOWN: Final[Mapping[str, tuple[Callable[[Place, Inputs], None], set[str]]]] = {
 }
 
 
-def run(place: Place, uses: str, inputs: Mapping[str, Any]) -> None:
-    """Do an action. Raises `ActionError` where the real one would fail, `LookupError` for what isn't known here."""
+def run(step: StepContext, uses: str, inputs: Mapping[str, Any]) -> None:
+    """Run an action. Raises `ActionError` where the real one would fail, `LookupError` for an unknown input."""
     name, _, ref = uses.partition("@")
     if len(ref) != 40 or set(ref) - set("0123456789abcdef"):
-        raise LookupError(f"{uses}: not pinned by a commit")
+        raise LookupError(f"{uses}: not pinned to a commit")
     action, known = KNOWN[name]
     unknown = inputs.keys() - known
     if unknown:
-        raise LookupError(f"{uses}: inputs that aren't known here: {unknown}")
-    action(place, {key: str(value) for key, value in inputs.items()})
+        raise LookupError(f"{uses}: unknown inputs: {unknown}")
+    action(step, {key: str(value) for key, value in inputs.items()})

@@ -1,4 +1,4 @@
-"""The expressions of GitHub Actions (``${{ … }}``): the part that the workflows use; what else there is, is refused."""
+"""Expressions of GitHub Actions (``${{ … }}``), as far as the workflows use them; others are refused."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _TOKEN: Final = re.compile(
 _CONSTANTS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None}
 
 
-class UnknownError(Exception):
-    """Something that this reading of expressions doesn't know."""
+class UnsupportedError(Exception):
+    """An expression has a part that is not supported here."""
 
 
 def fill(text: Any, context: Context) -> Any:
-    """A value of a workflow with its expressions filled in; an expression alone keeps its type."""
+    """Return a value of a workflow with its expressions evaluated; a single expression keeps its type."""
     if isinstance(text, Mapping):
         return {name: fill(value, context) for name, value in text.items()}
     if isinstance(text, list):
@@ -35,80 +35,82 @@ def fill(text: Any, context: Context) -> Any:
 
 
 def condition(text: object, context: Context) -> bool:
-    """Whether an ``if:`` holds; without a word on the state of things it also asks for success."""
+    """Return whether an ``if:`` holds; it also requires success, unless it calls a status function."""
     source = str(text).strip()
     if source.startswith("${{") and source.endswith("}}"):
         source = source[3:-2]
-    asks = re.search(r"\b(success|failure|always|cancelled)\(", source)
-    return truth(evaluate(source, context)) and (bool(asks) or truth(context["success"]()))
+    has_status_function = re.search(r"\b(success|failure|always|cancelled)\(", source)
+    return truth(evaluate(source, context)) and (bool(has_status_function) or truth(context["success"]()))
 
 
 def evaluate(source: str, context: Context) -> Any:
-    """The value of an expression. Raises `UnknownError` for what isn't known here."""
+    """Return the value of an expression. Raises `UnsupportedError` for one that is not supported here."""
     reader = _Reader(_tokens(source), context)
-    value = reader.either()
-    if reader.place != len(reader.tokens):
-        raise UnknownError(f"{source!r}: what follows {reader.tokens[: reader.place]} isn't understood")
+    value = reader.disjunction()
+    if reader.position != len(reader.tokens):
+        raise UnsupportedError(f"{source!r}: not understood after {reader.tokens[: reader.position]}")
     return value
 
 
 def truth(value: Any) -> bool:
-    """Whether a value counts as true."""
+    """Return whether a value counts as true."""
     return value not in (None, False, 0, "")
 
 
 def as_text(value: Any) -> str:
-    """A value as it stands in a text."""
+    """Return a value as part of a text."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
         return str(value)
-    raise UnknownError(f"an object in a text: {value!r}")
+    raise UnsupportedError(f"an object in a text: {value!r}")
 
 
 def _tokens(source: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    place = 0
-    while source[place:].strip():
-        match = _TOKEN.match(source, place)
+    position = 0
+    while source[position:].strip():
+        match = _TOKEN.match(source, position)
         if match is None:
-            raise UnknownError(f"{source!r}: {source[place:]!r} isn't understood")
+            raise UnsupportedError(f"{source!r}: {source[position:]!r} is not understood")
         found.append((str(match.lastgroup), match[str(match.lastgroup)]))
-        place = match.end()
+        position = match.end()
     return found
 
 
 class _Reader:
+    """Evaluates tokens by recursive descent, one method a level of precedence."""
+
     def __init__(self, tokens: Sequence[tuple[str, str]], context: Context) -> None:
-        self.tokens, self.context, self.place = tokens, context, 0
+        self.tokens, self.context, self.position = tokens, context, 0
 
     def _take(self, *signs: str) -> str | None:
-        if self.place < len(self.tokens) and self.tokens[self.place] in [("sign", sign) for sign in signs]:
-            self.place += 1
-            return self.tokens[self.place - 1][1]
+        if self.position < len(self.tokens) and self.tokens[self.position] in [("sign", sign) for sign in signs]:
+            self.position += 1
+            return self.tokens[self.position - 1][1]
         return None
 
-    def _want(self, sign: str) -> None:
+    def _expect(self, sign: str) -> None:
         if self._take(sign) is None:
-            raise UnknownError(f"{sign!r} is missing in {self.tokens}")
+            raise UnsupportedError(f"{sign!r} is missing in {self.tokens}")
 
-    def either(self) -> Any:
-        value = self.both()
+    def disjunction(self) -> Any:
+        value = self.conjunction()
         while self._take("||"):
-            other = self.both()
-            value = value if truth(value) else other
+            right = self.conjunction()
+            value = value if truth(value) else right
         return value
 
-    def both(self) -> Any:
-        value = self.compared()
+    def conjunction(self) -> Any:
+        value = self.comparison()
         while self._take("&&"):
-            other = self.compared()
-            value = other if truth(value) else value
+            right = self.comparison()
+            value = right if truth(value) else value
         return value
 
-    def compared(self) -> Any:
+    def comparison(self) -> Any:
         value = self.unary()
         while sign := self._take("==", "!=", "<", ">", "<=", ">="):
             value = _compare(sign, value, self.unary())
@@ -118,16 +120,16 @@ class _Reader:
         if self._take("!"):
             return not truth(self.unary())
         if self._take("("):
-            value = self.either()
-            self._want(")")
+            value = self.disjunction()
+            self._expect(")")
             return value
         return self.operand()
 
     def operand(self) -> Any:
-        if self.place == len(self.tokens):
-            raise UnknownError(f"something is missing in {self.tokens}")
-        kind, text = self.tokens[self.place]
-        self.place += 1
+        if self.position == len(self.tokens):
+            raise UnsupportedError(f"operand is missing in {self.tokens}")
+        kind, text = self.tokens[self.position]
+        self.position += 1
         match kind:
             case "string":
                 return text[1:-1].replace("''", "'")
@@ -136,57 +138,57 @@ class _Reader:
             case "name" if text in _CONSTANTS:
                 return _CONSTANTS[text]
             case "name" if self._take("("):
-                return self.called(text)
+                return self.call(text)
             case "name" if text in self.context:
                 return self.properties(self.context[text])
             case _:
-                raise UnknownError(f"{text!r} isn't known here")
+                raise UnsupportedError(f"{text!r} is not supported here")
 
-    def called(self, name: str) -> Any:
+    def call(self, name: str) -> Any:
         arguments: list[Any] = []
         while not self._take(")"):
-            arguments.append(self.either())
+            arguments.append(self.disjunction())
             self._take(",")
         functions: dict[str, Callable[..., Any]] = {"fromJSON": json.loads, "toJSON": json.dumps}
         known = functions.get(name) or self.context.get(name)
         if not callable(known):
-            raise UnknownError(f"the function {name!r} isn't known here")
+            raise UnsupportedError(f"the function {name!r} is not supported here")
         return self.properties(known(*arguments))
 
     def properties(self, value: Any) -> Any:
         while self._take("."):
-            kind, name = self.tokens[self.place]
+            kind, name = self.tokens[self.position]
             if kind != "name":
-                raise UnknownError(f"{name!r} is no property")
-            self.place += 1
+                raise UnsupportedError(f"not a property: {name!r}")
+            self.position += 1
             if value is not None and not isinstance(value, Mapping):
-                raise UnknownError(f"{name!r} of {value!r}")
+                raise UnsupportedError(f"{name!r} of {value!r}")
             value = None if value is None else value.get(name)
         return value
 
 
-def _compare(sign: str, one: Any, other: Any) -> bool:
-    if isinstance(one, str) and isinstance(other, str):
-        one, other = one.lower(), other.lower()
-    elif type(one) is not type(other):
-        one, other = _number(one), _number(other)
+def _compare(sign: str, left: Any, right: Any) -> bool:
+    if isinstance(left, str) and isinstance(right, str):
+        left, right = left.lower(), right.lower()
+    elif type(left) is not type(right):
+        left, right = _number(left), _number(right)
     match sign:
         case "==":
-            return bool(one == other)
+            return bool(left == right)
         case "!=":
-            return bool(one != other)
+            return bool(left != right)
         case "<":
-            return bool(one < other)
+            return bool(left < right)
         case ">":
-            return bool(one > other)
+            return bool(left > right)
         case "<=":
-            return bool(one <= other)
+            return bool(left <= right)
         case _:
-            return bool(one >= other)
+            return bool(left >= right)
 
 
 def _number(value: Any) -> float:
-    """What a value counts as where kinds differ."""
+    """Return a value as a number, to compare values of different types."""
     if value is None or value == "":
         return 0.0
     if isinstance(value, bool | int | float):

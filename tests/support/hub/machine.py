@@ -1,4 +1,4 @@
-"""The machine of one job: its workspace, and its steps, in order."""
+"""The machine of a job, with its workspace; runs its steps in order."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from tests.support.hub import actions
-from tests.support.hub.actions import ActionError, Place
+from tests.support.hub.actions import ActionError, StepContext
 from tests.support.hub.expressions import as_text, condition, fill
 
 if TYPE_CHECKING:
     from tests.support.hub.runner import Run
 
-#: What a step may take; the tests' own limits are far below those of the workflows.
+#: Timeout of a step in seconds; far below those of the workflows.
 _TIMEOUT: Final = 240
 
 _numbers: Final = itertools.count(1)
@@ -26,7 +26,7 @@ _numbers: Final = itertools.count(1)
 
 @dataclasses.dataclass
 class Job:
-    """What came of a job, or of one leg of its matrix."""
+    """The result of a job, or of one combination of its matrix."""
 
     result: str = "skipped"
     outputs: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -37,7 +37,7 @@ class Job:
 
 
 class Machine:
-    """What runs the steps of one job."""
+    """Runs the steps of a job."""
 
     def __init__(self, run: Run, context: dict[str, Any], job: Mapping[str, Any], token: str) -> None:
         number = next(_numbers)
@@ -48,7 +48,7 @@ class Machine:
         self.run, self.job = run, Job(result="success", attempt=run.attempt)
         self.steps: dict[str, Any] = {}
         self.context = {**context, "steps": self.steps}
-        own = {key: as_text(fill(value, context)) for key, value in job.get("env", {}).items()}
+        declared = {key: as_text(fill(value, context)) for key, value in job.get("env", {}).items()}
         self.shell = job.get("defaults", {}).get("run", {}).get("shell")
         self.env = {
             **run.env,
@@ -63,12 +63,12 @@ class Machine:
             "GITHUB_RUN_ATTEMPT": str(run.attempt),
             "HUB_PERMISSIONS": token,
             **context["env"],
-            **own,
+            **declared,
         }
 
     def step(self, step: Mapping[str, Any]) -> None:
         """Run a step, if its condition holds."""
-        context = {**self.context, **states([self.job.result]), "env": self.env}
+        context = {**self.context, **status_functions([self.job.result]), "env": self.env}
         if not condition(step.get("if", "true"), context):
             return
         self.job.log += f"--- {step['name']}\n"
@@ -86,16 +86,16 @@ class Machine:
 
     def _uses(self, step: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, str]:
         uses, inputs = step["uses"], fill(step.get("with", {}), context)
-        if uses.startswith("$/"):  # an action of the workflow's own repository
-            said = yaml.safe_load((self.run.hub.source / uses.removeprefix("$/") / "action.yml").read_text("utf-8"))
-            for inner in said["runs"]["steps"]:
+        if uses.startswith("$/"):  # an action of the workflow's repository
+            action = yaml.safe_load((self.run.hub.source / uses.removeprefix("$/") / "action.yml").read_text("utf-8"))
+            for inner in action["runs"]["steps"]:
                 if "run" in inner and "shell" not in inner:
                     raise LookupError(f"{uses}: a step without a shell")
                 self.step(inner)
             return {}
-        place = Place(self.run.hub, self.workspace, self.run.artifacts, self.env)
-        actions.run(place, uses, {key: as_text(value) for key, value in inputs.items()})
-        return place.outputs
+        step_context = StepContext(self.run.hub, self.workspace, self.run.artifacts, self.env)
+        actions.run(step_context, uses, {key: as_text(value) for key, value in inputs.items()})
+        return step_context.outputs
 
     def _run(self, step: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:
         if "${{" in step["run"]:
@@ -129,7 +129,7 @@ class Machine:
 
 
 def read_outputs(path: Path) -> Iterator[tuple[str, str]]:
-    """The values of an output file: ``name=value``, or several lines between two marks."""
+    """Yield the values of an output file: ``name=value``, or several lines with a delimiter."""
     lines = iter(path.read_text("utf-8").splitlines())
     for line in lines:
         name, sign, rest = line.partition("=")
@@ -140,10 +140,10 @@ def read_outputs(path: Path) -> Iterator[tuple[str, str]]:
         yield name, "\n".join(itertools.takewhile(end.__ne__, lines))
 
 
-def states(results: list[str]) -> dict[str, Any]:
-    """The functions that ask for the state of things."""
+def status_functions(results: list[str]) -> dict[str, Any]:
+    """Return the status functions of expressions, for the results so far."""
     return {
-        "success": lambda: all(one == "success" for one in results),
+        "success": lambda: all(result == "success" for result in results),
         "failure": lambda: "failure" in results,
         "always": lambda: True,
         "cancelled": lambda: False,

@@ -1,4 +1,4 @@
-"""Runs a workflow's jobs and steps on this machine, in order, as GitHub does.
+"""Run the jobs and steps of a workflow locally and in order, as GitHub does.
 
 ::
 
@@ -17,14 +17,14 @@ from typing import Any, Final
 import yaml
 
 from tests.support.hub.expressions import as_text, condition, fill
-from tests.support.hub.machine import Job, Machine, states
+from tests.support.hub.machine import Job, Machine, status_functions
 from tests.support.hub.store import Hub
 
 _LEVELS: Final = {None: 0, "none": 0, "read": 1, "write": 2}
 
 
 class Run:
-    """One run of a workflow; ``jobs`` are known by their ids, those of a called workflow as ``matrix/plan``."""
+    """A run of a workflow; ``jobs`` are by id, those of a called workflow by ids such as ``matrix/plan``."""
 
     def __init__(
         self,
@@ -41,14 +41,14 @@ class Run:
         """Prepare a run.
 
         Args:
-            hub: where it runs.
+            hub: the emulated GitHub.
             workflow: the file in ``.github/workflows``.
-            env: the environment of the steps, as `Project` has it.
-            event: what started it.
-            payload: the event.
-            inputs: of the workflow.
-            caller: the repository that calls the workflow, if it isn't the workflow's own.
-            only: the jobs to run, if not all.
+            env: the environment of the steps, such as that of `Project`.
+            event: name of the triggering event.
+            payload: the event itself.
+            inputs: the workflow's inputs.
+            caller: the repository that calls the workflow, if not the workflow's.
+            only: ids of the jobs to run; default: all.
         """
         hub.runs += 1
         self.hub, self.workflow, self.env, self.event = hub, workflow, dict(env), event
@@ -69,45 +69,47 @@ class Run:
         return self
 
     def rerun_failed(self) -> Run:
-        """Run again what failed, and what needs it."""
+        """Run failed jobs and their dependents again."""
         return self.start()
 
     @property
     def failed(self) -> list[str]:
-        """The jobs that failed, and the legs of them."""
+        """Failed jobs, with the failed combinations of their matrix."""
         found = []
         for name, job in self.jobs.items():
             if job.result == "failure":
-                found += [f"{name} {leg}" for leg, one in job.legs.items() if one.result == "failure"] or [name]
+                found += [f"{name} {leg}" for leg, part in job.legs.items() if part.result == "failure"] or [name]
         return found
 
     @property
     def log(self) -> str:
-        """What all steps of all jobs said."""
-        legs = [(name, leg, one) for name, job in self.jobs.items() for leg, one in (job.legs or {"": job}).items()]
-        return "\n".join(f"=== {name} {leg}\n{one.log}" for name, leg, one in legs)
+        """The output of all steps of all jobs."""
+        legs = [(name, leg, part) for name, job in self.jobs.items() for leg, part in (job.legs or {"": job}).items()]
+        return "\n".join(f"=== {name} {leg}\n{part.log}" for name, leg, part in legs)
 
     # --- workflows ---
 
     def _workflow(
         self, name: str, inputs: Mapping[str, Any], *, prefix: str, granted: Mapping[str, str]
     ) -> dict[str, str]:
-        """Run a workflow; returns its outputs, where it is called by another."""
-        said = yaml.safe_load((self.hub.source / ".github" / "workflows" / name).read_text("utf-8"))
-        if said["permissions"] != {}:
-            raise LookupError(f"{name}: permissions at the top")
+        """Run a workflow; return its outputs if another workflow calls it."""
+        document = yaml.safe_load((self.hub.source / ".github" / "workflows" / name).read_text("utf-8"))
+        if document["permissions"] != {}:
+            raise LookupError(f"{name}: no permissions are allowed at the top")
         called = bool(prefix) or self.event == "workflow_call"
-        trigger = said[True]["workflow_call" if called else self.event]  # YAML 1.1 reads "on" as true
-        trigger = trigger if isinstance(trigger, dict) else {}  # a schedule is a list, and nothing is nothing
+        trigger = document[True]["workflow_call" if called else self.event]  # YAML 1.1 reads "on" as true
+        trigger = (
+            trigger if isinstance(trigger, dict) else {}
+        )  # a schedule is a list, and a trigger without settings is None
         context = {**self._context(), "inputs": _inputs(trigger, inputs)}
-        env = {key: as_text(fill(value, context)) for key, value in said.get("env", {}).items()}
+        env = {key: as_text(fill(value, context)) for key, value in document.get("env", {}).items()}
         ran: set[str] = set()
-        chosen = {name: job for name, job in said["jobs"].items() if prefix or not self.only or name in self.only}
+        chosen = {name: job for name, job in document["jobs"].items() if prefix or not self.only or name in self.only}
         for job_id, job in chosen.items():
             self._job(job_id, job, {**context, "env": env}, prefix=prefix, granted=granted, ran=ran)
         jobs = {job_id: {"outputs": self.jobs[prefix + job_id].outputs} for job_id in chosen}
         wanted = (trigger.get("outputs") or {}) if called else {}
-        return {key: as_text(fill(one["value"], {**context, "jobs": jobs})) for key, one in wanted.items()}
+        return {key: as_text(fill(output["value"], {**context, "jobs": jobs})) for key, output in wanted.items()}
 
     def _context(self) -> dict[str, Any]:
         github = {
@@ -119,8 +121,8 @@ class Run:
             "event_name": self.event,
             "event": self.payload,
         }
-        own = {"workflow_repository": self.hub.name, "workflow_sha": self.sha}
-        return {"github": github, "job": own, "runner": {"os": "Linux"}}
+        job = {"workflow_repository": self.hub.name, "workflow_sha": self.sha}
+        return {"github": github, "job": job, "runner": {"os": "Linux"}}
 
     # --- jobs ---
 
@@ -139,8 +141,8 @@ class Run:
         before = {name: self.jobs[prefix + name] for name in needs}
         context = {
             **context,
-            "needs": {name: {"result": one.result, "outputs": one.outputs} for name, one in before.items()},
-            **states([one.result for one in before.values()]),
+            "needs": {name: {"result": done.result, "outputs": done.outputs} for name, done in before.items()},
+            **status_functions([done.result for done in before.values()]),
         }
         name = prefix + job_id
         known = self.jobs.get(name)
@@ -153,7 +155,7 @@ class Run:
         permissions = job["permissions"]
         for key, level in permissions.items():
             if _LEVELS[level] > _LEVELS[granted.get(key)]:
-                raise LookupError(f"{name} wants {key}: {level}, which its caller hasn't got")
+                raise LookupError(f"{name} wants {key}: {level}, which its caller does not grant")
         if "steps" not in job:
             self._call(name, job, context, permissions)
             return
@@ -161,27 +163,27 @@ class Run:
         legs = list(_legs(job.get("strategy", {}), context)) or [{}]
         for leg in legs:
             key = str(leg.get("name") or " ".join(map(str, leg.values())))
-            one = known.legs.get(key) if known else None
-            # A leg that succeeded stays as it is where only the others are run again.
-            if one is None or one.result != "success" or ran & set(needs):
-                one = self._leg(name, job, {**context, "matrix": leg}, permissions)
-            result.legs[key] = one
-            result.outputs |= one.outputs
-        result.result = "success" if all(one.result == "success" for one in result.legs.values()) else "failure"
-        result.summary = "".join(one.summary for one in result.legs.values())
+            part = known.legs.get(key) if known else None
+            # Only failed combinations run again.
+            if part is None or part.result != "success" or ran & set(needs):
+                part = self._leg(name, job, {**context, "matrix": leg}, permissions)
+            result.legs[key] = part
+            result.outputs |= part.outputs
+        result.result = "success" if all(part.result == "success" for part in result.legs.values()) else "failure"
+        result.summary = "".join(part.summary for part in result.legs.values())
 
     def _call(self, name: str, job: Mapping[str, Any], context: dict[str, Any], permissions: Mapping[str, str]) -> None:
-        """A job that is another workflow."""
+        """Run a job that calls another workflow."""
         inputs = fill(job.get("with", {}), context)
         file = job["uses"].removeprefix("$/.github/workflows/")
         outputs = self._workflow(file, inputs, prefix=f"{name}/", granted=permissions)
-        inner = [one.result for key, one in self.jobs.items() if key.startswith(f"{name}/")]
+        inner = [done.result for key, done in self.jobs.items() if key.startswith(f"{name}/")]
         self.jobs[name] = Job(
             result="failure" if "failure" in inner else "success", outputs=outputs, attempt=self.attempt
         )
 
     def _leg(self, name: str, job: Mapping[str, Any], context: dict[str, Any], permissions: Mapping[str, str]) -> Job:
-        """One job on one machine: a workspace of its own, and its steps in order."""
+        """Run a job, or one combination of its matrix, on a new machine."""
         if not fill(job["runs-on"], context) or "timeout-minutes" not in job:
             raise LookupError(f"{name}: no runner, or no time limit")
         token = ",".join(f"{key}={level}" for key, level in permissions.items())
@@ -195,26 +197,26 @@ class Run:
 
 
 def _inputs(trigger: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs of a workflow: what is given, checked against what is declared, and defaults for the rest."""
+    """Return the inputs of a workflow, checked against their declarations and completed with defaults."""
     declared = trigger.get("inputs") or {}
     if unknown := given.keys() - declared.keys():
-        raise LookupError(f"inputs that the workflow hasn't got: {unknown}")
+        raise LookupError(f"unknown inputs: {unknown}")
     found = {}
-    for name, one in declared.items():
+    for name, declaration in declared.items():
         value = given.get(name)
-        if value is None or (value == "" and one["type"] != "string"):
-            if one.get("required"):
+        if value is None or (value == "" and declaration["type"] != "string"):
+            if declaration.get("required"):
                 raise LookupError(f"the input {name!r} is required")
-            value = one.get("default", "")
-        kind = {"string": str, "boolean": bool}[one["type"]]
+            value = declaration.get("default", "")
+        kind = {"string": str, "boolean": bool}[declaration["type"]]
         if not isinstance(value, kind):
-            raise TypeError(f"the input {name!r} is {value!r}, which is no {one['type']}")
+            raise TypeError(f"the input {name!r} is {value!r}, not a {declaration['type']}")
         found[name] = value
     return found
 
 
 def _legs(strategy: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The legs of a matrix: each of ``include``, or all combinations."""
+    """Yield the combinations of a matrix: each of ``include``, or all of its values."""
     matrix = fill(strategy.get("matrix", {}), context)
     if "include" in matrix:
         yield from matrix["include"]

@@ -1,4 +1,4 @@
-"""What GitHub keeps for a repository: its commits, artifacts, caches, pages, issues and pull requests."""
+"""A repository on the emulated GitHub: commits, artifacts, caches, pages, issues and pull requests."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ echo "403: no permission to write contents" >&2; exit 1
 
 
 class Hub:
-    """One repository at GitHub. ``name`` is its owner and name."""
+    """A repository on GitHub. ``name`` is its owner and name."""
 
     def __init__(self, folder: Path, source: Path, name: str = "someone/matrix") -> None:
-        """Keep all below ``folder``; the repository gets a first commit with the files of ``source``."""
+        """Store everything in ``folder``; the repository gets a first commit with the files of ``source``."""
         self.folder, self.source, self.name = folder, source, name
         self.repository = folder / "repository.git"
         self.artifacts, self.caches, self.pages = folder / "artifacts", folder / "caches", folder / "pages"
@@ -44,7 +44,7 @@ class Hub:
 
     @property
     def bin(self) -> Path:
-        """A folder of programs that the steps find first."""
+        """The folder that comes first on the steps' ``PATH``."""
         return self.folder / "bin"
 
     @property
@@ -59,22 +59,22 @@ class Hub:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the steps' programs need to know of this hub."""
+        """Variables for the programs that the steps run."""
         return {"FAKE_GH_STATE": str(self._state)}
 
     def push(self, message: str) -> str:
-        """Commit all changes of the source and push them; returns the commit."""
+        """Commit all changes of the source and push them; return the commit."""
         git(self.source, "add", "--all")
         git(self.source, *_WHO, "commit", "--quiet", "--allow-empty", f"--message={message}")
         git(self.source, "push", "--quiet", "origin", "HEAD:main", env={"GH_TOKEN": "contents=write"})
         return self.commit()
 
     def commit(self, ref: str = "main") -> str:
-        """The commit of a branch."""
+        """Return the commit of a branch."""
         return git(self.repository, "rev-parse", ref).strip()
 
     def show(self, ref: str, path: str) -> str:
-        """A file's text on a branch."""
+        """Return the text of a file on a branch."""
         return git(self.repository, "show", f"{ref}:{path}")
 
     def _install_gh(self) -> None:
@@ -87,7 +87,7 @@ _WHO: Final = ("-c", "user.name=someone", "-c", "user.email=someone@example.org"
 
 
 def git(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
-    """What git prints, run in a folder."""
+    """Run git in a folder, and return its output."""
     settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", **(env or {})}
     done = subprocess.run(
         ["git", *arguments],
@@ -103,5 +103,5 @@ def git(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str
 
 
 def copy(source: Path, target: Path) -> None:
-    """Put what is in a folder into another, which may have something already."""
+    """Copy the files of a folder to another one, which may exist."""
     shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)

@@ -137,7 +137,7 @@ def test_releases_before_the_first_record_and_after_the_last_are_no_gaps() -> No
 
 
 def test_a_fresh_record_is_reported_with_its_run() -> None:
-    (cell,) = build_report([fresh(record("2.0.0", {"script": observed("A")}), asked="2.0.0-default-py3.11")]).cells
+    (cell,) = build_report([fresh(record("2.0.0", {"script": observed("A")}), requested="2.0.0-default-py3.11")]).cells
     assert (cell.origin, cell.asked, cell.log) == ("fresh", "2.0.0-default-py3.11", ".matrix/logs/2.0.0-cpu-py3.11.log")
     assert cell.timings
     assert cell.timings.total == 14.25

@@ -141,10 +141,12 @@ def installing(folder: Path) -> str:
 def test_without_a_browser_playwright_is_asked_and_then_apt(tmp_path: Path) -> None:
     log, said = apt(tmp_path, installing(tmp_path)), list[str]()
     environment = machine(tmp_path)
-    found = find_browser.install(find_browser.ways(environment, root=True), environment, say=said.append)
+    found = find_browser.install(
+        find_browser.installation_methods(environment, root=True), environment, say=said.append
+    )
     assert found == str(tmp_path / "bin/chromium")
     assert [line.split()[3] for line in log.read_text().splitlines()] == ["update", "install"]
-    assert said[0] == "No browser is here for the tests that need one; installing Playwright's headless shell …"
+    assert said[0] == "No browser found for the tests that need one; installing Playwright's headless shell …"
     assert "ECONNREFUSED" in said[1]
     assert said[2].endswith("installing the system's Chromium …")
 
@@ -155,16 +157,16 @@ def test_without_a_browser_playwright_is_asked_and_then_apt(tmp_path: Path) -> N
     [
         ("echo 'E: Unable to locate package chromium' >&2; exit 100", "E: Unable to locate package chromium"),
         ("exit 7", "exit code 7"),
-        (":", "it was installed, but does not start"),
+        (":", "installed, but does not start"),
     ],
 )
 def test_where_nothing_works_the_error_has_what_was_tried_and_the_remedy(tmp_path: Path, body: str, said: str) -> None:
     apt(tmp_path, body)
     environment = machine(tmp_path)
-    [_, system] = find_browser.ways(environment, root=True)
+    [_, system] = find_browser.installation_methods(environment, root=True)
     with pytest.raises(NoBrowserError) as raised:
         find_browser.install([system], environment, say=lambda text: None)
-    assert str(raised.value).endswith(f"What was tried:\n- the system's Chromium: {said}")
+    assert str(raised.value).endswith(f"Attempts:\n- the system's Chromium: {said}")
     for remedy in ("apt-get install chromium", " -m playwright install", f"set {VARIABLE} to the program"):
         assert remedy in str(raised.value)
 
@@ -172,7 +174,7 @@ def test_where_nothing_works_the_error_has_what_was_tried_and_the_remedy(tmp_pat
 @posix
 def test_apt_is_for_root(tmp_path: Path) -> None:
     apt(tmp_path, ":")
-    assert len(find_browser.ways(machine(tmp_path), root=False)) == 1
+    assert len(find_browser.installation_methods(machine(tmp_path), root=False)) == 1
 
 
 # --- before the tests -------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hub.expressions import UnknownError, condition, fill
+from tests.support.hub.expressions import UnsupportedError, condition, fill
 from tests.support.hub.machine import read_outputs
 
 CONTEXT: dict[str, Any] = {
@@ -57,7 +57,7 @@ def test_conditions(text: str, holds: bool) -> None:
 
 @pytest.mark.parametrize("text", ["secrets.x", "hashFiles('a')", "inputs.name +", "inputs['name']", "'open", "inputs."])
 def test_what_is_not_known_is_refused(text: str) -> None:
-    with pytest.raises((UnknownError, IndexError)):
+    with pytest.raises((UnsupportedError, IndexError)):
         fill(f"${{{{ {text} }}}}", CONTEXT)
 
 

@@ -79,7 +79,7 @@ def test_the_tests_own_pytest_can_be_installed_elsewhere(index: LocalIndex, inst
     index.add(*installed("pytest"))
     assert install("pytest").returncode == 0
     assert (tmp_path / "installed" / "bin" / "pytest").exists()
-    with pytest.raises(ValueError, match="not of pure Python"):
+    with pytest.raises(ValueError, match="not pure Python"):
         installed("pydantic-core")
 
 

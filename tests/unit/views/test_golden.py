@@ -60,7 +60,7 @@ def synthetic() -> Report:
     now = [
         fresh(record("1.13.1", warning, python="3.9")),
         fresh(record("1.13.1", warning, python="3.11")),
-        fresh(unavailable("2.0.0", message="no wheel for Python 3.11 | \x1b[31m<b>"), asked="2.0.0-cpu-py3.11"),
+        fresh(unavailable("2.0.0", message="no wheel for Python 3.11 | \x1b[31m<b>"), requested="2.0.0-cpu-py3.11"),
     ]
     known = ["1.9.0", "1.9.1", "1.10.0", "1.11.0", "1.12.0", "1.12.1", "1.13.0", "1.13.1", "2.0.0"]
     records = report_files.merged(accepted, now)
