@@ -41,7 +41,11 @@ def small() -> list[Record]:
     warned = {**new, "script": returned(DEPRECATED)}
     shown = {"1.12.0": old, "1.12.1": old, "1.13.0": new, "2.0.0": new, "2.1.0": warned}
     return [
-        *(record(torch, seen, python=python) for torch, seen in shown.items() for python in ("3.9", "3.11")),
+        *(
+            record(torch, observations, python=python)
+            for torch, observations in shown.items()
+            for python in ("3.9", "3.11")
+        ),
         fresh(record("2.1.0", warned, build="cu118")),
         record("2.1.0", new, platform="macos-arm64"),
         unavailable("2.0.0", build="cu118", message="the index is unreachable"),
@@ -63,7 +67,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         return watched[-1]
 
     yield show
-    violations = [complaint for one in watched for complaint in one.violations]
+    violations = [violation for page in watched for violation in page.violations]
     context.close()
     assert violations == []
 
@@ -492,7 +496,7 @@ def test_the_policy_blocks_an_injected_script(show: Open, hostile: Report) -> No
         f"document.body.append(Object.assign(document.createElement('script'), {{text: 'window.{FLAG} = 9'}}))"
     )
     assert page.evaluate(f"window.{FLAG}") is None
-    assert [one for one in watched.violations if "Content Security Policy" in one]
+    assert any("Content Security Policy" in violation for violation in watched.violations)
     watched.violations.clear()
 
 

@@ -1,4 +1,4 @@
-"""Which browser the tests of pages use, and what happens before the first test where there is none."""
+"""Finding a browser for the tests of pages, and installing one before the first test."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tests.support import find_browser
 from tests.support.find_browser import VARIABLE, NoBrowserError
 from tests.support.project import ROOT
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins for browsers and apt are shell scripts")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="the fake browsers and apt are shell scripts")
 
 _STARTS, _FAILS = "echo Chromium 1.0", "echo this needs the snap >&2; exit 1"
 
 
 def program(path: Path, body: str = _STARTS) -> Path:
-    """Write a shell script that stands for a program."""
+    """Write a shell script in place of a program."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(0o755)
     return path
 
 
-PLACES: Final = [
+PATHS: Final = [
     ("linux", "bin/chromium"),
     ("linux", "bin/chromium-browser"),
     ("linux", "bin/google-chrome"),
@@ -59,7 +59,7 @@ PLACES: Final = [
 
 
 def machine(folder: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a machine whose programs all lie in a folder."""
+    """Return the environment of a machine whose programs are all in a folder."""
     return {
         "PATH": str(folder / "bin"),
         "HOME": str(folder / "home"),
@@ -79,24 +79,24 @@ def _closed_port() -> int:
 
 
 @posix
-@pytest.mark.parametrize(("platform", "place"), PLACES)
-def test_a_browser_is_found_wherever_it_is_installed(tmp_path: Path, platform: str, place: str) -> None:
+@pytest.mark.parametrize(("platform", "path"), PATHS)
+def test_a_browser_is_found_in_every_known_location(tmp_path: Path, platform: str, path: str) -> None:
     environment = machine(tmp_path)
     assert find_browser.find(environment, platform) is None
-    there = program(tmp_path / place)
-    assert find_browser.find(environment, platform) == str(there)
+    installed = program(tmp_path / path)
+    assert find_browser.find(environment, platform) == str(installed)
 
 
 @posix
-def test_the_variable_names_the_program_before_all_others(tmp_path: Path) -> None:
+def test_the_variable_has_precedence(tmp_path: Path) -> None:
     program(tmp_path / "bin/chromium")
-    mine = program(tmp_path / "elsewhere/brave")
-    assert find_browser.find(machine(tmp_path, **{VARIABLE: str(mine)}), "linux") == str(mine)
+    named = program(tmp_path / "elsewhere/brave")
+    assert find_browser.find(machine(tmp_path, **{VARIABLE: str(named)}), "linux") == str(named)
 
 
 @posix
 @pytest.mark.parametrize("body", [None, _FAILS], ids=["missing", "does not start"])
-def test_a_variable_that_names_no_browser_is_an_error_that_names_it(tmp_path: Path, body: str | None) -> None:
+def test_the_error_for_an_invalid_variable_names_it(tmp_path: Path, body: str | None) -> None:
     program(tmp_path / "bin/chromium")
     named = tmp_path / "brave"
     if body:
@@ -106,13 +106,13 @@ def test_a_variable_that_names_no_browser_is_an_error_that_names_it(tmp_path: Pa
 
 
 @posix
-def test_one_that_does_not_start_is_passed_over(tmp_path: Path) -> None:
+def test_a_browser_that_does_not_start_is_skipped(tmp_path: Path) -> None:
     program(tmp_path / "bin/chromium-browser", _FAILS)  # as Ubuntu's, without its snap
     chrome = program(tmp_path / "bin/google-chrome")
     assert find_browser.find(machine(tmp_path), "linux") == str(chrome)
 
 
-def test_the_newest_of_playwrights_is_taken_and_its_variable_is_honoured(tmp_path: Path) -> None:
+def test_the_newest_browser_in_playwright_s_folder_is_preferred(tmp_path: Path) -> None:
     environment = machine(tmp_path, PLAYWRIGHT_BROWSERS_PATH=str(tmp_path / "browsers"))
     old, new = (
         program(tmp_path / f"browsers/chromium_headless_shell-{number}/chrome-linux/headless_shell")
@@ -125,54 +125,54 @@ def test_the_newest_of_playwrights_is_taken_and_its_variable_is_honoured(tmp_pat
 
 
 def apt(folder: Path, body: str) -> Path:
-    """Write an ``apt-get`` that notes its arguments, and then does ``body``."""
+    """Write an ``apt-get`` that logs its arguments and runs ``body``; return the log."""
     program(folder / "bin/apt-get", f'echo "$@" >>{folder}/apt.log\n{body}')
     return folder / "apt.log"
 
 
 def installing(folder: Path) -> str:
-    """Return what an ``apt-get`` does that installs a browser."""
+    """Return the body of an ``apt-get`` that installs a browser."""
     chromium = folder / "bin/chromium"
     script = f"printf '#!/bin/sh\\necho 1.0\\n' >{chromium}; /bin/chmod +x {chromium}"
     return f'case "$*" in *install*chromium*) {script};; esac'
 
 
 @posix
-def test_without_a_browser_playwright_is_asked_and_then_apt(tmp_path: Path) -> None:
-    log, said = apt(tmp_path, installing(tmp_path)), list[str]()
+def test_playwright_is_tried_first_and_then_apt(tmp_path: Path) -> None:
+    log, messages = apt(tmp_path, installing(tmp_path)), list[str]()
     environment = machine(tmp_path)
     found = find_browser.install(
-        find_browser.installation_methods(environment, root=True), environment, say=said.append
+        find_browser.installation_methods(environment, root=True), environment, say=messages.append
     )
     assert found == str(tmp_path / "bin/chromium")
     assert [line.split()[3] for line in log.read_text().splitlines()] == ["update", "install"]
-    assert said[0] == "No browser found for the tests that need one; installing Playwright's headless shell …"
-    assert "ECONNREFUSED" in said[1]
-    assert said[2].endswith("installing the system's Chromium …")
+    assert messages[0] == "No browser found for the tests that need one; installing Playwright's headless shell …"
+    assert "ECONNREFUSED" in messages[1]
+    assert messages[2].endswith("installing the system's Chromium …")
 
 
 @posix
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "error"),
     [
         ("echo 'E: Unable to locate package chromium' >&2; exit 100", "E: Unable to locate package chromium"),
         ("exit 7", "exit code 7"),
         (":", "installed, but does not start"),
     ],
 )
-def test_where_nothing_works_the_error_has_what_was_tried_and_the_remedy(tmp_path: Path, body: str, said: str) -> None:
+def test_the_error_has_the_attempts_and_the_remedy(tmp_path: Path, body: str, error: str) -> None:
     apt(tmp_path, body)
     environment = machine(tmp_path)
     [_, system] = find_browser.installation_methods(environment, root=True)
     with pytest.raises(NoBrowserError) as raised:
         find_browser.install([system], environment, say=lambda text: None)
-    assert str(raised.value).endswith(f"Attempts:\n- the system's Chromium: {said}")
+    assert str(raised.value).endswith(f"Attempts:\n- the system's Chromium: {error}")
     for remedy in ("apt-get install chromium", " -m playwright install", f"set {VARIABLE} to the program"):
         assert remedy in str(raised.value)
 
 
 @posix
-def test_apt_is_for_root(tmp_path: Path) -> None:
+def test_apt_is_used_by_root_only(tmp_path: Path) -> None:
     apt(tmp_path, ":")
     assert len(find_browser.installation_methods(machine(tmp_path), root=False)) == 1
 
@@ -198,8 +198,8 @@ def suite(tmp_path: Path) -> Path:
 
 def run(suite: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run Python in the folder, on a machine without a browser and without apt."""
-    kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}
-    environment = {**kept, **machine(suite), "PYTHONPATH": str(ROOT)}
+    inherited = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}
+    environment = {**inherited, **machine(suite), "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, *command], cwd=suite, env=environment, capture_output=True, text=True, check=False
     )
@@ -217,16 +217,16 @@ def run(suite: Path, *command: str) -> subprocess.CompletedProcess[str]:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_only_tests_that_use_the_fixture_need_a_browser(suite: Path, arguments: list[str], expected: bool) -> None:
-    asked = "import sys; from tests.support.find_browser import needed; print(needed(sys.argv[1:]))"
-    assert run(suite, "-c", asked, *arguments).stdout == f"{expected}\n"
+    code = "import sys; from tests.support.find_browser import needed; print(needed(sys.argv[1:]))"
+    assert run(suite, "-c", code, *arguments).stdout == f"{expected}\n"
 
 
-def test_tests_that_need_no_browser_run_without(suite: Path) -> None:
+def test_tests_without_the_fixture_need_no_browser(suite: Path) -> None:
     done = run(suite, "-m", "tests.support.find_browser", "test_plain.py")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_without_a_browser_it_fails_before_the_first_test(suite: Path) -> None:
+def test_a_missing_browser_is_an_error_before_the_first_test(suite: Path) -> None:
     done = run(suite, "-m", "tests.support.find_browser", "test_pages.py")
     assert done.returncode == 1
     assert done.stderr.startswith("error: Some of these tests open pages in a browser")

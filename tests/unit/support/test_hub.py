@@ -1,4 +1,4 @@
-"""The expressions of the emulated runner: as GitHub evaluates them, and nothing that isn't known."""
+"""Expressions of the emulated runner, compared with GitHub's results; unsupported ones are refused."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ CONTEXT: dict[str, Any] = {
         ({"a": ["${{ inputs.name }}", 1]}, {"a": ["Mine", 1]}),
     ],
 )
-def test_values(text: object, value: object) -> None:
+def test_evaluation(text: object, value: object) -> None:
     assert fill(text, CONTEXT) == value
 
 
 @pytest.mark.parametrize(
     ("text", "holds"),
     [
-        ("true", False),  # something failed before, and nobody asked
+        ("true", False),  # an earlier step failed
         ("always()", True),
         ("${{ !cancelled() && needs.plan.result == 'success' }}", True),
         ("always() && needs.plan.outputs.jobs != '0'", False),
@@ -56,7 +56,7 @@ def test_conditions(text: str, holds: bool) -> None:
 
 
 @pytest.mark.parametrize("text", ["secrets.x", "hashFiles('a')", "inputs.name +", "inputs['name']", "'open", "inputs."])
-def test_what_is_not_known_is_refused(text: str) -> None:
+def test_unsupported_expressions_are_refused(text: str) -> None:
     with pytest.raises((UnsupportedError, IndexError)):
         fill(f"${{{{ {text} }}}}", CONTEXT)
 

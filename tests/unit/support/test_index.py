@@ -1,4 +1,4 @@
-"""The local index, as any client of HTTP sees it, and readers of its pages."""
+"""The local index: HTTP responses, and its pages as parsers read them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def index() -> Iterator[LocalIndex]:
 
 
 class Client(requests.Session):
-    """A session that takes paths on one server, and follows no redirect unless asked to."""
+    """A session for paths on one server, which by default follows no redirects."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
@@ -54,19 +54,19 @@ def client(index: LocalIndex) -> Iterator[Client]:
 
 
 def page(client: Client, path: str) -> ProjectPage:
-    answer = client.get(path)
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    return ProjectPage.from_html("torch", answer.text, base_url=str(answer.url))
+    response = client.get(path)
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    return ProjectPage.from_html("torch", response.text, base_url=str(response.url))
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
-def test_json_has_all_that_an_index_can_tell(index: LocalIndex, client: Client) -> None:
+def test_json_has_all_details_of_a_file(index: LocalIndex, client: Client) -> None:
     index.add(build_torch("2.5.0"), yanked="broken")
-    answer = client.get("/default/simple/torch/", headers={"Accept": ACCEPT_JSON_ONLY})
+    response = client.get("/default/simple/torch/", headers={"Accept": ACCEPT_JSON_ONLY})
     yanked, wheel = sorted(
-        ProjectPage.from_json_data(answer.json(), base_url=str(answer.url)).packages, key=lambda p: p.filename
+        ProjectPage.from_json_data(response.json(), base_url=str(response.url)).packages, key=lambda p: p.filename
     )
     assert (wheel.size, wheel.upload_time, wheel.digests) == (
         len(WHEEL.content),
@@ -84,7 +84,7 @@ def test_html_of_the_default_channel(client: Client) -> None:
     assert (wheel.requires_python, wheel.digests) == (">=3.9", {"sha256": WHEEL.sha256})
 
 
-def test_html_of_a_build_whatever_is_asked_for(client: Client) -> None:
+def test_a_build_s_page_is_html_for_any_accept_header(client: Client) -> None:
     client.headers["Accept"] = ACCEPT_JSON_ONLY
     (wheel,) = page(client, "/whl/cpu/torch/").packages
     assert (wheel.requires_python, wheel.digests) == (None, {"sha256": WHEEL.sha256})
@@ -102,13 +102,13 @@ def test_nightlies_are_the_newest_sixty_and_have_no_hashes(index: LocalIndex, cl
     assert not any(wheel.digests for wheel in wheels)
 
 
-def test_the_same_commit_is_built_again_on_an_unchanged_day() -> None:
+def test_an_unchanged_day_has_the_commit_of_the_day_before() -> None:
     before, last = build_nightlies(2, unchanged=[dt.date(2026, 11, 10)])
     commits = set()
     for wheel in (before, last):
-        said: dict[str, str] = {}
-        exec(_text(wheel.content, "torch/version.py"), said)
-        commits.add(said["git_version"])
+        variables: dict[str, str] = {}
+        exec(_text(wheel.content, "torch/version.py"), variables)
+        commits.add(variables["git_version"])
     assert len(commits) == 1
     assert before.sha256 != last.sha256
 
@@ -125,7 +125,7 @@ def test_a_candidate_is_named_like_the_final_version(index: LocalIndex, client: 
     assert candidate.digests != final.digests
 
 
-def test_other_spellings_lead_to_the_page_and_others_nowhere(client: Client) -> None:
+def test_other_spellings_redirect_and_other_projects_are_missing(client: Client) -> None:
     assert client.get("/default/simple/torch").headers["Location"] == "/default/simple/torch/"
     assert client.get("/default/simple/Torch/", allow_redirects=True).status_code == 200
     assert client.get("/default/simple/numpy/").status_code == 404
@@ -146,19 +146,19 @@ def test_other_spellings_lead_to_the_page_and_others_nowhere(client: Client) -> 
         ("bytes=-99999999", WHEEL.content),
     ],
 )
-def test_parts_of_files(client: Client, wanted: str, expected: bytes) -> None:
-    answer = client.get(CPU, headers={"Range": wanted})
-    assert (answer.status_code, answer.content) == (206, expected)
+def test_byte_ranges(client: Client, wanted: str, expected: bytes) -> None:
+    response = client.get(CPU, headers={"Range": wanted})
+    assert (response.status_code, response.content) == (206, expected)
     first = len(WHEEL.content) - len(expected) if "-" in wanted[:7] or wanted.endswith("-") else None
-    assert first is None or answer.headers["Content-Range"].startswith(f"bytes {first}-")
+    assert first is None or response.headers["Content-Range"].startswith(f"bytes {first}-")
 
 
-def test_parts_that_can_not_be_had(index: LocalIndex, client: Client) -> None:
+def test_byte_ranges_that_cannot_be_served(index: LocalIndex, client: Client) -> None:
     assert client.get(CPU, headers={"Range": "bytes=99999999-"}).status_code == 416
     assert client.get(CPU, headers={"Range": "bytes=0-9", "If-Range": '"other"'}).status_code == 200
     index.configure("cpu", ranges=False)
-    answer = client.get(CPU, headers={"Range": "bytes=0-9"})
-    assert (answer.status_code, "Accept-Ranges" in answer.headers) == (200, False)
+    response = client.get(CPU, headers={"Range": "bytes=0-9"})
+    assert (response.status_code, "Accept-Ranges" in response.headers) == (200, False)
 
 
 def test_one_file_of_a_wheel_by_ranges(index: LocalIndex, client: Client) -> None:
@@ -167,7 +167,7 @@ def test_one_file_of_a_wheel_by_ranges(index: LocalIndex, client: Client) -> Non
     assert index.sent(CPU) < 20_000
 
 
-def test_what_did_not_change_is_not_sent_again(index: LocalIndex, client: Client) -> None:
+def test_an_unchanged_page_is_not_sent_again(index: LocalIndex, client: Client) -> None:
     for path in (CPU, "/whl/cpu/torch/"):
         etag = client.head(path).headers["ETag"]
         assert client.get(path, headers={"If-None-Match": etag}).status_code == 304
@@ -175,13 +175,13 @@ def test_what_did_not_change_is_not_sent_again(index: LocalIndex, client: Client
     assert client.get("/whl/cpu/torch/", headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_a_head_has_the_size_and_no_content(index: LocalIndex, client: Client) -> None:
+def test_a_head_request_gets_the_size_without_content(index: LocalIndex, client: Client) -> None:
     assert client.head(CPU).headers["Content-Length"] == str(len(WHEEL.content))
     assert index.sent() == 0
     assert index.downloads() == []
 
 
-def test_cache_headers_only_where_wanted(index: LocalIndex, client: Client) -> None:
+def test_cache_headers_are_configurable(index: LocalIndex, client: Client) -> None:
     assert "Cache-Control" not in client.head(CPU).headers
     index.configure("cpu", max_age=60)
     assert client.head(CPU).headers["Cache-Control"] == "max-age=60"
@@ -190,14 +190,14 @@ def test_cache_headers_only_where_wanted(index: LocalIndex, client: Client) -> N
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_failure_of_one_channel_so_many_times(index: LocalIndex, client: Client) -> None:
+def test_a_fault_of_one_channel_for_a_number_of_requests(index: LocalIndex, client: Client) -> None:
     index.fail("cpu", Fault.status(503), times=2)
-    answers = [client.get("/whl/cpu/torch/").status_code for _ in range(3)]
-    assert answers == [503, 503, 200]
+    codes = [client.get("/whl/cpu/torch/").status_code for _ in range(3)]
+    assert codes == [503, 503, 200]
     assert client.get("/default/simple/torch/").status_code == 200
 
 
-def test_a_download_that_is_cut(index: LocalIndex, client: Client) -> None:
+def test_a_truncated_download(index: LocalIndex, client: Client) -> None:
     index.fail(CPU, Fault.cut(after=1000), times=1)
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match="1000 bytes read"):
         client.get(CPU)
@@ -205,13 +205,13 @@ def test_a_download_that_is_cut(index: LocalIndex, client: Client) -> None:
     assert client.get(CPU).content == WHEEL.content
 
 
-def test_a_connection_that_is_dropped(index: LocalIndex, client: Client) -> None:
+def test_a_closed_connection(index: LocalIndex, client: Client) -> None:
     index.fail("cpu", Fault.drop())
     with pytest.raises(requests.ConnectionError):
         client.get(CPU)
 
 
-def test_a_server_that_never_answers(index: LocalIndex, client: Client) -> None:
+def test_a_server_that_never_responds(index: LocalIndex, client: Client) -> None:
     index.fail("cpu", Fault.hang())
     with pytest.raises(requests.ReadTimeout):
         client.get(CPU, timeout=0.1)
@@ -220,31 +220,31 @@ def test_a_server_that_never_answers(index: LocalIndex, client: Client) -> None:
 def test_a_slow_download(index: LocalIndex, client: Client) -> None:
     index.fail("cpu", Fault.slow(bytes_per_second=500_000))
     started = time.monotonic()
-    answer = client.get(CPU)
-    assert answer.content == WHEEL.content
+    response = client.get(CPU)
+    assert response.content == WHEEL.content
     assert time.monotonic() - started > 0.1
 
 
-def test_out_of_reach_and_back_at_the_same_address(index: LocalIndex, client: Client) -> None:
+def test_an_unreachable_index_keeps_its_url(index: LocalIndex, client: Client) -> None:
     assert client.get(CPU).status_code == 200
     with index.down(), pytest.raises(requests.ConnectionError):
         client.get(CPU)
     assert client.get(CPU).status_code == 200
 
 
-def test_nothing_is_left_running(index: LocalIndex) -> None:
+def test_no_thread_is_left_running(index: LocalIndex) -> None:
     before = set(threading.enumerate())
-    with LocalIndex() as other:
-        other.add(WHEEL)
-        other.fail("default", Fault.hang())
-        with Client(other.url()) as client, pytest.raises(requests.ReadTimeout):
-            client.get(other.url() + "/torch/", timeout=0.1)
+    with LocalIndex() as second:
+        second.add(WHEEL)
+        second.fail("default", Fault.hang())
+        with Client(second.url()) as client, pytest.raises(requests.ReadTimeout):
+            client.get(second.url() + "/torch/", timeout=0.1)
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
         assert not thread.is_alive()
 
 
-def test_what_the_index_itself_does_wrong_is_told() -> None:
+def test_an_error_of_the_index_is_raised_at_its_end() -> None:
     broken = LocalIndex()
     broken.configure("default")
     broken._listed["default"].append(None)  # type: ignore[arg-type]

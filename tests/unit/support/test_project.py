@@ -1,4 +1,4 @@
-"""A copy of the project runs its own commands, closed off, and leaves nothing behind."""
+"""A copy of the project: its commands, their isolated environment, and their end."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_scripts_keep_their_exit_codes(project: Project) -> None:
     assert project.scripts("--help").code == 0
 
 
-def test_a_bad_matrix_is_seen_by_the_copy_alone(project: Project) -> None:
+def test_a_bad_matrix_affects_only_the_copy(project: Project) -> None:
     project.write_matrix("schema = 1\nnonsense = 1\n")
     done = project.nox("-l")
     assert done.code != 0
     assert "nonsense" in done.output
 
 
-def test_nothing_of_the_user_comes_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_setting_of_the_user_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     users = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX", "PYTHONPATH", "VIRTUAL_ENV", "NOXSESSION", "CI")
     for name in users:
         monkeypatch.setenv(name, "the user's")
@@ -52,11 +52,11 @@ def test_nothing_of_the_user_comes_in(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_variable_for_one_run(project: Project) -> None:
-    say = [sys.executable, "-c", "import os; print(os.environ.get('EXTRA'), os.environ.get('NO_COLOR'))"]
-    assert project.run(say, env={"EXTRA": "1", "NO_COLOR": None}, timeout=30).stdout == "1 None\n"
+    show = [sys.executable, "-c", "import os; print(os.environ.get('EXTRA'), os.environ.get('NO_COLOR'))"]
+    assert project.run(show, env={"EXTRA": "1", "NO_COLOR": None}, timeout=30).stdout == "1 None\n"
 
 
-def test_what_takes_too_long_is_killed(project: Project) -> None:
+def test_a_command_that_times_out_is_killed(project: Project) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         project.run([sys.executable, "-c", "import time; time.sleep(60)"], env=None, timeout=0.1)
 
@@ -72,7 +72,7 @@ def test_children_are_killed_too(project: Project) -> None:
     child.communicate()
     assert child.returncode != 0
     assert psutil.wait_procs([grandchild], timeout=10)[1] == []
-    kill_tree(child)  # no harm
+    kill_tree(child)  # does nothing
 
 
 def test_no_record_before_the_first_run(project: Project) -> None:

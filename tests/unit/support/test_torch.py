@@ -1,4 +1,4 @@
-"""The fake torch: each release's real history, and every act that it can be told."""
+"""The fake torch: the real history of the releases, and every act."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.behaviour import (
 from tests.support.project import ROOT
 from tests.support.torches import _sources, build_torch
 
-#: Makes every observation and prints what came of it.
+#: Makes every observation and prints the outcomes.
 OBSERVE = """
     import contextlib, json, sys, warnings
     import torch
@@ -73,7 +73,7 @@ OBSERVE = """
         "script": script, "scripted-call": lambda: equal(script), "scripted-call-under-cached": lambda: cached(1),
         "script-while-caching": lambda: while_caching(script),
     }
-    seen = {}
+    outcomes = {}
     for name in sys.argv[1:] or actions:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -82,8 +82,8 @@ OBSERVE = """
                 outcome = "returned"
             except Exception as error:
                 outcome = type(error).__name__ + ": " + str(error)
-        seen[name] = [outcome, [w.category.__name__ for w in caught]]
-    print(json.dumps(seen))
+        outcomes[name] = [outcome, [w.category.__name__ for w in caught]]
+    print(json.dumps(outcomes))
 """
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -91,7 +91,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs Python code with a wheel's torch."""
+    """A function that runs Python code with a wheel's torch."""
 
     def run(
         version: str, code: str, *names: str, env: dict[str, str] | None = None, timeout: float = 30, **wheel: Any
@@ -112,13 +112,13 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def observe(run: Run) -> Callable[..., dict[str, Any]]:
-    """What each observation is with a wheel."""
+    """A function that returns the outcome and the warnings of each observation with a wheel."""
 
     def observe(version: str, *names: str, **wheel: Any) -> dict[str, Any]:
         done = run(version, OBSERVE, *names, **wheel)
         assert done.returncode == 0, done.stderr
-        seen: dict[str, Any] = json.loads(done.stdout)
-        return seen
+        observed: dict[str, Any] = json.loads(done.stdout)
+        return observed
 
     return observe
 
@@ -136,36 +136,36 @@ def observe(run: Run) -> Callable[..., dict[str, Any]]:
         ("2.16.0.dev20261110", "RuntimeError: Cannot trace a model", "returned"),
     ],
 )
-def test_what_each_release_does(
+def test_the_behaviour_of_each_release(
     observe: Callable[..., dict[str, Any]], version: str, trace_while_caching: str, script: str
 ) -> None:
     names = ("trace", "traced-call", "trace-while-caching", "script", "script-while-caching")
-    seen = {name: outcome for name, (outcome, _) in observe(version, *names).items()}
-    assert (seen["trace"], seen["traced-call"]) == ("returned", "returned")
-    assert seen["trace-while-caching"].startswith(trace_while_caching)
-    assert seen["script"].startswith(script)
-    assert seen["script-while-caching"].startswith(script)
+    observed = {name: outcome for name, (outcome, _) in observe(version, *names).items()}
+    assert (observed["trace"], observed["traced-call"]) == ("returned", "returned")
+    assert observed["trace-while-caching"].startswith(trace_while_caching)
+    assert observed["script"].startswith(script)
+    assert observed["script-while-caching"].startswith(script)
 
 
-def test_what_was_scripted_can_not_be_called(observe: Callable[..., dict[str, Any]]) -> None:
-    seen = observe("1.13.1", "scripted-call", "scripted-call-under-cached", "traced-call-under-cached")
+def test_a_scripted_model_cannot_be_called(observe: Callable[..., dict[str, Any]]) -> None:
+    observed = observe("1.13.1", "scripted-call", "scripted-call-under-cached", "traced-call-under-cached")
     for name in ("scripted-call", "scripted-call-under-cached"):
-        message = seen[name][0]
+        message = observed[name][0]
         assert message.startswith("JITException: The following operation failed in the TorchScript interpreter.")
         assert 'torch/nn/utils/parametrize.py", line' in message
         assert message.endswith("builtins.RuntimeError: Parametrization is not working with scripting.\n")
-    assert seen["traced-call-under-cached"][0] == "returned"
+    assert observed["traced-call-under-cached"][0] == "returned"
 
 
 @pytest.mark.parametrize(
     ("version", "warned"), [("2.9.1", []), ("2.10.0", ["DeprecationWarning"]), ("2.14.0", ["FutureWarning"])]
 )
-def test_when_each_release_warns(observe: Callable[..., dict[str, Any]], version: str, warned: list[str]) -> None:
-    seen = observe(version, "trace", "script")
-    assert (seen["trace"][1], seen["script"][1]) == (warned, warned)
+def test_the_warnings_of_each_release(observe: Callable[..., dict[str, Any]], version: str, warned: list[str]) -> None:
+    observed = observe(version, "trace", "script")
+    assert (observed["trace"][1], observed["script"][1]) == (warned, warned)
 
 
-def test_what_a_wheel_says_of_itself(run: Run) -> None:
+def test_the_version_variables_of_a_wheel(run: Run) -> None:
     say = "import torch; print(torch.__version__, torch.version.cuda, torch.version.git_version[:3], torch.version.hip)"
     commit = "abc" + "0" * 37
     assert run("2.5.1", say, git_version=commit).stdout == "2.5.1+cpu None abc None\n"
@@ -174,16 +174,16 @@ def test_what_a_wheel_says_of_itself(run: Run) -> None:
     assert run("2.5.1", say, inside="2.5.0", git_version=commit).stdout == "2.5.0 None abc None\n"
 
 
-def test_a_gpu_is_seen_by_a_cuda_build_that_may(run: Run) -> None:
+def test_only_a_cuda_build_with_visible_devices_finds_a_gpu(run: Run) -> None:
     say = "import torch; print(torch.cuda.is_available() and torch.cuda.get_device_name(0), torch.cuda.device_count())"
-    told = Behaviour(gpu="NVIDIA H100")
+    behaviour = Behaviour(gpu="NVIDIA H100")
     visible, hidden = {"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": ""}
-    assert run("2.5.1", say, label="cu124", behaviour=told, env=visible).stdout == "NVIDIA H100 1\n"
-    assert run("2.5.1", say, label="cu124", behaviour=told, env=hidden).stdout == "False 0\n"
-    assert run("2.5.1", say, label="cpu", behaviour=told, env=visible).stdout == "False 0\n"
+    assert run("2.5.1", say, label="cu124", behaviour=behaviour, env=visible).stdout == "NVIDIA H100 1\n"
+    assert run("2.5.1", say, label="cu124", behaviour=behaviour, env=hidden).stdout == "False 0\n"
+    assert run("2.5.1", say, label="cpu", behaviour=behaviour, env=visible).stdout == "False 0\n"
 
 
-def test_parametrize_changes_where_the_real_one_does() -> None:
+def test_parametrize_changes_with_the_real_releases() -> None:
     file = "nn/utils/parametrize.py"
     texts = {v: _sources(v)[file] for v in ("1.9.0", "1.9.1", "1.10.0", "1.12.1", "1.13.0", "2.14.1", "2.15.0")}
     assert texts["1.9.0"] == texts["1.9.1"] != texts["1.10.0"]
@@ -195,13 +195,13 @@ def test_parametrize_changes_where_the_real_one_does() -> None:
 
 
 @pytest.mark.parametrize("version", ["1.9.0", "2.15.0"])
-def test_no_file_needs_a_newer_python_or_shows_how_it_was_made(version: str) -> None:
+def test_files_run_on_python_3_8_and_have_no_marks(version: str) -> None:
     for text in _sources(version).values():
         ast.parse(text, feature_version=(3, 8))
         assert not re.search(r"# (noqa|type: ignore|since|before \d)", text)
 
 
-def test_it_is_enough_for_the_projects_probes(run: Run, tmp_path: Path) -> None:
+def test_the_built_in_suite_runs(run: Run, tmp_path: Path) -> None:
     probes = ROOT / "tests" / "cells"
     code = f"""
         import sys, pytest
@@ -214,11 +214,11 @@ def test_it_is_enough_for_the_projects_probes(run: Run, tmp_path: Path) -> None:
 # --- acts -------------------------------------------------------------------------------------------------------------
 
 
-def told(name: Observation, act: Act) -> Behaviour:
+def with_act(name: Observation, act: Act) -> Behaviour:
     return Behaviour(observations={name: act})
 
 
-def test_working_where_the_release_did_not(observe: Callable[..., dict[str, Any]]) -> None:
+def test_a_call_returns_where_the_release_raised(observe: Callable[..., dict[str, Any]]) -> None:
     names: tuple[Observation, ...] = ("script", "scripted-call", "scripted-call-under-cached", "trace-while-caching")
     behaviour = Behaviour(observations={name: returns() for name in names})
     assert {outcome for outcome, _ in observe("1.12.1", *names, behaviour=behaviour).values()} == {"returned"}
@@ -226,40 +226,40 @@ def test_working_where_the_release_did_not(observe: Callable[..., dict[str, Any]
 
 @pytest.mark.parametrize("name", ["traced-call", "scripted-call"])
 def test_wrong_numbers(observe: Callable[..., dict[str, Any]], name: Observation) -> None:
-    seen = observe("2.5.1", name, behaviour=told(name, gives_wrong_numbers()))
-    assert seen[name][0] == "AssertionError: Tensor-likes are not close!"
+    observed = observe("2.5.1", name, behaviour=with_act(name, gives_wrong_numbers()))
+    assert observed[name][0] == "AssertionError: Tensor-likes are not close!"
 
 
-def test_another_exception(observe: Callable[..., dict[str, Any]]) -> None:
+def test_another_exception_is_raised(observe: Callable[..., dict[str, Any]]) -> None:
     behaviour = Behaviour(
         observations={"trace": raises("ValueError", "no"), "script": raises("torch.jit.Error", "never")}
     )
-    seen = observe("2.5.1", "trace", "script", behaviour=behaviour)
-    assert (seen["trace"][0], seen["script"][0]) == ("ValueError: no", "JITException: never")
+    observed = observe("2.5.1", "trace", "script", behaviour=behaviour)
+    assert (observed["trace"][0], observed["script"][0]) == ("ValueError: no", "JITException: never")
 
 
-def test_a_warning_and_then_as_usual(observe: Callable[..., dict[str, Any]]) -> None:
-    seen = observe("2.5.1", "trace", behaviour=told("trace", warns("UserWarning", "soon")))
-    assert seen["trace"] == ["returned", ["UserWarning"]]
+def test_a_warning_before_the_usual_behaviour(observe: Callable[..., dict[str, Any]]) -> None:
+    observed = observe("2.5.1", "trace", behaviour=with_act("trace", warns("UserWarning", "soon")))
+    assert observed["trace"] == ["returned", ["UserWarning"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
 def test_a_crash(run: Run, number: signal.Signals) -> None:
-    assert run("2.5.1", OBSERVE, "trace", behaviour=told("trace", crashes(number))).returncode == -number
+    assert run("2.5.1", OBSERVE, "trace", behaviour=with_act("trace", crashes(number))).returncode == -number
 
 
 def test_a_hang(run: Run) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
-        run("2.5.1", OBSERVE, "trace", behaviour=told("trace", hangs()), timeout=0.5)
+        run("2.5.1", OBSERVE, "trace", behaviour=with_act("trace", hangs()), timeout=0.5)
 
 
-@pytest.mark.parametrize("baked", [True, False])
-def test_flakiness_takes_turns(run: Run, tmp_path: Path, baked: bool) -> None:
+@pytest.mark.parametrize("in_wheel", [True, False])
+def test_flaky_acts_alternate(run: Run, tmp_path: Path, in_wheel: bool) -> None:
     counter = tmp_path / "counter"
-    act = flaky(usual(), raises("ValueError", "no"), counter=counter if baked else None)
-    behaviour, env = told("trace", act), {} if baked else {COUNTER_VARIABLE: str(counter)}
+    act = flaky(usual(), raises("ValueError", "no"), counter=counter if in_wheel else None)
+    behaviour, env = with_act("trace", act), {} if in_wheel else {COUNTER_VARIABLE: str(counter)}
     done = [run("2.5.1", OBSERVE, "trace", behaviour=behaviour, env=env).stdout for _ in range(4)]
-    assert ["ValueError" in said for said in done] == [False, True, False, True]
+    assert ["ValueError" in output for output in done] == [False, True, False, True]
 
 
 def test_imports_that_fail(run: Run) -> None:

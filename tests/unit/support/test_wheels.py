@@ -1,4 +1,4 @@
-"""The synthetic wheels and the local index, as real uv sees them."""
+"""The synthetic wheels and the local index, with the real uv."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def index() -> Iterator[LocalIndex]:
 
 @pytest.fixture
 def run_uv(tmp_path: Path, index: LocalIndex) -> Uv:
-    """Runs uv with a cache of its own."""
+    """A function that runs uv with a separate cache."""
 
     def run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -44,7 +44,7 @@ def run_uv(tmp_path: Path, index: LocalIndex) -> Uv:
 
 @pytest.fixture
 def install(tmp_path: Path, run_uv: Uv) -> Uv:
-    """Runs ``uv pip install`` into an empty folder."""
+    """A function that runs ``uv pip install`` into an empty folder."""
 
     def run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         return run_uv("pip", "install", "--target", tmp_path / "installed", "--no-cache", *arguments, **env)
@@ -75,7 +75,7 @@ def test_a_whole_environment_is_installed(index: LocalIndex, install: Uv, tmp_pa
     ]
 
 
-def test_the_tests_own_pytest_can_be_installed_elsewhere(index: LocalIndex, install: Uv, tmp_path: Path) -> None:
+def test_the_pytest_of_the_tests_can_be_packed_and_installed(index: LocalIndex, install: Uv, tmp_path: Path) -> None:
     index.add(*installed("pytest"))
     assert install("pytest").returncode == 0
     assert (tmp_path / "installed" / "bin" / "pytest").exists()
@@ -86,12 +86,12 @@ def test_the_tests_own_pytest_can_be_installed_elsewhere(index: LocalIndex, inst
 @pytest.mark.parametrize(
     ("tag", "code"), [("py3-none-any", 0), ("cp38-cp38-manylinux1_x86_64", 1), ("py3-none-win_arm64", 1)]
 )
-def test_tags_decide_where_a_wheel_fits(index: LocalIndex, install: Uv, tag: str, code: int) -> None:
+def test_tags_decide_whether_a_wheel_is_compatible(index: LocalIndex, install: Uv, tag: str, code: int) -> None:
     index.add(build_torch("2.5.1", tag=tag))
     assert install("torch").returncode == code
 
 
-def test_a_later_build_tag_wins(index: LocalIndex, install: Uv, tmp_path: Path) -> None:
+def test_a_higher_build_tag_is_preferred(index: LocalIndex, install: Uv, tmp_path: Path) -> None:
     for build_tag in ("", "1"):
         index.add(build_torch("2.0.0", build_tag=build_tag, git_version=(build_tag or "0") * 40))
     assert install("torch").returncode == 0
@@ -117,7 +117,7 @@ def test_a_wrong_hash_on_the_index(index: LocalIndex, install: Uv) -> None:
     assert "Hash mismatch" in install("torch", "--index", index.url("cpu")).stderr
 
 
-def test_a_lock_has_sizes_and_times_where_the_index_tells_them(index: LocalIndex, run_uv: Uv, tmp_path: Path) -> None:
+def test_a_lock_has_the_sizes_and_times_of_the_index(index: LocalIndex, run_uv: Uv, tmp_path: Path) -> None:
     wheel = build_torch("2.5.1", label=None, cuda="12.4")
     index.add(wheel)
     (tmp_path / "requirements.in").write_text("torch")
@@ -129,7 +129,7 @@ def test_a_lock_has_sizes_and_times_where_the_index_tells_them(index: LocalIndex
     assert package["wheels"][0]["upload-time"] == wheel.upload_time
 
 
-def test_uv_downloads_a_nightly_to_lock_it_since_its_index_tells_no_hash(
+def test_uv_downloads_a_nightly_to_lock_it_since_its_index_has_no_hash(
     index: LocalIndex, run_uv: Uv, tmp_path: Path
 ) -> None:
     wheel = build_torch("2.16.0.dev20261110")
@@ -147,17 +147,17 @@ def test_uv_downloads_a_nightly_to_lock_it_since_its_index_tells_no_hash(
 # --- broken wheels ----------------------------------------------------------------------------------------------------
 
 
-def test_half_a_wheel_is_refused(index: LocalIndex, install: Uv) -> None:
+def test_a_truncated_wheel_is_refused(index: LocalIndex, install: Uv) -> None:
     index.add(truncated(build_torch("2.5.1")))
     assert "Failed to extract" in install("torch").stderr
 
 
-def test_a_wheel_without_its_list_is_refused(index: LocalIndex, install: Uv) -> None:
+def test_a_wheel_without_record_is_refused(index: LocalIndex, install: Uv) -> None:
     index.add(tampered(build_torch("2.5.1"), {"torch-2.5.1+cpu.dist-info/RECORD": None}))
     assert "RECORD" in install("torch").stderr
 
 
-def test_uv_does_not_compare_a_wheel_with_its_list(index: LocalIndex, install: Uv, tmp_path: Path) -> None:
+def test_uv_does_not_compare_a_wheel_with_its_record(index: LocalIndex, install: Uv, tmp_path: Path) -> None:
     index.add(tampered(build_torch("2.5.1"), {"torch/cuda/__init__.py": None, "torch/more.py": b""}))
     assert install("torch").returncode == 0
     assert not (tmp_path / "installed" / "torch" / "cuda").exists()
@@ -178,7 +178,7 @@ def test_one_download_for_each_wheel(index: LocalIndex, run_uv: Uv, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "error"),
     [
         (Fault.status(404), "404"),
         (Fault.status(500), "500"),
@@ -186,10 +186,10 @@ def test_one_download_for_each_wheel(index: LocalIndex, run_uv: Uv, tmp_path: Pa
         (Fault.cut(after=1000), "end of file before message length reached"),
     ],
 )
-def test_a_download_that_fails(index: LocalIndex, install: Uv, fault: Fault, said: str) -> None:
+def test_a_download_that_fails(index: LocalIndex, install: Uv, fault: Fault, error: str) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     index.fail("/whl/cpu/*.whl", fault)
-    assert said in install("torch", "--index", index.url("cpu")).stderr
+    assert error in install("torch", "--index", index.url("cpu")).stderr
     index.heal()
     assert install("torch", "--index", index.url("cpu")).returncode == 0
 
@@ -200,14 +200,14 @@ def test_a_download_that_hangs(index: LocalIndex, install: Uv) -> None:
     assert "timed out" in install("torch", UV_HTTP_TIMEOUT="1").stderr
 
 
-def test_an_index_that_is_out_of_reach_and_comes_back(index: LocalIndex, install: Uv) -> None:
+def test_an_index_that_is_unreachable_for_a_while(index: LocalIndex, install: Uv) -> None:
     index.add(build_torch("2.5.1"))
     with index.down():
         assert "Connection refused" in install("torch").stderr
     assert install("torch").returncode == 0
 
 
-def test_a_yanked_wheel_is_not_taken(index: LocalIndex, install: Uv, tmp_path: Path) -> None:
+def test_a_yanked_wheel_is_not_installed(index: LocalIndex, install: Uv, tmp_path: Path) -> None:
     index.add(build_torch("2.5.0"))
     index.add(build_torch("2.5.1"), yanked="broken")
     assert install("torch").returncode == 0
@@ -215,7 +215,7 @@ def test_a_yanked_wheel_is_not_taken(index: LocalIndex, install: Uv, tmp_path: P
 
 
 @pytest.mark.parametrize(("ranges", "downloads"), [(True, 1), (False, 2)])
-def test_metadata_is_read_from_the_wheel_where_it_is_no_file_of_its_own(
+def test_metadata_without_a_separate_file_is_read_from_the_wheel(
     index: LocalIndex, install: Uv, ranges: bool, downloads: int
 ) -> None:
     index.add(build_torch("2.5.1", size=100_000), channel="cpu")

@@ -1,4 +1,4 @@
-"""What a run shows of itself: lines in a log, and a table at the foot of a terminal of 80 columns."""
+"""The progress of a run: lines in a log, and a table at the bottom of a terminal with 80 columns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def record(cell: Cell, *, reason: Reason | None = None, build: str = "cu124") ->
     )
 
 
-def said(console: Console) -> list[str]:
+def lines(console: Console) -> list[str]:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 
@@ -48,7 +48,7 @@ def terminal() -> Console:
 
 
 def half_way(display: Display) -> None:
-    """One cell current, one done, two on their way."""
+    """Report one current cell, one that is done, and two in progress."""
     display(Progress(cell=CELLS[0], stage="current"))
     for stage in ("resolve", "wait", "install", "probes"):
         display(Progress(cell=CELLS[1], stage=stage, size=10))
@@ -57,31 +57,31 @@ def half_way(display: Display) -> None:
     display(Progress(cell=CELLS[3], stage="wait", size=2_600_000_000))
 
 
-def test_a_log_has_a_line_for_each_cell_and_says_a_fallback_once(log: Console) -> None:
+def test_a_log_has_a_line_for_each_cell_and_names_a_fallback_once(log: Console) -> None:
     with Display(4, log) as display:
         half_way(display)
         reason = Reason(stage="install", kind="over the disk budget", message="needs 7.1GB, 3.2GB free")
         display(Progress(cell=CELLS[3], stage="done", record=record(CELLS[3], reason=reason)))
-    assert said(log) == [
+    assert lines(log) == [
         f"note: {FALLBACK}",
         "    [2/4] 2.0.1-cpu-py3.11  cu124, 0 observations, 12.3 s",
         "    [3/4] 2.15.0-cpu-py3.11  unavailable: over the disk budget (install), 12.3 s",
     ]
 
 
-def test_a_terminal_shows_what_runs_and_what_is_to_come(terminal: Console, log: Console) -> None:
+def test_a_terminal_shows_running_cells_and_remaining_downloads(terminal: Console, log: Console) -> None:
     with Display(4, terminal) as display:
         half_way(display)
         log.print(display._shown())
-    lines = said(log)
-    assert lines[0].split() == ["2.5.1-cpu-py3.11", "installing", "3.0GB", "0", "s"]
-    assert lines[1].split() == ["2.15.0-cpu-py3.11", "waiting", "0", "s"]
-    assert lines[2].startswith("2 of 4 cells, 2 to go, 5.6GB to come, about ")
-    assert all(len(line) <= 80 for line in lines)
+    table = lines(log)
+    assert table[0].split() == ["2.5.1-cpu-py3.11", "installing", "3.0GB", "0", "s"]
+    assert table[1].split() == ["2.15.0-cpu-py3.11", "waiting", "0", "s"]
+    assert table[2].startswith("2 of 4 cells, 2 to go, 5.6GB to come, about ")
+    assert all(len(line) <= 80 for line in table)
 
 
 def test_no_markup_is_shown_as_text(terminal: Console) -> None:
     """Lines that are printed above the live table redraw it."""
     with Display(4, terminal) as display:
         half_way(display)
-    assert not any("[bold]" in line or "[/]" in line for line in said(terminal))
+    assert not any("[bold]" in line or "[/]" in line for line in lines(terminal))

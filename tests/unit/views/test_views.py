@@ -141,11 +141,11 @@ def test_current_behaviour_lists_failures_first_and_leaves_out_disagreements() -
 
 
 def test_a_comparison_pairs_cells_of_the_same_platform() -> None:
-    there = {"2.0.0": observed("A"), "2.1.0": observed("B")}
+    elsewhere = {"2.0.0": observed("A"), "2.1.0": observed("B")}
     report = build_report(
         [
             *history("a", ".."),
-            *(record(torch, {"a": one}, platform="plan9") for torch, one in there.items()),
+            *(record(torch, {"a": observation}, platform="plan9") for torch, observation in elsewhere.items()),
         ]
     )
     found = grouping.compare(report, "2.0.0", "2.1.0")
@@ -275,7 +275,7 @@ def test_junit_distinguishes_drift_accepted_failures_and_unrecorded_cells() -> N
     changed = record("2.1.0", {"script": observed("B")})
     new = record("2.2.0", {}, tests={"t.py::test_contract": failed})
     crashed = unavailable("2.4.0").model_copy(update={"status": "crashed"})
-    now = [fresh(one) for one in (known, changed, new)]
+    now = [fresh(each) for each in (known, changed, new)]
     compared = drift.compare(now, [known, record("2.1.0", {"script": observed("A")})])
     root = ET.fromstring(junit.render(build_report([*now, unavailable("2.3.0"), crashed], compared=compared)))
     found = {
