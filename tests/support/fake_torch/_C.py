@@ -1,4 +1,4 @@
-"""State that the real torch keeps in compiled code: what is being traced or interpreted."""
+"""State that the real torch keeps in compiled code: whether a model is traced or interpreted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _scripting = False
 
 
 class JITException(Exception):  # noqa: N818 - torch's own name, public as torch.jit.Error
-    """What TorchScript's interpreter raises."""
+    """Exception of TorchScript's interpreter."""
 
 
 def _get_tracing_state() -> object | None:
-    """Something while a model is being traced."""
+    """Return an object while a model is traced, else None."""
     return _tracing
 
 
@@ -24,7 +24,7 @@ def _is_scripting() -> bool:
 
 @contextlib.contextmanager
 def state(*, tracing: bool = False, scripting: bool = False) -> Iterator[None]:
-    """Within the block, a model is being traced, or interpreted by TorchScript, or neither."""
+    """Mark a model as traced, or as interpreted by TorchScript, or neither, within the block."""
     global _tracing, _scripting
     before = _tracing, _scripting
     _tracing, _scripting = (object() if tracing else None), scripting

@@ -1,17 +1,17 @@
-"""A small imitation of torch: enough of it, in pure Python, for the project's probes to run for real.
+"""A small imitation of torch in pure Python, sufficient for the built-in suite.
 
-This folder becomes the package `torch` of a synthetic wheel; see `tests/support/torches.py`, which also picks
-the lines that a release has: a line ending in a remark ``since X`` or ``before X`` is in some releases only, as in
-the real history. Which of these apply, and what a wheel does otherwise, is thereby plain in its files.
+This folder becomes the package `torch` of a synthetic wheel. `tests/support/torches.py` selects the lines of a
+release: a line with a comment ``since X`` or ``before X`` is in some releases only, as in the real history. So the
+files of a wheel show the behaviour of its release.
 
-It must run under Python 3.8 and import fast.
+It must run on Python 3.8, and its import must be fast.
 """
 
 from __future__ import annotations
 
 from . import _behaviour
 
-_behaviour.play("import")  # before anything else is there, as a broken library would be noticed
+_behaviour.play("import")  # first, since a broken library fails before anything else
 
 from . import _C, cuda, jit, nn, testing, version  # noqa: E402 - the act above comes first
 from ._tensor import Tensor, allclose, manual_seed, no_grad, randn, set_num_threads, tensor, zeros  # noqa: E402

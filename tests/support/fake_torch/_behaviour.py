@@ -1,4 +1,4 @@
-"""Plays the acts of ``_behaviour.json``: what this wheel was told to do instead of what its release did."""
+"""Carries out the acts of ``_behaviour.json``, in place of the behaviour of the wheel's release."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing import Any
 
 _HERE = os.path.dirname(__file__)
 
-#: This process's number in each file that processes count themselves in.
-_turns: dict[str | None, int] = {}
+#: The number of this process in each file in which processes are counted.
+_process_numbers: dict[str | None, int] = {}
 
 
 def play(name: str) -> str:
-    """Do what the wheel says for an observation, or for "import".
+    """Carry out the wheel's act for an observation, or for "import".
 
-    Returns how to go on: "usual", "return" (nothing may hinder) or "wrong" (with numbers that are off).
+    Returns the act: "usual", "return" (without an error) or "wrong" (with other numbers).
     """
-    said = _read()
-    act = said["import"] if name == "import" else said["observations"].get(name, {"do": "usual"})
-    return _do(act)
+    script = _read()
+    act = script["import"] if name == "import" else script["observations"].get(name, {"do": "usual"})
+    return _carry_out(act)
 
 
 def gpu() -> str | None:
-    """The name of the GPU that this wheel was told to see."""
+    """Return the name of the GPU that this wheel finds."""
     name: str | None = _read()["gpu"]
     return name
 
@@ -36,13 +36,13 @@ def gpu() -> str | None:
 def _read() -> dict[str, Any]:
     try:
         with open(os.path.join(_HERE, "_behaviour.json"), encoding="utf-8") as file:
-            said: dict[str, Any] = json.load(file)
+            script: dict[str, Any] = json.load(file)
     except FileNotFoundError:
         return {"import": {"do": "usual"}, "observations": {}, "gpu": None}
-    return said
+    return script
 
 
-def _do(act: dict[str, Any]) -> str:
+def _carry_out(act: dict[str, Any]) -> str:
     kind = act["do"]
     if kind == "raise":
         raise _named(act["kind"])(act.get("message", ""))
@@ -52,34 +52,34 @@ def _do(act: dict[str, Any]) -> str:
         while True:
             time.sleep(3600)
     if kind == "flaky":
-        return _do(act["then"][_turn(act.get("counter")) % len(act["then"])])
+        return _carry_out(act["then"][_process_number(act.get("counter")) % len(act["then"])])
     if kind == "warn":
         warnings.warn(act.get("message", ""), _named(act["kind"]), stacklevel=4)
-        return _do(act["then"][0])
+        return _carry_out(act["then"][0])
     if kind == "sleep":
         time.sleep(act["seconds"])
-        return _do(act["then"][0])
+        return _carry_out(act["then"][0])
     return str(kind)
 
 
 def _named(kind: str) -> Any:
-    """An exception or warning by its name, built-in or dotted."""
+    """Return an exception or warning by its name, built-in or dotted."""
     module, _, name = kind.rpartition(".")
     return getattr(importlib.import_module(module) if module else builtins, name)
 
 
-def _turn(counter: str | None) -> int:
-    """Which of the processes that met this act this one is; the same all the time that it lives."""
+def _process_number(counter: str | None) -> int:
+    """Return the number of this process among those that carried out the act; constant within a process."""
     path = counter or os.environ.get("FAKE_TORCH_COUNTER")
-    if path not in _turns:
-        _turns[path] = _count(path) if path else random.randrange(1 << 30)
-    return _turns[path]
+    if path not in _process_numbers:
+        _process_numbers[path] = _count(path) if path else random.randrange(1 << 30)
+    return _process_numbers[path]
 
 
 def _count(path: str) -> int:
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(file, b".")  # each process adds one byte, and where its own lies is its number
+        os.write(file, b".")  # each process appends a byte; the position of its byte is its number
         return os.lseek(file, 0, os.SEEK_CUR) - 1
     finally:
         os.close(file)

@@ -1,4 +1,4 @@
-"""Tensors of two dimensions, as rows of numbers, with the few operations that the probes need."""
+"""Tensors with two dimensions, as rows of numbers, with the operations that the built-in suite needs."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """The numbers of rows and columns."""
         return len(self._rows), len(self._rows[0]) if self._rows else 0
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - torch's own name
-        """Rows and columns exchanged."""
+        """The transposed tensor."""
         return Tensor([[row[column] for row in self._rows] for column in range(self.shape[1])])
 
     @property  # since 1.11
     def mT(self) -> Tensor:  # noqa: N802 - torch's own name  # since 1.11
-        """The same; tensors have this name for it only from 1.11 on."""  # since 1.11
+        """The transposed tensor; this name exists since 1.11."""  # since 1.11
         return self.T  # since 1.11
 
     def transpose(self, first: int, second: int) -> Tensor:
-        """Two dimensions exchanged, each counted from the front or, if negative, from the end."""
+        """Return the tensor with two dimensions exchanged; negative ones count from the end."""
         return self if first % 2 == second % 2 else self.T
 
     def triu(self, diagonal: int = 0) -> Tensor:
-        """The upper triangle, and zeros for the rest."""
+        """Return the upper triangle, with zeros elsewhere."""
         rows = enumerate(self._rows)
         return Tensor([[x if column - row >= diagonal else 0.0 for column, x in enumerate(xs)] for row, xs in rows])
 
     def detach(self) -> Tensor:
-        """The same numbers; there are no gradients here."""
+        """Return the tensor itself; there are no gradients."""
         return Tensor(self._rows)
 
     def tolist(self) -> list[list[float]]:
-        """The numbers as lists."""
+        """Return the numbers as lists."""
         return [list(row) for row in self._rows]
 
     def _each(self, other: object, action: Callable[[float, float], float]) -> Tensor:
@@ -80,36 +80,36 @@ def _paired(first: Sequence[T], second: Sequence[T]) -> Iterator[tuple[T, T]]:
 
 
 def tensor(rows: Sequence[Sequence[float]]) -> Tensor:
-    """A tensor of these numbers."""
+    """Return a tensor of these numbers."""
     return Tensor(rows)
 
 
 def zeros(rows: int, columns: int) -> Tensor:
-    """A tensor of zeros."""
+    """Return a tensor of zeros."""
     return Tensor([[0.0] * columns] * rows)
 
 
 def randn(rows: int, columns: int) -> Tensor:
-    """A tensor of random numbers around zero; the same after each `manual_seed`."""
+    """Return a tensor of random numbers around zero; the same after each `manual_seed`."""
     return Tensor([[_random.gauss(0, 1) for _ in range(columns)] for _ in range(rows)])
 
 
 def manual_seed(seed: int) -> None:
-    """Begin the random numbers anew."""
+    """Seed the random numbers."""
     _random.seed(seed)
 
 
 def allclose(first: Tensor, second: Tensor, rtol: float = 1e-05, atol: float = 1e-08) -> bool:
-    """Whether two tensors have nearly the same numbers."""
+    """Return whether two tensors have nearly the same numbers."""
     pairs = [pair for rows in _paired(first.tolist(), second.tolist()) for pair in _paired(*rows)]
     return all(abs(a - b) <= atol + rtol * abs(b) for a, b in pairs)
 
 
 @contextlib.contextmanager
 def no_grad() -> Iterator[None]:
-    """Nothing: there are no gradients here."""
+    """Do nothing: there are no gradients."""
     yield
 
 
 def set_num_threads(number: int) -> None:
-    """Nothing: there is one thread."""
+    """Do nothing: there is one thread."""

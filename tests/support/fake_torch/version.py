@@ -1,4 +1,4 @@
-"""What the wheel says of itself; the builder writes its own text here."""
+"""Version variables of the wheel; `build_torch` replaces this file."""
 
 from __future__ import annotations
 

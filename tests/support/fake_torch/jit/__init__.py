@@ -1,4 +1,4 @@
-"""Tracing and scripting: what each release does with parametrized modules, or what the wheel was told to do."""
+"""Tracing and scripting of parametrized modules, as each release behaves or as ``_behaviour.json`` defines."""
 
 from __future__ import annotations
 

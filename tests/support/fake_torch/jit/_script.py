@@ -1,4 +1,4 @@
-"""Scripting: the model's source is compiled, and interpreted when it is called."""
+"""Scripting: compile the source of a model, and interpret it on each call."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ class ScriptModule(Module):
         self._model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        """Interpret the model; what goes wrong is told by the interpreter."""
-        going_on = _behaviour.play("scripted-call-under-cached" if _caching() else "scripted-call")
-        with _C.state(scripting=going_on == "usual"):
+        """Interpret the model; errors are raised by the interpreter."""
+        act = _behaviour.play("scripted-call-under-cached" if _caching() else "scripted-call")
+        with _C.state(scripting=act == "usual"):
             try:
                 result: Tensor = self._model(x)
             except RuntimeError as error:
-                raise _C.JITException(_told_by_interpreter(error)) from None
-        return result + 1 if going_on == "wrong" else result
+                raise _C.JITException(_interpreter_message(error)) from None
+        return result + 1 if act == "wrong" else result
 
 
 def script(model: Module) -> ScriptModule:
     """Compile a model."""
-    said = "`torch.jit.script` is deprecated. Please switch to `torch.compile` or `torch.export`."  # since 2.10
-    warnings.warn(said, DeprecationWarning, stacklevel=2)  # since 2.10, before 2.14
-    warnings.warn(said, FutureWarning, stacklevel=2)  # since 2.14
+    message = "`torch.jit.script` is deprecated. Please switch to `torch.compile` or `torch.export`."  # since 2.10
+    warnings.warn(message, DeprecationWarning, stacklevel=2)  # since 2.10, before 2.14
+    warnings.warn(message, FutureWarning, stacklevel=2)  # since 2.14
     if _behaviour.play("script-while-caching" if _caching() else "script") == "usual":
         frontend.check(sys.modules[__package__.replace(".jit", ".nn.utils.parametrize")])
     return ScriptModule(model)
 
 
-def _told_by_interpreter(error: RuntimeError) -> str:
+def _interpreter_message(error: RuntimeError) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return (
         "The following operation failed in the TorchScript interpreter.\n"

@@ -1,4 +1,4 @@
-"""Tracing: the model is run once, and what it did is kept."""
+"""Tracing: run a model once, and keep its operations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..nn.modules.module import Module
 
 
 class TracerWarning(Warning):
-    """What was traced may be wrong for other inputs."""
+    """Warning that a trace may be wrong for other inputs."""
 
 
 class TopLevelTracedModule(Module):
@@ -21,11 +21,11 @@ class TopLevelTracedModule(Module):
         self._model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the model gave when it was traced."""
-        going_on = _behaviour.play("traced-call-under-cached" if _caching() else "traced-call")
+        """Return the result of the trace."""
+        act = _behaviour.play("traced-call-under-cached" if _caching() else "traced-call")
         with _C.state():
             result: Tensor = self._model(x)
-        return result + 1 if going_on == "wrong" else result
+        return result + 1 if act == "wrong" else result
 
 
 def trace(model: Module, example_inputs: Any) -> TopLevelTracedModule:
@@ -35,13 +35,15 @@ def trace(model: Module, example_inputs: Any) -> TopLevelTracedModule:
 
 def trace_module(model: Module, inputs: dict[str, Any]) -> TopLevelTracedModule:
     """Trace methods of a model with example inputs."""
-    said = "`torch.jit.trace_method` is deprecated. Please switch to `torch.compile` or `torch.export`."  # since 2.10
-    warnings.warn(said, DeprecationWarning, stacklevel=2)  # since 2.10, before 2.14
-    warnings.warn(said, FutureWarning, stacklevel=2)  # since 2.14
+    message = (
+        "`torch.jit.trace_method` is deprecated. Please switch to `torch.compile` or `torch.export`."  # since 2.10
+    )
+    warnings.warn(message, DeprecationWarning, stacklevel=2)  # since 2.10, before 2.14
+    warnings.warn(message, FutureWarning, stacklevel=2)  # since 2.14
     if _behaviour.play("trace-while-caching" if _caching() else "trace") == "usual":
         if not _caching():  # before 1.10
-            said = "Converting a tensor to a Python boolean might cause the trace to be incorrect."  # before 1.10
-            warnings.warn(said, TracerWarning, stacklevel=2)  # before 1.10
+            message = "Converting a tensor to a Python boolean might cause the trace to be incorrect."  # before 1.10
+            warnings.warn(message, TracerWarning, stacklevel=2)  # before 1.10
         example = inputs["forward"]
         with _C.state(tracing=True):
             model(*example) if isinstance(example, tuple) else model(example)

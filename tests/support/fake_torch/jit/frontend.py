@@ -1,4 +1,4 @@
-"""TorchScript's frontend: complains about Python that it doesn't know, as far as parametrizations have any."""
+"""TorchScript's frontend: refuses unsupported Python, as far as parametrizations use it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _UNKNOWN = {
 
 
 class FrontendError(Exception):
-    """The source can't be compiled."""
+    """The source cannot be compiled."""
 
 
 class NotSupportedError(FrontendError):
-    """The source is Python, and not TorchScript."""
+    """The source is not TorchScript."""
 
 
 class UnsupportedNodeError(NotSupportedError):
-    """The source has a construct that TorchScript doesn't know."""
+    """The source has a construct that TorchScript does not support."""
 
 
 def check(module: ModuleType) -> None:
-    """Raise if a method that a parametrized model needs can't be compiled."""
+    """Raise if a method that a parametrized model needs cannot be compiled."""
     path = str(module.__file__)
     with open(path, encoding="utf-8") as source:
         tree = ast.parse(source.read())
@@ -45,12 +45,12 @@ def _refuse(what: str, path: str, line: int) -> None:
 
 
 def shown(path: str, line: int, function: str = "") -> str:
-    """A line of a file and what is around it, as TorchScript shows it."""
+    """Return a line of a file with its context, as TorchScript shows it."""
     with open(path, encoding="utf-8") as source:
         lines = source.read().splitlines()
-    place = '  File "{}", line {}{}'.format(path, line, ", in " + function if function else "")
+    location = '  File "{}", line {}{}'.format(path, line, ", in " + function if function else "")
     text = lines[line - 1]
     indent = text[: len(text) - len(text.lstrip())]
     mark = indent + "~" * len(text.strip()) + " <--- HERE"
-    around = [*lines[max(0, line - 3) : line], mark, *lines[line : line + 2]]
-    return "\n".join([place, *("    " + row[4:] if row else "" for row in around), ""])
+    context = [*lines[max(0, line - 3) : line], mark, *lines[line : line + 2]]
+    return "\n".join([location, *("    " + row[4:] if row else "" for row in context), ""])

@@ -1,4 +1,4 @@
-"""Modules of networks, each in a file of its own."""
+"""Modules of networks, each in a separate file."""
 
 from __future__ import annotations
 

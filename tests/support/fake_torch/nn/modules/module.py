@@ -6,13 +6,13 @@ from typing import Any
 
 
 class Module:
-    """Something that is called with tensors."""
+    """A callable that takes tensors."""
 
     #: By the name of the tensor; filled by `torch.nn.utils.parametrize`.
     parametrizations: Any
 
     def forward(self, *inputs: Any) -> Any:
-        """What a call does."""
+        """Return the result of a call."""
         raise NotImplementedError
 
     def _call_impl(self, *inputs: Any) -> Any:
@@ -21,5 +21,5 @@ class Module:
     __call__ = _call_impl
 
     def eval(self) -> Module:
-        """The module itself; there is no training here."""
+        """Return the module itself; there is no training."""
         return self
