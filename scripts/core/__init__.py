@@ -1,1 +1,1 @@
-"""What the engine stands on: processes, files, text. Imports nothing of the project."""
+"""Foundations of the engine: errors, paths, processes, files, text. Imports nothing else of the project."""

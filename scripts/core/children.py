@@ -1,7 +1,8 @@
-"""Processes that the engine starts, and their ends: nothing that one starts outlives it, nor the engine.
+"""Start child processes, and end each with all its descendants; none outlives its program or the engine.
 
-On Linux each runs under a supervisor (`scripts.core.supervisor`). On other systems they are found by their parents
-and groups, and once the engine is gone, by the run's mark in their environment (`scripts.core.watchdog`).
+On Linux each child runs under a supervisor (`scripts.core.supervisor`). On other systems descendants are found by
+parent and process group and, after the engine was killed, by the run's mark in their environment
+(`scripts.core.watchdog`).
 """
 
 from __future__ import annotations
@@ -26,29 +27,29 @@ import psutil
 
 from scripts.core import environment, watchdog
 
-#: Seconds in which a supervisor answers, and in which it ends what is left.
-_ANSWER: Final = 60.0
-_END: Final = 15.0
+#: Timeouts in seconds: of a supervisor's answer, and of its killing all descendants.
+_ANSWER_TIMEOUT: Final = 60.0
+_END_TIMEOUT: Final = 15.0
 
 
 class Stopped(BaseException):
-    """The run was interrupted; nothing more may be started. No `Exception`: nobody should handle it in passing."""
+    """The run was interrupted and starts no more processes. Not an `Exception`, so that no handler swallows it."""
 
 
 class Child(Protocol):
-    """A program that was started."""
+    """A started program."""
 
     returncode: int | None
-    cpu: float  # processor seconds that it took with all that it started, 0 where the system doesn't say
+    cpu: float  # processor seconds of the program and its descendants; 0 if the system does not report them
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long at most for the program to end, and say whether it has."""
+        """Wait up to ``seconds`` for the program to end; return whether it has ended."""
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to the program alone."""
+        """Send a signal to the program, not to its descendants."""
 
     def end(self) -> None:
-        """End the program and everything it started."""
+        """Kill the program and its descendants."""
 
 
 _live: set[Child] = set()
@@ -65,32 +66,32 @@ def start(
     stderr: int,
     stdin: int | None = None,
 ) -> Child:
-    """Start a program, with file descriptors for its output; `end` it in any case.
+    """Start a program that writes to the given file descriptors. The caller must call `end` in any case.
 
     Raises:
         Stopped: the run is being interrupted.
-        OSError: it can't be started.
+        OSError: the program cannot be started.
     """
     words = [str(part) for part in command]
     with _lock, contextlib.ExitStack() as opened:
         check_stopping()
         if stdin is None:
             stdin = opened.enter_context(Path(os.devnull).open("rb")).fileno()
-        kind = _Supervised if sys.platform == "linux" else _Searched
+        kind = _Supervised if sys.platform == "linux" else _Tracked
         child: Child = kind(words, dict(env), str(cwd) if cwd else None, (stdin, stdout, stderr))
         _live.add(child)
     return child
 
 
 def end(child: Child) -> None:
-    """End a program and everything it started."""
+    """Kill a program and its descendants."""
     child.end()
     with _lock:
         _live.discard(child)
 
 
 def stop() -> None:
-    """End every child and let no new one start, until `resume`."""
+    """Kill all children and refuse to start others until `resume`."""
     _stopping.set()
     with _lock:
         live = list(_live)
@@ -99,30 +100,30 @@ def stop() -> None:
 
 
 def resume() -> None:
-    """Let children start again."""
+    """Allow children to start again."""
     _stopping.clear()
 
 
 def check_stopping() -> None:
-    """Raise `Stopped` where the run is being interrupted."""
+    """Raise `Stopped` if the run is being interrupted."""
     if _stopping.is_set():
         raise Stopped
 
 
 class _Supervised:
-    """A program under a supervisor, which is asked over a socket."""
+    """A program under a supervisor, which is controlled over a socket."""
 
     def __init__(self, command: list[str], env: dict[str, str], cwd: str | None, fds: tuple[int, int, int]) -> None:
         self.returncode: int | None = None
         self.cpu = 0.0
         self._ended = threading.Lock()
-        self._text = b""
+        self._received = b""
         self._control, theirs = socket.socketpair()
         with theirs:
             _request(theirs.fileno(), *fds)
         try:
             self._control.sendall(json.dumps({"command": command, "env": env, "cwd": cwd}).encode() + b"\n")
-            answer = self._answer(_ANSWER)
+            answer = self._answer(_ANSWER_TIMEOUT)
         except OSError:
             answer = None
         if answer is None or "pid" not in answer:
@@ -132,7 +133,7 @@ class _Supervised:
     def wait(self, seconds: float) -> bool:
         with self._ended:
             if self.returncode is None and (answer := self._answer(seconds)) is not None:
-                # No answer but the end of the connection: the supervisor itself was killed.
+                # An empty answer means that the connection was closed: the supervisor itself was killed.
                 self.returncode = answer.get("returncode", -signal.SIGKILL)
                 self.cpu = answer.get("cpu", 0.0)
                 self._control.close()
@@ -145,19 +146,19 @@ class _Supervised:
     def end(self) -> None:
         if not self.wait(0):
             self.send_signal(signal.SIGKILL)
-            self.wait(_END)
+            self.wait(_END_TIMEOUT)
 
     def _answer(self, seconds: float) -> dict[str, Any] | None:
-        """Return the supervisor's next line, None where it doesn't come in time; nothing at its end."""
+        """Return the supervisor's next message; None after a timeout, empty if the connection was closed."""
         limit = time.monotonic() + seconds
-        while b"\n" not in self._text:
+        while b"\n" not in self._received:
             if not select.select([self._control], [], [], max(0.0, limit - time.monotonic()))[0]:
                 return None
             more = self._control.recv(1 << 12)
             if not more:
                 return {}
-            self._text += more
-        line, _, self._text = self._text.partition(b"\n")
+            self._received += more
+        line, _, self._received = self._received.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -165,11 +166,11 @@ class _Supervised:
 def _not_started(answer: Mapping[str, Any]) -> OSError:
     if "errno" in answer:
         return OSError(answer["errno"], answer["strerror"], answer["filename"])
-    return ChildProcessError("the supervisor of programs died; is memory short?")
+    return ChildProcessError("the process supervisor died, possibly for lack of memory")
 
 
 def _request(*fds: int) -> None:
-    """Have the server fork a supervisor; where the server has died, a new one's."""
+    """Have the fork server start a supervisor; restart a fork server that died."""
     try:
         socket.send_fds(_server(), [b"."], fds)
     except OSError:
@@ -179,17 +180,17 @@ def _request(*fds: int) -> None:
 
 @functools.cache
 def _server() -> socket.socket:
-    """Start the program that forks supervisors. It ends when this process does, however it does: the socket closes."""
+    """Start the fork server. It exits when this process ends, even by a kill, because that closes the socket."""
     ours, theirs = socket.socketpair()
     with theirs:
         program = subprocess.Popen(
-            # By its path and isolated, whatever the variables of the user say.
+            # By path and isolated (-I), so that the user's PYTHON* variables have no effect.
             [sys.executable, "-I", str(Path(__file__).with_name("supervisor.py")), str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            start_new_session=True,  # out of Ctrl-C's reach
-            umask=environment.UMASK,  # which all programs inherit
+            start_new_session=True,  # not interrupted by Ctrl-C
+            umask=environment.UMASK,  # inherited by all programs
         )
     atexit.register(_dismiss, ours, program)
     return ours
@@ -198,14 +199,14 @@ def _server() -> socket.socket:
 def _dismiss(requests: socket.socket, program: subprocess.Popen[bytes]) -> None:
     requests.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        program.wait(_END)
+        program.wait(_END_TIMEOUT)
 
 
-class _Searched:
-    """A program whose descendants are looked for, where nothing keeps them together."""
+class _Tracked:
+    """A program whose descendants are found by parent and process group, on systems without subreapers."""
 
     def __init__(self, command: list[str], env: dict[str, str], cwd: str | None, fds: tuple[int, int, int]) -> None:
-        _guard()
+        _start_watchdog()
         stdin, stdout, stderr = fds
         self.returncode: int | None = None
         self.cpu = 0.0
@@ -235,7 +236,7 @@ class _Searched:
         if self._child.poll() is None:
             self._child.kill()
         if sys.platform != "win32":
-            # The group reaches orphans whose parent has gone; the session's id is the child's.
+            # The process group also has orphans; its id is the child's pid, which leads the session.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
         for process in tree:
@@ -252,10 +253,10 @@ class _Searched:
 
 
 def _cpu_of_children() -> float:
-    """Processor seconds of all children that ended, and of theirs. Windows doesn't say: 0."""
+    """Return the processor seconds of all ended children and their descendants; 0 on Windows."""
     times = psutil.Process().cpu_times()
     return float(times.children_user + times.children_system)
 
 
-#: Started with the first child, and kept until this process ends.
-_guard = functools.cache(watchdog.start)
+#: Started with the first child, once per process.
+_start_watchdog = functools.cache(watchdog.start)

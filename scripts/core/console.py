@@ -1,4 +1,4 @@
-"""The consoles that commands print to: no markup unless asked for, and no blanks at the ends of lines."""
+"""Rich consoles without markup by default, and without trailing spaces."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def make_console(
     no_color: bool | None = None,
     file: IO[str] | None = None,
 ) -> Console:
-    """Return a console on stdout or stderr, as wide as it is and coloured where that is wanted; or on a plain file.
+    """Return a console on stdout or stderr with the terminal's width and colours, or on a plain file.
 
-    Without ``markup``, texts are printed as they are; with it, untrusted ones must be escaped.
+    With ``markup``, untrusted text must be escaped.
     """
-    made = Console(
+    console = Console(
         stderr=stderr,
         file=file,
-        force_terminal=None if file is None else False,  # FORCE_COLOR is about the terminal
+        force_terminal=None if file is None else False,  # FORCE_COLOR applies to the terminal only
         color_system="auto" if file is None else None,
         width=width,
         no_color=no_color,
@@ -32,12 +32,12 @@ def make_console(
         highlight=False,
         emoji=False,
     )
-    made.push_render_hook(_Trim())
-    return made
+    console.push_render_hook(_TrimHook())
+    return console
 
 
 class Trimmed:
-    """A renderable without the blanks with which Rich fills its lines."""
+    """A renderable without the trailing spaces with which Rich pads lines."""
 
     def __init__(self, renderable: RenderableType) -> None:
         self.renderable = renderable
@@ -46,15 +46,15 @@ class Trimmed:
         return _trimmed(console.render(self.renderable, options))
 
 
-class _Trim(RenderHook):
-    """Trims whatever is printed."""
+class _TrimHook(RenderHook):
+    """Wraps everything that is printed in `Trimmed`."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [Trimmed(renderable) for renderable in renderables]
 
 
 def _trimmed(segments: Iterable[Segment]) -> Iterator[Segment]:
-    blanks: list[Segment] = []  # they end the line, unless something follows
+    blanks: list[Segment] = []  # dropped at the end of a line
     for segment in segments:
         if segment.control:
             yield segment

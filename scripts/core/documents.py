@@ -82,14 +82,14 @@ class Format(Generic[M]):
         return json.dumps({"schema": self.schema, **data}, indent=self.indent, ensure_ascii=False) + "\n"
 
     def write(self, path: Path, document: M) -> None:
-        """Write a document to a file, whole or not at all."""
+        """Write a document to a file atomically."""
         write_atomically(path, self.dump(document))
 
     def _migrated(self, text: str | bytes, source: object, error: ValidationError) -> M:
         """Return the document that the model refused, once it is migrated to the current schema."""
         data = self._data(text, source, error)
         schema = data.get("schema") if isinstance(data, dict) else None
-        if type(schema) is not int or schema > self.schema:  # a bool is an int too
+        if type(schema) is not int or schema > self.schema:  # bool is a subclass of int
             self._refuse_schema(source, schema)
         if schema == self.schema:
             self._refuse(source, first_problem(error))
@@ -122,7 +122,7 @@ class Format(Generic[M]):
 
 
 def first_problem(error: ValidationError | OSError) -> str:
-    """Return what is wrong with a file, on one line."""
+    """Return the first problem of a file, on one line."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     first = error.errors()[0]

@@ -1,7 +1,8 @@
 """Closed environments for child processes: variables from an allow-list, everything else fixed.
 
-A cell's tests get what a Python process needs to start, fixed values for whatever changes behaviour, and what the
-suite declares. uv and the engine's own helpers get what finds interpreters, caches and credentials.
+The tests of a cell get the variables that a Python process needs to start, fixed values of those that change
+behaviour, and the suite's own. uv and the engine's helpers get the variables that locate interpreters, caches and
+credentials.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-#: Permissions that children take away from new files, whatever the shell's are.
+#: The umask of children, independent of the shell's.
 UMASK: Final = 0o022 if sys.platform != "win32" else -1
 
 _WINDOWS: Final = (
@@ -21,10 +22,10 @@ _WINDOWS: Final = (
     *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE", "PROCESSOR_ARCHITEW6432", "PROCESSOR_IDENTIFIER"),
     *("PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432", "COMMONPROGRAMFILES", "PROGRAMDATA", "ALLUSERSPROFILE"),
 )
-#: What a process needs of the machine to start at all; on POSIX systems nothing.
+#: Variables without which a process does not start; none on POSIX systems.
 _MACHINE: Final = _WINDOWS if sys.platform == "win32" else ()
 
-#: Which GPUs a cell with GPU may use, and how a container was given them.
+#: Variables that select GPUs, also in a container.
 _GPU: Final = (
     *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"),
     *("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
@@ -32,17 +33,17 @@ _GPU: Final = (
 _NO_GPU: Final = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}
 _DRIVERS: Final = ("libcuda.so.1", "libcuda.so", "libamdhip64.so")
 
-#: What uv, git and credential helpers need of the user: folders, agents, temporary files.
+#: The user's variables that uv, git and credential helpers need: folders, agents, temporary files.
 _USER: Final = (
     *("PATH", "HOME", "USER", "LOGNAME", "USERNAME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "HOMEDRIVE", "HOMEPATH"),
     *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
     *("TMPDIR", "TEMP", "TMP", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS"),
 )
 
-#: A language and encoding that every system has. glibc and musl know C.UTF-8; macOS knows it since version 15.
+#: A UTF-8 locale that every system has: glibc and musl have C.UTF-8, macOS only since version 15.
 LOCALE: Final = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 
-#: The same in every cell. A suite may declare other values.
+#: Fixed in every cell, unless a suite declares other values.
 FIXED: Final[Mapping[str, str]] = {
     "LC_ALL": LOCALE,
     "LANG": LOCALE,
@@ -59,7 +60,7 @@ FIXED: Final[Mapping[str, str]] = {
     ),
 }
 
-#: What the engine itself relies on in a cell. PYTHONUTF8 serves systems whose C library lacks the locale above.
+#: Required by the engine in every cell. PYTHONUTF8 is for systems whose C library lacks the locale above.
 _ENGINE: Final = {
     "PYTHONNOUSERSITE": "1",
     "PYTHONFAULTHANDLER": "1",
@@ -68,7 +69,7 @@ _ENGINE: Final = {
 }
 _OWN_FOLDERS: Final = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "TMPDIR", "TEMP", "TMP")
 
-#: Variables that a suite can't declare: the engine sets them, or they would bring another Python or other tests in.
+#: Variables that a suite can't declare: the engine sets them, or they would change the Python or the tests that run.
 _RESERVED: Final = frozenset(
     {
         *_ENGINE,
@@ -89,7 +90,7 @@ def problem(name: str, value: str) -> str | None:
     if name.upper() in _RESERVED or name.upper().startswith("MATRIX_"):
         return f"{name} is set by the engine in every cell and can't be declared"
     if "\0" in value:
-        return f"{name}: a value can't hold a null character"
+        return f"{name}: null character in the value"
     return None
 
 
@@ -105,9 +106,9 @@ def cell(
 
     Args:
         python: the interpreter of the cell's environment, whose programs come first on ``PATH``.
-        folder: the cell's own, for ``HOME`` and temporary files.
-        gpu: whether the machine's GPUs are visible.
-        declared: what the suite declares; wins over fixed values and adds to ``PATH``.
+        folder: the cell's folder for ``HOME`` and temporary files.
+        gpu: True if the machine's GPUs are visible.
+        declared: the suite's variables, which override fixed values and extend ``PATH``.
         environ: this process's.
     """
     own = {name: str(folder) for name in _OWN_FOLDERS if sys.platform == "win32" or not name.endswith("DATA")}
@@ -115,7 +116,7 @@ def cell(
     return {
         **_named(environ, _MACHINE),
         **FIXED,
-        # torch.compile names its cache after the user, who may have no entry in the system's list.
+        # torch.compile names its cache after the user, who may be unknown to the system.
         **dict.fromkeys(("USER", "LOGNAME", "USERNAME"), "matrix"),
         **(_gpu(environ) if gpu else _NO_GPU),
         **declared,
@@ -126,15 +127,15 @@ def cell(
 
 
 def tool(environ: Mapping[str, str] = os.environ, **changes: str) -> dict[str, str]:
-    """Return the environment of uv and of the engine's own helpers, without settings of packages.
+    """Return the environment of uv and of the engine's helpers, without settings of package indexes.
 
-    `scripts.index.settings` has those that say where packages come from.
+    `scripts.index.settings` adds those that say where packages come from.
     """
     return {**_named(environ, _MACHINE), **_named(environ, _USER), "LC_ALL": LOCALE, "PYTHONUTF8": "1", **changes}
 
 
 def system_path(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the system's own folders of programs, the same for every user."""
+    """Return the system's folders of programs, the same for every user."""
     if sys.platform == "win32":
         root = Path(environ.get("SYSTEMROOT", r"C:\Windows"))
         return [str(root / "System32"), str(root), str(root / "System32" / "Wbem")]
@@ -146,7 +147,7 @@ def _named(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
 
 
 def _gpu(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return which GPUs are visible, and the folders of LD_LIBRARY_PATH that hold their driver."""
+    """Return the variables that select GPUs, and LD_LIBRARY_PATH reduced to the folders of GPU drivers."""
     folders = environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    drivers = [one for one in folders if one and any(Path(one, name).exists() for name in _DRIVERS)]
+    drivers = [folder for folder in folders if folder and any(Path(folder, name).exists() for name in _DRIVERS)]
     return {**_named(environ, _GPU), **({"LD_LIBRARY_PATH": os.pathsep.join(drivers)} if drivers else {})}

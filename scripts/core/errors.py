@@ -1,4 +1,4 @@
-"""The one tree of errors. Each class knows its exit code; ``cli.main`` turns them into text, once."""
+"""Errors and their exit codes; ``cli`` turns them into messages."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Exit(enum.IntEnum):
     OK = 0
     UNEXPECTED = 1  # drift, a regression, a blocked candidate
     USAGE = 2  # a bad option, or a bad matrix.toml
-    MACHINERY = 3  # the tool itself, or what it stands on, failed
-    INCONCLUSIVE = 4  # too much was unavailable to say
+    MACHINERY = 3  # the engine or something it depends on failed
+    INCONCLUSIVE = 4  # too much was unavailable for a verdict
 
 
 class MatrixError(Exception):
@@ -24,13 +24,13 @@ class MatrixError(Exception):
 
 
 class UsageError(MatrixError):
-    """An option or argument that can't be used; the message names it and the remedy."""
+    """An invalid option or argument; the message names it and the remedy."""
 
     exit = Exit.USAGE
 
 
 class ConfigError(UsageError):
-    """``matrix.toml`` is not what it should be. Holds every problem found, not only the first."""
+    """``matrix.toml`` is invalid; ``problems`` has all problems, not only the first."""
 
     def __init__(self, path: object, problems: list[str]) -> None:
         self.problems = problems
@@ -38,7 +38,7 @@ class ConfigError(UsageError):
 
 
 class SchemaError(MatrixError):
-    """A file has a schema number that this version doesn't read, or doesn't fit its schema."""
+    """A file has an unknown schema number or does not match its schema."""
 
     exit = Exit.USAGE
 

@@ -11,10 +11,10 @@ from pydantic import ByteSize
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` to a temporary file beside ``path`` and rename it: a reader sees the old text or the new one."""
+    """Write ``text`` to a temporary file and rename it to ``path``, so that readers see the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "a folder is in the place of a file; remove it", str(path))
+        raise IsADirectoryError(errno.EISDIR, "a folder has the name of this file; remove it", str(path))
     # Not `tempfile`: it creates files with mode 0600, which renaming keeps.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

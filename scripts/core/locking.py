@@ -1,4 +1,4 @@
-"""Locks between processes that an interruption doesn't wait for."""
+"""File locks between processes, which an interruption of the run does not wait for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import filelock
 
 from scripts.core.children import check_stopping
 
-#: Seconds between two looks at whether the run is being interrupted.
+#: Seconds between two checks for an interruption of the run.
 _POLL: Final = 0.2
 
 
@@ -21,7 +21,7 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         Stopped: the run is being interrupted.
-        OSError: the file can't be made.
+        OSError: the lock file cannot be created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path)

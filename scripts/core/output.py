@@ -1,4 +1,4 @@
-"""A program's output, bounded: its beginning goes to a log as it comes, its end when it is over."""
+"""Write a program's output to a log with a size limit: the beginning at once, the end when the program has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-#: Bytes of the beginning and of the end that are kept.
+#: Maximum bytes of the beginning and of the end.
 HEAD: Final = 4_000_000
 TAIL: Final = 4_000_000
 
@@ -16,7 +16,7 @@ _CHUNK: Final = 1 << 16
 
 
 class Output:
-    """Reads a pipe to its end in a thread of its own. What can't be written is dropped: the program must go on."""
+    """A pipe that a thread reads to its end. Data that can't be written to the log is dropped."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -26,17 +26,17 @@ class Output:
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def start(self) -> None:
-        """Read, now that the program has the other end of the pipe."""
+        """Start reading; call this when the program has the other end of the pipe."""
         os.close(self.writing)
         self._thread.start()
 
     def close(self) -> None:
-        """Give up: the program could not be started."""
+        """Close the pipe of a program that could not be started."""
         os.close(self.writing)
         os.close(self._reading)
 
     def finish(self, timeout: float) -> bytes:
-        """Return the end of the output, once there is no more of it, or after so many seconds."""
+        """Return the end of the output, when the pipe is closed or after ``timeout`` seconds."""
         self._thread.join(timeout)
         beyond = bytes(self._tail[-max(0, min(TAIL, self._size - HEAD)) :]) if self._size > HEAD else b""
         if beyond:

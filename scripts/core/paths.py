@@ -1,4 +1,4 @@
-"""Every path the engine uses, named once."""
+"""Paths of the engine's files and folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROBES: Final = ROOT / "tests" / "cells"
 RESULTS: Final = ROOT / "results"
 SCHEMAS: Final = ROOT / "scripts" / "schemas"
 
-#: Everything below is made by runs and not under version control.
+#: Created by runs, and not under version control.
 STATE: Final = ROOT / ".matrix"
 RECORDS: Final = STATE / "records"
 LOCKS: Final = STATE / "locks"

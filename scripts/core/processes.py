@@ -1,6 +1,6 @@
-"""Running other programs to their end: output to a log or returned, limits on time. Nothing else calls `subprocess`.
+"""Run programs to their end, with timeouts, and log or return their output. Nothing else calls `subprocess`.
 
-How they are started and ended, with all that they start, is in `scripts.core.children`.
+`scripts.core.children` starts them and ends their process trees.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from scripts.core.output import Output
 
 __all__ = ["Captured", "Finished", "Stopped", "capture", "check_stopping", "interruptible", "run"]
 
-#: Seconds that a process gets to write its stacks before it is killed, and its output to come to an end.
+#: Seconds for a process to write its stack traces before it is killed, and for its output to end.
 _GRACE = 3.0
 
-#: Bytes of a program's output that are returned; the log has more.
-_SAID = 200_000
+#: Maximum bytes of output that `run` returns; the log has more.
+_RETURNED_OUTPUT = 200_000
 _HOUR = 3600.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finished:
-    """How a program ended."""
+    """The result of a program."""
 
     returncode: int
     timed_out: bool
     seconds: float
     output: str
-    cpu: float = 0.0  # processor seconds of all of it, where nothing else ran meanwhile or the system keeps them apart
+    cpu: float = 0.0  # processor seconds of the process tree; exact on Linux, else if nothing ran at the same time
 
     @property
     def ok(self) -> bool:
-        """Whether it ended by itself with exit code 0."""
+        """True if the program exited with code 0 within the timeout."""
         return self.returncode == 0 and not self.timed_out
 
     @property
     def signal_name(self) -> str | None:
-        """The name of the signal that ended it, such as ``SIGSEGV``, if one did."""
+        """The name of the signal that ended the program, such as ``SIGSEGV``, if any."""
         if self.returncode >= 0:
             return None
         try:
@@ -64,20 +64,20 @@ def run(
     cwd: Path | None = None,
     deadline: Callable[[], float] | None = None,
 ) -> Finished:
-    """Run a program to its end, its output appended to ``log``, of which beginning and end are kept.
+    """Run a program to its end and append its output, at most the beginning and the end, to ``log``.
 
     Args:
         command: the program and its arguments.
-        log: a text file; the command itself is written there first. That it can't be written changes nothing.
+        log: a text file, which starts with the command. Failure to write it is ignored.
         env: the whole environment, see `scripts.core.environment`.
-        timeout: seconds until it is ended, with all its children.
+        timeout: seconds until the process tree is killed.
         cwd: its working directory.
-        deadline: asked again and again for the time (`time.monotonic`) at which to give up, where the limit
-            moves on with the work; ``timeout`` is then unused.
+        deadline: returns the time (`time.monotonic`) at which to kill it, for limits that move with the
+            program's progress; replaces ``timeout``.
 
     Raises:
         Stopped: the run is being interrupted.
-        OSError: the program can't be started.
+        OSError: the program cannot be started.
     """
     with contextlib.suppress(OSError):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -96,19 +96,19 @@ def run(
         timed_out = not _wait(child, limit)
     finally:
         children.end(child)
-        said = output.finish(_GRACE)
+        end_of_output = output.finish(_GRACE)
     return Finished(
         returncode=child.returncode if child.returncode is not None else -signal.SIGTERM,
         timed_out=timed_out,
         seconds=time.monotonic() - started,
-        output=said[-_SAID:].decode("utf-8", "replace"),
+        output=end_of_output[-_RETURNED_OUTPUT:].decode("utf-8", "replace"),
         cpu=child.cpu,
     )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Captured:
-    """What a program printed."""
+    """The exit code and output of a program."""
 
     returncode: int
     stdout: str
@@ -123,18 +123,18 @@ def capture(
     text: str = "",
     timeout: float = _HOUR,
 ) -> Captured:
-    """Run a program to its end, and return what it printed.
+    """Run a program to its end and return its output.
 
     Args:
         command: the program and its arguments.
-        env: the whole environment; this process's own if not given.
+        env: the whole environment (default: this process's).
         cwd: its working directory.
-        text: what it reads from its standard input.
-        timeout: seconds until it is ended, with exit code -9.
+        text: its standard input.
+        timeout: seconds until it is killed, with exit code -9.
 
     Raises:
         Stopped: the run is being interrupted.
-        OSError: the program can't be started.
+        OSError: the program cannot be started.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         stdin.write(text.encode("utf-8", "surrogateescape"))
@@ -154,9 +154,9 @@ def capture(
             children.end(child)
         for file in (stdout, stderr):
             file.seek(0)
-        said = [file.read().decode("utf-8", "replace").replace("\r\n", "\n") for file in (stdout, stderr)]
+        texts = [file.read().decode("utf-8", "replace").replace("\r\n", "\n") for file in (stdout, stderr)]
     returncode = child.returncode if child.returncode is not None else -signal.SIGTERM
-    return Captured(returncode=returncode, stdout=said[0], stderr=said[1])
+    return Captured(returncode=returncode, stdout=texts[0], stderr=texts[1])
 
 
 def _wait(child: Child, limit: Callable[[], float]) -> bool:
@@ -164,29 +164,29 @@ def _wait(child: Child, limit: Callable[[], float]) -> bool:
     while True:
         remaining = limit() - time.monotonic()
         if remaining <= 0:
-            _ask_for_stacks(child)
+            _request_stacks(child)
             return False
         ended = child.wait(min(remaining, 0.2))
-        check_stopping()  # also where it has ended: by the interruption, which is no result
+        check_stopping()  # also if it has ended, because the interruption may be the cause
         if ended:
             return True
 
 
-def _ask_for_stacks(child: Child) -> None:
-    """Let a hanging Python write its stacks (faulthandler does on SIGABRT) before it is killed."""
+def _request_stacks(child: Child) -> None:
+    """Let a hanging Python process write its stack traces, which faulthandler does on SIGABRT, before it is killed."""
     if sys.platform != "win32":
         child.send_signal(signal.SIGABRT)
         child.wait(_GRACE)
 
 
 def stop_all() -> None:
-    """End every child and let no new one start: the run was interrupted."""
+    """Kill all children and refuse to start others: the run was interrupted."""
     children.stop()
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block, SIGTERM interrupts like Ctrl-C, and an interruption ends every child."""
+    """Make SIGTERM interrupt the block like Ctrl-C, and kill all children when it is interrupted."""
 
     def interrupt(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)

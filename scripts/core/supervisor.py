@@ -1,9 +1,9 @@
-"""Starts programs for the engine, each under a process that ends all that it leaves behind. Linux.
+"""A fork server that starts each program under a supervisor, which kills the program's descendants. Linux.
 
-A program of its own, run by its path: it stands on nothing but the standard library. It waits for requests on a socket
-and forks a supervisor for each, which is the subreaper (prctl(2)) of the program: whatever is started, with whichever
-environment, session or parent, stays below it. When the program ends, or the engine does, even by a kill, the
-supervisor kills the rest.
+It runs as a script by its path and imports only the standard library. For each request on its socket it forks a
+supervisor, which becomes the subreaper (prctl(2)) of the program: all descendants stay below it, regardless of
+their environment, session or parent. When the program or the engine ends, even by a kill, the supervisor kills the
+rest.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from typing import Any, Final
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
-#: Seconds in which killed processes have to be gone.
-_LIMIT: Final = 10.0
+#: Seconds to wait until killed processes are gone.
+_KILL_TIMEOUT: Final = 10.0
 
 #: File descriptors of a request: the control socket, and the program's input, output and errors.
 FDS: Final = 4
 
 
 def serve(requests: socket.socket) -> None:
-    """Fork a supervisor for each request, until the engine is gone and all supervisors are."""
+    """Fork a supervisor for each request, until the engine and all supervisors have ended."""
     while True:
         byte, fds, _, _ = socket.recv_fds(requests, 1, FDS)
         _reap(os.WNOHANG if byte else 0)
@@ -47,10 +47,10 @@ def serve(requests: socket.socket) -> None:
             os.close(fd)
 
 
-def _reap(how: int) -> None:
-    """Wait for supervisors, whose processor time counts as this program's only then."""
+def _reap(flags: int) -> None:
+    """Wait for ended supervisors, which adds their processor time to this process's."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, how)[0]:
+        while os.waitpid(-1, flags)[0]:
             pass
 
 
@@ -70,19 +70,19 @@ def _supervise(control_fd: int, stdin: int, stdout: int, stderr: int) -> None:
                 start_new_session=True,
             )
         except OSError as error:
-            _say(control, errno=error.errno, strerror=error.strerror, filename=error.filename)
+            _send(control, errno=error.errno, strerror=error.strerror, filename=error.filename)
             return
         for fd in (stdin, stdout, stderr):
             os.close(fd)
-        _say(control, pid=child.pid)
+        _send(control, pid=child.pid)
         returncode = _watch(child, control)
-        _end_all()
+        _kill_descendants()
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        _say(control, returncode=returncode, cpu=used.ru_utime + used.ru_stime)
+        _send(control, returncode=returncode, cpu=used.ru_utime + used.ru_stime)
 
 
 def _watch(child: subprocess.Popen[bytes], control: socket.socket) -> int:
-    """Wait for the program to end, pass on the engine's signals, and kill the program when the engine is gone."""
+    """Wait for the program to end; forward the engine's signals, and kill the program if the engine ends."""
     ended = os.pidfd_open(child.pid)
     try:
         while True:
@@ -98,9 +98,9 @@ def _watch(child: subprocess.Popen[bytes], control: socket.socket) -> int:
         os.close(ended)
 
 
-def _end_all() -> None:
-    """Kill every process below this one. Orphans become its children, so that it comes to an end."""
-    limit = time.monotonic() + _LIMIT
+def _kill_descendants() -> None:
+    """Kill all descendants. Orphans become children of this process, so repeated passes find them all."""
+    limit = time.monotonic() + _KILL_TIMEOUT
     while time.monotonic() < limit:
         try:
             if os.waitpid(-1, os.WNOHANG)[0]:
@@ -116,8 +116,8 @@ def _end_all() -> None:
 def _children() -> list[int]:
     me = os.getpid()
     try:
-        with open(f"/proc/{me}/task/{me}/children", encoding="ascii") as told:  # noqa: PTH123
-            return [int(pid) for pid in told.read().split()]
+        with open(f"/proc/{me}/task/{me}/children", encoding="ascii") as children:  # noqa: PTH123
+            return [int(pid) for pid in children.read().split()]
     except OSError:  # a kernel without this file
         return [int(name) for name in os.listdir("/proc") if name.isdigit() and _parent(name) == me]  # noqa: PTH208
 
@@ -130,9 +130,9 @@ def _parent(pid: str) -> int:
         return 0
 
 
-def _say(control: socket.socket, **said: Any) -> None:
+def _send(control: socket.socket, **message: Any) -> None:
     with contextlib.suppress(OSError):  # the engine may be gone
-        control.sendall(json.dumps(said).encode() + b"\n")
+        control.sendall(json.dumps(message).encode() + b"\n")
 
 
 if __name__ == "__main__":

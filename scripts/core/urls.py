@@ -1,4 +1,4 @@
-"""URLs: the one conversion between paths and ``file:`` URLs, file names in URLs, and how URLs may be shown. Pure."""
+"""Convert paths to and from ``file:`` URLs, and take file names and printable forms of URLs. Pure."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def is_file(url: str) -> bool:
 
 
 def of_path(path: PurePath) -> str:
-    """Return the ``file:`` URL of an absolute path. Raise `ValueError` for a relative one."""
+    """Return the ``file:`` URL of an absolute path. Raise `ValueError` for a relative path."""
     return path.as_uri()
 
 
 def to_path(url: str) -> Path:
-    """Return the path that a ``file:`` URL names. Raise `ValueError` where it names none."""
+    """Return the path of a ``file:`` URL. Raise `ValueError` if it has none on this machine."""
     return Path(to_pure_path(url, windows=_WINDOWS))
 
 
 def to_pure_path(url: str, *, windows: bool) -> PurePath:
-    """Return the path that a ``file:`` URL names on one family of systems.
+    """Return the path of a ``file:`` URL on Windows or on POSIX systems.
 
     Raises:
         ValueError: not a ``file:`` URL, not absolute, on another host, or with a null character.
@@ -55,12 +55,12 @@ def _windows_path(host: str, text: str) -> PureWindowsPath:
 
 
 def filename(url: str) -> str:
-    """Return the last part of a URL's path, with its characters as they are: a label's ``+`` is often ``%2B``."""
+    """Return the last part of a URL's path, unquoted: the ``+`` of a local label is often ``%2B``."""
     return unquote(posixpath.basename(urlsplit(url).path))
 
 
 def shown(url: str) -> str:
-    """Return a URL without the name and password in it."""
+    """Return a URL without user name and password."""
     try:
         parts = urlsplit(url)
     except ValueError:

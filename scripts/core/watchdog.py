@@ -1,7 +1,7 @@
-"""Ends what a run leaves behind when it is killed, and can no longer do so itself.
+"""A watchdog process that kills the processes of a run after the run itself was killed.
 
-A process beside the run, which waits for it to be gone. Whatever still has the run's mark in its environment then
-is ended, in whichever session it is and whoever its parent is by now.
+It waits for the run to end, then kills every process with the run's mark in its environment, regardless of session
+and parent.
 """
 
 from __future__ import annotations
@@ -18,57 +18,59 @@ from typing import Final
 
 import psutil
 
-#: The variable that all processes of a run have, and its value in this one's.
+#: The environment variable of all processes of a run, and its value in this run.
 VARIABLE: Final = "MATRIX_RUN"
 MARK: Final = uuid.uuid4().hex
 
 _READY: Final = b"ready"
 
-#: Seconds between two looks: long enough for a child that was just made to have its environment.
-_AGAIN: Final = 0.1
+#: Seconds between two scans, so that a process that was just forked has its environment.
+_SCAN_INTERVAL: Final = 0.1
 
 
 def start() -> subprocess.Popen[bytes]:
-    """Start to watch over this process, which has to keep what is returned: its end closes the pipe to it.
+    """Start a watchdog of this process. Keep the returned process: closing its pipe triggers the watchdog.
 
     Raises:
-        ChildProcessError: the watchdog does not start; what programs leave behind could not be ended.
+        ChildProcessError: the watchdog does not start.
     """
-    beside = subprocess.Popen(
-        # By its path and isolated, whatever the variables of the user say.
+    process = subprocess.Popen(
+        # By path and isolated (-I), so that the user's PYTHON* variables have no effect.
         [sys.executable, "-I", str(Path(__file__).resolve()), MARK],
-        env={name: value for name, value in os.environ.items() if name != VARIABLE},  # it has no mark itself
+        env={
+            name: value for name, value in os.environ.items() if name != VARIABLE
+        },  # the watchdog must not kill itself
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        start_new_session=True,  # out of Ctrl-C's reach
+        start_new_session=True,  # not interrupted by Ctrl-C
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
-    assert beside.stdout is not None
-    if beside.stdout.readline().strip() != _READY:
-        raise ChildProcessError("the watchdog does not start, which ends what a killed run leaves behind")
-    atexit.register(_dismiss, beside)
-    return beside
+    assert process.stdout is not None
+    if process.stdout.readline().strip() != _READY:
+        raise ChildProcessError("the watchdog, which ends the processes of a killed run, does not start")
+    atexit.register(_dismiss, process)
+    return process
 
 
-def _dismiss(beside: subprocess.Popen[bytes]) -> None:
-    """Have it end what is left, now that this process comes to its end by itself."""
-    if beside.poll() is None:
+def _dismiss(process: subprocess.Popen[bytes]) -> None:
+    """Let the watchdog kill remaining processes now that this process exits normally."""
+    if process.poll() is None:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            beside.communicate(b"over", timeout=10)
+            process.communicate(b"over", timeout=10)
 
 
 def end(mark: str, *, killed: bool = True) -> None:
-    """End every process with a mark. Who was killed may have been starting one: until two looks find none."""
-    looks = 0
-    while looks < (2 if killed else 1):
-        if looks:
-            time.sleep(_AGAIN)
+    """Kill every process with a mark. After a kill, scan until two scans find none: one may have been starting."""
+    empty_scans = 0
+    while empty_scans < (2 if killed else 1):
+        if empty_scans:
+            time.sleep(_SCAN_INTERVAL)
         found = [process for process in psutil.process_iter() if _marked(process, mark)]
         for process in found:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(found, timeout=1)
-        looks = 0 if found else looks + 1
+        empty_scans = 0 if found else empty_scans + 1
 
 
 def _marked(process: psutil.Process, mark: str) -> bool:
@@ -80,5 +82,5 @@ def _marked(process: psutil.Process, mark: str) -> bool:
 
 if __name__ == "__main__":
     print(_READY.decode(), flush=True)
-    said = sys.stdin.buffer.read()  # comes back when the run has ended, however it did
-    end(sys.argv[1], killed=not said)
+    message = sys.stdin.buffer.read()  # returns when the run has ended, with or without a message
+    end(sys.argv[1], killed=not message)

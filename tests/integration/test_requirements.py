@@ -176,7 +176,7 @@ def test_a_record_that_is_a_folder(copy: Project) -> None:
     (record / "x").touch()
     done = run(copy)
     assert done.code == 3
-    assert f"a folder is in the place of a file; remove it: '{record}'" in " ".join(done.output.split())
+    assert f"a folder has the name of this file; remove it: '{record}'" in " ".join(done.output.split())
     for command in ("report", "plan", "accept"):
         assert copy.scripts(command).code == 0
 
