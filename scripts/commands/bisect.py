@@ -132,7 +132,7 @@ def run(options: argparse.Namespace) -> Exit:
         session = BisectSession(
             web=web,
             matrix=matrix,
-            display=lambda total: Display(total, said=reported_fallbacks),
+            display=lambda total: Display(total, reported_fallbacks=reported_fallbacks),
             on_round=_print_round,
             notify=_notify,
             fresh=options.fresh,

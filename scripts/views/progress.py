@@ -1,4 +1,4 @@
-"""Showing what a run is doing: live on a terminal, as lines in a log."""
+"""Show the progress of a run: live on a terminal, as lines in a log."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from scripts.core.files import human_size
 from scripts.records.model import FreshRecord
 from scripts.run.context import Progress
 
-#: Seconds between two lines of a log that say nothing but "still at it".
-_EVERY = 30.0
+#: Seconds between status lines in a log.
+_STATUS_INTERVAL = 30.0
 
-#: Modified files that are named.
-_SHOWN = 5
+#: Number of modified files that are named.
+_MAX_FILES = 5
 
-_DOING = {"resolve": "resolving", "wait": "waiting", "install": "installing", "probes": "probing"}
+_ACTIVITIES = {"resolve": "resolving", "wait": "waiting", "install": "installing", "probes": "probing"}
 
 
 class Display:
-    """Listens to a run and shows it on stderr: cells done and to go, bytes to come, what runs, time left."""
+    """Shows the progress of a run on stderr: finished, running and remaining cells, remaining bytes and time."""
 
-    def __init__(self, total: int, console: Console | None = None, said: set[str] | None = None) -> None:
-        """Show so many cells. ``said`` are fallbacks that were told before, where one run is several displays."""
+    def __init__(self, total: int, console: Console | None = None, reported_fallbacks: set[str] | None = None) -> None:
+        """Show the progress of a number of cells; displays that share ``reported_fallbacks`` report each only once."""
         self.console = console or make_console(stderr=True, markup=True)
         self.total, self.done, self.current = total, 0, 0
         self._began = time.monotonic()
-        self._doing: dict[Cell, tuple[str, float]] = {}
+        self._running: dict[Cell, tuple[str, float]] = {}
         self._to_come: dict[Cell, int] = {}
-        self._said_fallbacks: set[str] = set() if said is None else said
+        self._reported_fallbacks: set[str] = set() if reported_fallbacks is None else reported_fallbacks
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._live = Live(get_renderable=self._shown, console=self.console, refresh_per_second=4, transient=True)
+        self._live = Live(get_renderable=self._renderable, console=self.console, refresh_per_second=4, transient=True)
         self._ticker = threading.Thread(target=self._tick, daemon=True)
 
     def __enter__(self) -> Self:
@@ -59,54 +59,54 @@ class Display:
             self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Take in one piece of news; called from any thread."""
+        """Show a progress event; may be called from any thread."""
         with self._lock:
-            self._note(progress)
+            self._apply(progress)
 
-    def _note(self, progress: Progress) -> None:
+    def _apply(self, progress: Progress) -> None:
         cell = progress.cell
         match progress.stage:
             case "current":
                 self.current += 1
             case "done":
                 self.done += 1
-                self._doing.pop(cell, None)
+                self._running.pop(cell, None)
                 self._to_come.pop(cell, None)
                 if progress.record is not None:
-                    self._say(cell, progress.record)
+                    self._print_result(cell, progress.record)
             case stage:
-                self._doing[cell] = (_DOING[stage], time.monotonic())
+                self._running[cell] = (_ACTIVITIES[stage], time.monotonic())
                 if stage in {"wait", "install"}:
                     self._to_come[cell] = progress.size
                 elif stage == "probes":
                     self._to_come.pop(cell, None)
 
-    def _say(self, cell: Cell, record: FreshRecord) -> None:
-        if record.run.fallback and record.run.fallback not in self._said_fallbacks:
-            self._said_fallbacks.add(record.run.fallback)
+    def _print_result(self, cell: Cell, record: FreshRecord) -> None:
+        if record.run.fallback and record.run.fallback not in self._reported_fallbacks:
+            self._reported_fallbacks.add(record.run.fallback)
             self.console.print(f"[yellow]note:[/] {record.run.fallback}", soft_wrap=True)
         done = f"[{self.done + self.current}/{self.total}]"
         if record.reason is None:
-            what = f"{record.cell.build}, {len(record.observations)} observations"
+            text = f"{record.cell.build}, {len(record.observations)} observations"
         else:
-            what = f"{record.status}: {record.reason.kind} ({record.reason.stage})"
+            text = f"{record.status}: {record.reason.kind} ({record.reason.stage})"
         seconds = f"{record.run.timings.total or 0:.1f} s"
-        self.console.print(f"{done:>9} {cell.id}  {what}, {seconds}", soft_wrap=True, markup=False)
+        self.console.print(f"{done:>9} {cell.id}  {text}, {seconds}", soft_wrap=True, markup=False)
         if record.run.opened:
             files = escape(", ".join(record.run.opened))
             note = f"{cell.id} ran twice, since it opened what matrix.toml holds back: {files}"
             self.console.print(f"[yellow]note:[/] {note}", soft_wrap=True)
 
         if record.run.modified:
-            files = escape(", ".join(record.run.modified[:_SHOWN]))
-            more = len(record.run.modified) - _SHOWN
+            files = escape(", ".join(record.run.modified[:_MAX_FILES]))
+            more = len(record.run.modified) - _MAX_FILES
             note = f"{cell.id} modified files of its packages: {files}" + (f" and {more} more" if more > 0 else "")
             self.console.print(f"[yellow]note:[/] {note}", soft_wrap=True)
 
     def _tick(self) -> None:
-        while not self._stop.wait(_EVERY):
+        while not self._stop.wait(_STATUS_INTERVAL):
             with self._lock:
-                running = ", ".join(f"{cell.id} {what}" for cell, (what, _) in self._doing.items())
+                running = ", ".join(f"{cell.id} {activity}" for cell, (activity, _) in self._running.items())
                 self.console.print(f"{self._summary()}; {running}", soft_wrap=True, markup=False)
 
     def _summary(self) -> str:
@@ -119,11 +119,11 @@ class Display:
             parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")  # noqa: PLR2004
         return ", ".join(parts)
 
-    def _shown(self) -> Trimmed:
+    def _renderable(self) -> Trimmed:
         with self._lock:
             table = Table.grid(padding=(0, 2))
-            for cell, (what, since) in self._doing.items():
+            for cell, (activity, since) in self._running.items():
                 size = self._to_come.get(cell, 0)
-                coming = f"{human_size(size)}" if what == "installing" and size else ""
-                table.add_row(f"  {cell.id}", what, coming, f"{time.monotonic() - since:.0f} s")
+                coming = f"{human_size(size)}" if activity == "installing" and size else ""
+                table.add_row(f"  {cell.id}", activity, coming, f"{time.monotonic() - since:.0f} s")
             return Trimmed(Group(table, Text(self._summary(), style="bold")))

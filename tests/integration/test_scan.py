@@ -1,4 +1,4 @@
-"""Scans for real, over HTTP: what is read, what is kept, and what is said where it can't be."""
+"""Scans over HTTP: the bytes that are read, the cache, and errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PADDING = 2_000_000
 
 @pytest.fixture
 def here(make: Make) -> ReleaseProject:
-    """Releases on the default index, in wheels that are big at their front."""
+    """A project with releases on the default index, in wheels that begin with padding."""
     made = make("1.9.1")
     for release in RELEASES:
         made.index.add(build_torch(release, label=None, cuda="10.2", size=PADDING))
@@ -41,10 +41,10 @@ def scanned(here: ReleaseProject, *arguments: str, code: int = 0, **options: Any
 
 
 def states(found: dict[str, Any], path: str = PATH) -> dict[str, str]:
-    return {one["release"]: one["files"][path]["state"] for one in found["releases"]}
+    return {release["release"]: release["files"][path]["state"] for release in found["releases"]}
 
 
-def test_the_history_of_a_file_for_a_few_bytes_of_each_wheel(here: ReleaseProject) -> None:
+def test_the_history_of_a_file_needs_few_bytes_of_each_wheel(here: ReleaseProject) -> None:
     done = here.project.nox("-s", "scan", "--", PATH, "--grep", NEEDLE, env={"COLUMNS": "80"})
     assert done.code == 0, done.output
     lines = [line.split() for line in done.stdout.splitlines() if line and "→" not in line]
@@ -55,28 +55,28 @@ def test_the_history_of_a_file_for_a_few_bytes_of_each_wheel(here: ReleaseProjec
     assert "5 wheels (0 from the cache)" in done.stderr
 
 
-def test_a_second_scan_asks_only_for_the_page(here: ReleaseProject) -> None:
+def test_a_second_scan_requests_only_the_page(here: ReleaseProject) -> None:
     first = scanned(here, PATH, "--grep", NEEDLE)
     here.forget()
     assert scanned(here, PATH, "--grep", NEEDLE) == first
     assert {request.path for request in here.index.requests} == {"/default/simple/torch/"}
 
 
-def test_without_network_a_second_scan_takes_what_is_kept(here: ReleaseProject) -> None:
+def test_without_network_a_second_scan_uses_the_cache(here: ReleaseProject) -> None:
     first = scanned(here, PATH)
     with here.index.down():
         done = here.scan(PATH, "--format", "json")
         assert done.code == 0, done.output
         assert json.loads(done.stdout) == first
         assert "using the page as it was last read" in done.stderr
-        other = scanned(here, "torch/version.py", PATH)
-        assert set(states(other, "torch/version.py").values()) == {"first", "changed"}
+        version_files = scanned(here, "torch/version.py", PATH)
+        assert set(states(version_files, "torch/version.py").values()) == {"first", "changed"}
         unread = here.scan("torch/jit/_trace.py")
         assert unread.code == 4
         assert "not read" in unread.stdout
 
 
-def test_a_first_scan_without_network_says_so(here: ReleaseProject) -> None:
+def test_a_first_scan_without_network_is_an_error(here: ReleaseProject) -> None:
     with here.index.down():
         done = here.scan(PATH)
     assert (done.code, done.stdout) == (3, "")
@@ -86,7 +86,7 @@ def test_a_first_scan_without_network_says_so(here: ReleaseProject) -> None:
 
 def test_several_paths_and_patterns(here: ReleaseProject) -> None:
     found = scanned(here, "torch/none.py", "torch/nn/utils/*.py", "--torch", ">=1.13")
-    assert [one["release"] for one in found["releases"]] == ["1.13.0", "2.0.0"]
+    assert [release["release"] for release in found["releases"]] == ["1.13.0", "2.0.0"]
     assert set(found["releases"][0]["files"]) == {"torch/none.py", "torch/nn/utils/__init__.py", PATH}
     assert set(states(found, "torch/none.py").values()) == {"absent"}
 
@@ -100,7 +100,7 @@ def test_the_difference_of_two_releases(here: ReleaseProject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "error"),
     [
         (["--diff", "1.12.1", "1.13"], "did you mean '1.13.0'"),
         (["--build", "cqu"], "did you mean 'cpu'"),
@@ -109,19 +109,19 @@ def test_the_difference_of_two_releases(here: ReleaseProject) -> None:
         (["--nightly", "--build", "default"], "no nightly or test channel"),
     ],
 )
-def test_bad_usage_names_the_remedy(here: ReleaseProject, arguments: list[str], said: str) -> None:
+def test_bad_usage_names_the_remedy(here: ReleaseProject, arguments: list[str], error: str) -> None:
     if arguments[0] == "--platform":
         here.index.remove(build_torch("1.9.1"), channel="cpu")  # which fits any platform
         here.index.add(build_torch("2.0.0", tag="cp311-cp311-linux_x86_64"), channel="cpu")
     done = here.scan(PATH, *arguments)
     assert done.code == 2, done.output
-    assert said in done.stderr
+    assert error in done.stderr
 
 
 # --- servers that aren't what they should be ---------------------------------------------------------------------
 
 
-def test_without_ranges_whole_downloads_are_the_way_out(here: ReleaseProject) -> None:
+def test_without_range_requests_the_error_suggests_whole_downloads(here: ReleaseProject) -> None:
     expected = states(scanned(here, PATH, "--index", here.index.url()))
     here.index.configure("default", ranges=False)
     done = here.scan("torch/jit/_trace.py")
@@ -136,13 +136,13 @@ def test_without_ranges_whole_downloads_are_the_way_out(here: ReleaseProject) ->
 
 
 @pytest.mark.parametrize("fault", [Fault.status(503), Fault.status(429), Fault.drop(), Fault.cut(10)])
-def test_what_passes_is_tried_again(here: ReleaseProject, fault: Fault) -> None:
+def test_transient_faults_are_retried(here: ReleaseProject, fault: Fault) -> None:
     here.index.fail("*.whl", fault, times=2)
     here.index.fail("/default/simple/torch/", fault, times=1)
     assert list(states(scanned(here, PATH)).values()) == ["first", "changed", "changed", "changed", "changed"]
 
 
-def test_a_wheel_that_can_not_be_read_is_unknown_and_no_absent_file(here: ReleaseProject) -> None:
+def test_files_of_an_unreadable_wheel_are_unknown_not_absent(here: ReleaseProject) -> None:
     here.index.fail("*/torch-1.12.1-*", Fault.status(403))
     broken = truncated(build_torch("2.1.0", label=None, size=PADDING))
     here.index.add(broken)
@@ -153,13 +153,13 @@ def test_a_wheel_that_can_not_be_read_is_unknown_and_no_absent_file(here: Releas
     assert "no sound wheel" in done.stdout
     found = scanned(here, PATH)
     assert {r: s for r, s in states(found).items() if s == "unknown"} == {"1.12.1": "unknown", "2.1.0": "unknown"}
-    assert [(one["before"], one["after"]) for one in found["changes"][PATH]][1:3] == [
+    assert [(change["before"], change["after"]) for change in found["changes"][PATH]][1:3] == [
         ("1.10.0", "1.13.0"),
         ("1.13.0", "2.0.0"),
     ]
 
 
-def test_a_download_that_is_not_what_the_index_says_is_refused(here: ReleaseProject) -> None:
+def test_a_download_with_another_hash_is_refused(here: ReleaseProject) -> None:
     here.index.add(build_torch("2.1.0", label=None, cuda="12.1"), sha256="0" * 64)
     done = here.scan(PATH, "--download", "--torch", "==2.1.0")
     assert done.code == 4
@@ -169,12 +169,12 @@ def test_a_download_that_is_not_what_the_index_says_is_refused(here: ReleaseProj
 # --- channels ----------------------------------------------------------------------------------------------------
 
 
-def test_nightlies_without_hashes_are_kept_as_well(here: ReleaseProject) -> None:
+def test_nightlies_without_hashes_are_cached(here: ReleaseProject) -> None:
     here.index.add(*build_nightlies(5), channel="nightly/cpu")
     first = scanned(here, "torch/version.py", "--nightly")
-    assert [one["wheel"]["sha256"] for one in first["releases"]] == [None] * 5
-    assert [one["release"] for one in first["releases"]][-1] == "2.16.0.dev20261110"
-    assert len({one["torch"]["git_version"] for one in first["releases"]}) == 5
+    assert [release["wheel"]["sha256"] for release in first["releases"]] == [None] * 5
+    assert [release["release"] for release in first["releases"]][-1] == "2.16.0.dev20261110"
+    assert len({release["torch"]["git_version"] for release in first["releases"]}) == 5
     here.forget()
     assert scanned(here, "torch/version.py", "--nightly") == first
     assert {request.method for request in here.index.requests_to("*.whl")} == {"HEAD"}
@@ -183,5 +183,5 @@ def test_nightlies_without_hashes_are_kept_as_well(here: ReleaseProject) -> None
 def test_the_test_channel(here: ReleaseProject) -> None:
     here.index.add(build_torch("2.16.0"), channel="test/cpu")
     found = scanned(here, PATH, "--pre")
-    assert [one["release"] for one in found["releases"]] == ["2.16.0"]
+    assert [release["release"] for release in found["releases"]] == ["2.16.0"]
     assert found["index"].endswith("/whl/test/cpu")

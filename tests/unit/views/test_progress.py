@@ -72,7 +72,7 @@ def test_a_log_has_a_line_for_each_cell_and_names_a_fallback_once(log: Console) 
 def test_a_terminal_shows_running_cells_and_remaining_downloads(terminal: Console, log: Console) -> None:
     with Display(4, terminal) as display:
         half_way(display)
-        log.print(display._shown())
+        log.print(display._renderable())
     table = lines(log)
     assert table[0].split() == ["2.5.1-cpu-py3.11", "installing", "3.0GB", "0", "s"]
     assert table[1].split() == ["2.15.0-cpu-py3.11", "waiting", "0", "s"]
