@@ -1,7 +1,8 @@
-"""What the wheels hold and no probe opens isn't unpacked; and no record shows it."""
+"""The fast path for big wheels changes no record: placeholders for unopened files, and no fast path at all."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,20 +11,21 @@ import pytest
 
 from scripts.run.unpack import store
 from tests.integration.conftest import MakeProject
+from tests.support import no_fast_path
 from tests.support.index import Fault, LocalIndex
 from tests.support.matrices import cell
 from tests.support.project import Project
 from tests.support.torches import build_torch
 from tests.support.wheels import Wheel, tampered
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere than on Linux, all is uv's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="on other platforms uv installs everything")
 
 CELL = cell("2.5.1")
 LIBRARY = "torch/lib/libtorch_cuda_linalg.so"
 CONTENT = b"\x7fELF" * 100_000
-BACK = '[[held]]\nfiles = ["torch/lib/*.so"]\nreason = "for GPUs"\n'
+HELD = '[[held]]\nfiles = ["torch/lib/*.so"]\nreason = "for GPUs"\n'
 
-#: A probe that finds a library, and one that looks into it.
+#: A test that finds a library, and one that opens it.
 FINDS = """
 import os, torch
 def test_library(observe):
@@ -31,7 +33,7 @@ def test_library(observe):
         library = os.path.join(os.path.dirname(torch.__file__), "lib", "libtorch_cuda_linalg.so")
         assert os.path.getsize(library) == 400000
 """
-LOOKS = """
+OPENS = """
 import os, torch
 def test_library(observe):
     with observe("library"):
@@ -42,42 +44,62 @@ def test_library(observe):
 
 @pytest.fixture
 def big() -> Wheel:
-    """A torch that is big, with a library for GPUs."""
+    """A big torch wheel with a library for GPUs."""
     return tampered(build_torch("2.5.1", size=store.BIG), {LIBRARY: CONTENT})
 
 
-def with_probe(copy: Project, text: str) -> Project:
+def with_test(copy: Project, text: str) -> Project:
     (copy.root / "tests" / "cells" / "test_library.py").write_text(text)
     return copy
 
 
 def record(copy: Project) -> Mapping[str, object]:
-    """The record without what belongs to the run."""
+    """Return the record without the run's own data."""
     return {key: value for key, value in copy.records()[CELL].items() if key != "run"}
 
 
-def on_shelf(copy: Project) -> list[Path]:
+def stored_libraries(copy: Project) -> list[Path]:
     return list((copy.root / ".matrix" / "cache" / "unpacked").glob("torch/*/files/torch/lib/*.so"))
 
 
-def test_what_no_probe_opens_is_not_unpacked_and_the_record_is_the_same(
+def test_files_that_no_test_opens_are_not_unpacked_and_the_record_is_the_same(
     index: LocalIndex, project: MakeProject, big: Wheel
 ) -> None:
     index.add(big, channel="cpu")
-    copy = with_probe(project("2.5.1", extra=BACK), FINDS)
+    copy = with_test(project("2.5.1", extra=HELD), FINDS)
     assert copy.nox("-s", "matrix").code == 0
-    assert on_shelf(copy) == []
-    assert "1 files of 400,000 bytes held back" in (copy.root / ".matrix" / "logs" / f"{CELL}.log").read_text()
-    held = record(copy)
-    copy.write_matrix((copy.root / "matrix.toml").read_text().replace(BACK, ""))
+    assert stored_libraries(copy) == []
+    assert "1 placeholders for 400,000 bytes" in (copy.root / ".matrix" / "logs" / f"{CELL}.log").read_text()
+    with_placeholder = record(copy)
+    copy.write_matrix((copy.root / "matrix.toml").read_text().replace(HELD, ""))
     assert copy.nox("-s", "matrix", "--", "--fresh").code == 0
-    assert len(on_shelf(copy)) == 1
-    assert record(copy) == held
+    assert len(stored_libraries(copy)) == 1
+    assert record(copy) == with_placeholder
 
 
-def test_a_probe_that_opens_it_gets_it_and_it_is_said(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
+def test_records_are_the_same_without_the_fast_path(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
     index.add(big, channel="cpu")
-    copy = with_probe(project("2.5.1", extra=BACK), LOOKS)
+    copy = with_test(project("2.5.1", extra=HELD), FINDS)
+    assert copy.nox("-s", "matrix").code == 0
+    with_fast_path = record(copy)
+    for folder in (copy.root / "scripts" / "run" / "unpack", copy.root / ".matrix" / "cache"):
+        shutil.rmtree(folder)
+    stub = copy.root / "scripts" / "run" / "unpack" / "fast_path.py"
+    stub.parent.mkdir()
+    shutil.copy(no_fast_path.__file__, stub)
+    (stub.parent / "__init__.py").touch()
+    again = copy.nox("-s", "matrix", "--", "--fresh")
+    assert again.code == 0, again.output
+    assert record(copy) == with_fast_path
+    cache = copy.root / ".matrix" / "cache"
+    assert not [name for name in ("unpacked", "bytecode") if (cache / name).exists()]
+
+
+def test_an_opened_placeholder_is_extracted_and_the_cell_runs_again(
+    index: LocalIndex, project: MakeProject, big: Wheel
+) -> None:
+    index.add(big, channel="cpu")
+    copy = with_test(project("2.5.1", extra=HELD), OPENS)
     first = copy.nox("-s", "matrix")
     assert first.code == 0
     assert f"{CELL} ran twice, since it opened what matrix.toml holds back: {LIBRARY}" in first.output
@@ -90,38 +112,38 @@ def test_a_probe_that_opens_it_gets_it_and_it_is_said(index: LocalIndex, project
     assert len(index.downloads("*/torch-*")) == 2
 
 
-def test_an_environment_that_is_kept_is_whole(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
+def test_a_kept_environment_has_no_placeholders(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
     index.add(big, channel="cpu")
-    copy = with_probe(project("2.5.1", extra=BACK), LOOKS)
+    copy = with_test(project("2.5.1", extra=HELD), OPENS)
     assert copy.nox("-s", "matrix", "--", "--keep").code == 0
     (library,) = (copy.root / ".matrix" / "envs").rglob("libtorch_cuda_linalg.so")
     assert library.read_bytes() == CONTENT
 
 
-def test_a_command_of_bisect_finds_all(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
-    other = tampered(build_torch("2.6.0", size=store.BIG), {LIBRARY: b"other" * 100_000})
-    index.add(big, other, channel="cpu")
-    copy = project("2.5.1", "2.6.0", extra=BACK)
+def test_a_bisect_command_finds_all_files(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
+    newer = tampered(build_torch("2.6.0", size=store.BIG), {LIBRARY: b"other" * 100_000})
+    index.add(big, newer, channel="cpu")
+    copy = project("2.5.1", "2.6.0", extra=HELD)
     code = "import sysconfig; assert open(sysconfig.get_path('purelib') + '/" + LIBRARY + "', 'rb').read(4) != b'othe'"
     command = f'{{python}} -c "{code}"'
     found = copy.scripts("bisect", "--command", command, "--good", "2.5.1", "--bad", "2.6.0", timeout=120)
     assert "between torch 2.5.1 and 2.6.0" in found.output
 
 
-def test_a_server_without_ranges_is_served_by_uv(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
+def test_wheels_of_a_server_without_ranges_are_left_to_uv(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
     index.add(big, channel="cpu")
     index.configure("cpu", ranges=False)
-    copy = with_probe(project("2.5.1", extra=BACK), LOOKS)
+    copy = with_test(project("2.5.1", extra=HELD), OPENS)
     for options in ([], ["--fresh"]):
         assert copy.nox("-s", "matrix", "--", *options).code == 0
-    assert on_shelf(copy) == []
+    assert stored_libraries(copy) == []
     assert "ran twice" not in (copy.root / ".matrix" / "logs" / f"{CELL}.log").read_text()
     assert len(index.downloads("*/torch-*")) == 1
 
 
-def test_a_download_that_breaks_goes_on_where_it_broke(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
+def test_an_interrupted_download_is_resumed(index: LocalIndex, project: MakeProject, big: Wheel) -> None:
     index.add(big, channel="cpu")
-    copy = project("2.5.1", extra=BACK)
+    copy = project("2.5.1", extra=HELD)
     assert copy.nox("-s", "plan").code == 0
     index.fail("/whl/cpu/torch-2.5.1*.whl", Fault.cut(store.BIG // 2), times=3)
     assert copy.nox("-s", "matrix").code == 0
@@ -130,7 +152,7 @@ def test_a_download_that_breaks_goes_on_where_it_broke(index: LocalIndex, projec
 
 
 @pytest.mark.parametrize("name", ["../../../../matrix.toml", "../../../evil", "python"])
-def test_a_script_that_leads_elsewhere_is_refused_and_nothing_is_written(
+def test_a_script_outside_the_environment_is_refused_and_not_written(
     index: LocalIndex, project: MakeProject, name: str
 ) -> None:
     points = f"[console_scripts]\n{name} = os:getcwd\n".encode()
