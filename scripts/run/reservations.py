@@ -1,7 +1,7 @@
-"""Disk that running cells were promised, and the packages that they have in use, of all runs in one folder.
+"""Reservations of disk space and of packages in use, by the cells of all runs in one folder.
 
-A JSON file beside the cache: by process, then by cell. Whoever reads or writes it holds the ledger's lock. What belongs
-to a process that has ended counts for nothing.
+A JSON file beside the cache: by process, then by cell. It is read and written under the ledger's lock. Entries of
+processes that have ended are ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scripts.run import owners
 
 
 class Reservation(NamedTuple):
-    """Bytes that a cell was promised and that the ledger doesn't know yet; and the packages it has in use."""
+    """Bytes reserved for a cell that the ledger does not include yet, and the packages in use by the cell."""
 
     bytes: Annotated[int, Field(ge=0)]
     names: tuple[str, ...]
@@ -28,21 +28,23 @@ _FILE: Final = TypeAdapter(dict[str, dict[str, Reservation]])
 
 
 class Reservations:
-    """The reservations of this process, and those of others beside it."""
+    """The file of reservations, as this process sees and changes it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def others(self) -> list[Reservation]:
-        """Return what other processes reserved that still run."""
+        """Return the reservations of other running processes."""
         return [cell for owner, cells in self._read().items() if owner != owners.me() for cell in cells.values()]
 
-    def publish(self, mine: Mapping[str, tuple[int, Iterable[str]]]) -> None:
-        """Tell other processes what this one reserves."""
+    def publish(self, reservations: Mapping[str, tuple[int, Iterable[str]]]) -> None:
+        """Replace this process's reservations: bytes and packages by cell."""
         found = self._read()
         found.pop(owners.me(), None)
-        if mine:
-            found[owners.me()] = {cell: Reservation(size, tuple(sorted(names))) for cell, (size, names) in mine.items()}
+        if reservations:
+            found[owners.me()] = {
+                cell: Reservation(size, tuple(sorted(names))) for cell, (size, names) in reservations.items()
+            }
         if found or self._path.exists():
             write_atomically(self._path, json.dumps(found, indent=0))
 

@@ -1,13 +1,13 @@
-"""Bytecode of installed packages, kept from cell to cell beside uv's cache, by the wheel that it was compiled from.
+"""Cache of bytecode beside uv's cache, by wheel: saved after a cell, restored for the next one with the same wheel.
 
 uv can compile a whole environment, but the tests need a tenth of it: for torch 2.5.1 that takes 14 s of CPU to save
-1 s. So what a cell imported is compiled once, and the next cell or run with the same wheel and Python finds it there.
+1 s. So only the modules that a cell imported are compiled.
 
-A cell only says which modules it imported, by the files of bytecode that it left. These themselves are never taken: a
-test can write anything into them. The engine compiles the sources, with the cell's Python, if they have the hashes of
-their wheel's ``RECORD``. What another release imported is compiled before the tests, which would otherwise do it.
+The bytecode files that a cell leaves only show which modules it imported. They are never reused, since a test can write
+anything into them: the engine compiles the sources again, with the cell's Python, if they match the hashes of their
+wheel's ``RECORD``. Modules that cells imported of other versions are compiled before the tests of a new one.
 
-Compiling can warn, and a warning that an observation records must come each time: such a module is never kept.
+Compiling can warn, and an observation has to record such a warning each time: such a module is never saved.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _WARNED: Final = ".warned"
 _COMPILER: Final = Path(__file__).with_name("pyc.py")
 _KNOWN: Final = _COMPILER.with_name("imported.json")
 
-#: Flags, time and size of the source, behind the magic number.
+#: Flags, modification time and size of the source, after the magic number.
 _HEADER: Final = struct.Struct("<4xLLL")
 
-#: Bytes of sources that are compiled as fast as a compiler is started.
-_LEAST: Final = 250_000
+#: Bytes of sources that compile as fast as the compiler starts: less is not worth it.
+_MIN_SOURCES: Final = 250_000
 
 #: Seconds to compile what one cell imported; all of torch takes 15.
 _TIMEOUT: Final = 120.0
@@ -48,7 +48,7 @@ _PATHS: Final = TypeAdapter(list[str])
 
 
 class Bytecode:
-    """The kept bytecode of one environment's wheels, for one Python: ``3.11``, ``3.13t``."""
+    """Saved bytecode for the wheels of one environment and one Python (``3.11``, ``3.13t``)."""
 
     def __init__(
         self,
@@ -58,43 +58,43 @@ class Bytecode:
         records: Mapping[str, Mapping[str, str]],
         *,
         version: str,
-        least: int = _LEAST,
+        min_sources: int = _MIN_SOURCES,
     ) -> None:
-        """Take the bytecode of these wheels; ``least`` bytes of sources are worth a compiler."""
-        self._cache, self._packages, self._least = cache, packages, least
+        """Select the wheels that have a record; ``min_sources`` are the bytes that are worth starting the compiler."""
+        self._cache, self._packages, self._min_sources = cache, packages, min_sources
         self._wheels = [wheel for wheel in wheels if wheel.name in records]
         self._tag = f"cpython-{version.replace('.', '')}"
         self._hashes = {path: digest for w in self._wheels for path, digest in records[w.name].items()}
         self._owners = {path: wheel for wheel in self._wheels for path in records[wheel.name]}
 
     def restore(self) -> None:
-        """Link the kept bytecode into the environment."""
-        made: set[str] = set()
+        """Link the saved bytecode into the environment."""
+        folders: set[str] = set()
         for wheel in self._wheels:
-            kept = str(_of(self._cache, wheel))
-            for entry in self._compiled(kept):
-                target = f"{self._packages}{entry.path[len(kept) :]}"
+            saved = str(_folder(self._cache, wheel))
+            for entry in self._compiled(saved):
+                target = f"{self._packages}{entry.path[len(saved) :]}"
                 folder = os.path.dirname(target)  # noqa: PTH120 - there are 1,500
-                if folder not in made:
+                if folder not in folders:
                     os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-                    made.add(folder)
+                    folders.add(folder)
                 _link(entry.path, target)
 
     def prepare(self, python: Path, *, scratch: Path, log: Path) -> dict[str, int]:
-        """Compile what other releases imported, for the wheels of which nothing is kept yet. Returns as `save`."""
-        new = [w for w in self._wheels if next(self._compiled(str(_of(self._cache, w))), None) is None]
+        """Compile the modules imported of other versions, for wheels without saved bytecode. Return as `save`."""
+        new = [w for w in self._wheels if next(self._compiled(str(_folder(self._cache, w))), None) is None]
         expected = {path for wheel in new for path in _imported(self._cache, wheel)}
         return self._compile(expected, python, scratch=scratch, log=log)
 
     def save(self, python: Path, *, scratch: Path, log: Path) -> dict[str, int]:
-        """Compile what the tests imported and isn't kept. Returns all bytes now kept, by the wheel's name, if any."""
+        """Compile imported modules without saved bytecode. Return the bytes saved now by wheel; empty if unchanged."""
         imported: set[str] = set()
         new: set[str] = set()
         for entry in self._compiled(str(self._packages)):
             source = self._source(entry.path)
             if source in self._owners:
                 imported.add(source)
-                # What Python wrote itself has one name only: nothing was kept for it, or nothing that fits the source.
+                # A single link means that Python wrote it: no saved bytecode was valid for the source.
                 if os.lstat(entry.path).st_nlink == 1:
                     new.add(source)
         sizes = self._compile(new, python, scratch=scratch, log=log)
@@ -103,15 +103,15 @@ class Bytecode:
         return sizes
 
     def _source(self, path: str) -> str:
-        """Return the source of a file of bytecode, relative to the packages."""
+        """Return the source of a bytecode file, relative to site-packages."""
         folder, _, name = path[len(str(self._packages)) + 1 :].replace(os.sep, "/").rpartition("/")
         return f"{folder.removesuffix(_CACHE)}{name.removesuffix(f'.{self._tag}.pyc')}.py"
 
     def _compile(self, sources: Collection[str], python: Path, *, scratch: Path, log: Path) -> dict[str, int]:
-        """Compile those sources whose bytecode isn't kept, if they have the content that their wheel says."""
+        """Compile the sources without saved bytecode that match their wheel's hashes. Return as `save`."""
         missing = {source: self._target(source) for source in sources if source in self._owners}
-        missing = {source: target for source, target in missing.items() if not self._is_kept(source, target)}
-        if sum(_length(self._packages / source) for source in missing) < self._least:
+        missing = {source: target for source, target in missing.items() if not self._is_saved(source, target)}
+        if sum(_length(self._packages / source) for source in missing) < self._min_sources:
             return {}
         pairs = [
             (str(self._packages / source), str(target))
@@ -126,39 +126,38 @@ class Bytecode:
         processes.run(command, log=log, env=environment.tool(), timeout=_TIMEOUT, cwd=scratch)
         return {wheel.name: size for wheel in self._wheels if (size := self._size(wheel))}
 
-    def _is_kept(self, source: str, target: Path) -> bool:
-        return _fits(target, self._packages / source) or target.with_name(target.name + _WARNED).exists()
+    def _is_saved(self, source: str, target: Path) -> bool:
+        return _is_valid(target, self._packages / source) or target.with_name(target.name + _WARNED).exists()
 
     def _target(self, source: str) -> Path:
-        """Return where the bytecode of a source is kept."""
+        """Return the path at which the bytecode of a source is saved."""
         path = PurePosixPath(source)
-        return _of(self._cache, self._owners[source]) / path.parent / _CACHE / f"{path.stem}.{self._tag}.pyc"
+        return _folder(self._cache, self._owners[source]) / path.parent / _CACHE / f"{path.stem}.{self._tag}.pyc"
 
     def _compiled(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        """All files of bytecode for this Python below a folder, but those of pytest and of optimised runs."""
-        waiting, suffix = [folder], f".{self._tag}.pyc"
-        while waiting:
-            here = waiting.pop()
+        """Yield the bytecode files for this Python below a folder, except those of pytest and of optimised runs."""
+        folders, suffix = [folder], f".{self._tag}.pyc"
+        while folders:
+            here = folders.pop()
             with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(here) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
+                        folders.append(entry.path)
                     elif entry.name.endswith(suffix) and here.endswith(_CACHE):
                         yield entry
 
     def _size(self, wheel: LockedWheel) -> int:
-        kept = _of(self._cache, wheel)
-        return sum(file.stat().st_size for file in kept.rglob("*.pyc")) if kept.exists() else 0
+        saved = _folder(self._cache, wheel)
+        return sum(file.stat().st_size for file in saved.rglob("*.pyc")) if saved.exists() else 0
 
 
 def evict(cache: Path, names: Sequence[str]) -> None:
-    """Forget the bytecode of some packages, in all their versions."""
+    """Remove the bytecode of some packages, in all versions."""
     for name in names:
         shutil.rmtree(cache / _FOLDER / name, ignore_errors=True)
 
 
-def _of(cache: Path, wheel: LockedWheel) -> Path:
-    """Where a wheel's bytecode is kept."""
+def _folder(cache: Path, wheel: LockedWheel) -> Path:
     return cache / _FOLDER / wheel.name / wheel.sha256
 
 
@@ -169,8 +168,8 @@ def _length(source: Path) -> int:
         return 0
 
 
-def _fits(pyc: Path, source: Path) -> bool:
-    """Whether Python takes a file of bytecode for that of a source: it has its time and size (PEP 3147, PEP 552)."""
+def _is_valid(pyc: Path, source: Path) -> bool:
+    """Return whether Python accepts bytecode for a source: same modification time and size (PEP 3147, PEP 552)."""
     try:
         with pyc.open("rb") as file:
             header = file.read(_HEADER.size)
@@ -181,7 +180,7 @@ def _fits(pyc: Path, source: Path) -> bool:
 
 
 def _imported(cache: Path, wheel: LockedWheel) -> list[str]:
-    """Return the modules that a cell imported of another version of a package; at first, those that are known."""
+    """Return the modules that a cell imported of any version of a package; before a first cell, the known ones."""
     try:
         return _PATHS.validate_json((cache / _FOLDER / f"{wheel.name}.json").read_bytes())
     except (OSError, ValueError):
@@ -191,7 +190,7 @@ def _imported(cache: Path, wheel: LockedWheel) -> list[str]:
 
 @functools.cache
 def _known() -> dict[str, dict[str, str]]:
-    """Return modules by package and folder, of a cell that was recorded once."""
+    """Return the modules of ``imported.json``, by package and folder."""
     modules: dict[str, dict[str, str]] = json.loads(_KNOWN.read_bytes())["modules"]
     return modules
 
@@ -202,7 +201,7 @@ def _remember(cache: Path, wheel: LockedWheel, modules: Sequence[str]) -> None:
 
 
 def _link(source: str, target: str) -> None:
-    """Give a file a second name; a copy where the file system has no such thing."""
+    """Link a file; copy it where the file system does not support hard links."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,7 +1,7 @@
-"""``PYTHON -I -S -B pyc.py JOB``: compile modules and run none. A cell's own Python does it, which may be 3.8.
+"""``PYTHON -I -S -B pyc.py JOB``: compile modules without running them. Runs in a cell's Python, which may be 3.8.
 
-JOB is a JSON file: pairs of a source and the folder-relative file of bytecode to write. Where compiling warns, an empty
-file with the suffix ``.warned`` is written instead: that warning belongs to each cell's own import.
+JOB is a JSON file: pairs of a source and the bytecode file to write. Where compiling warns, an empty file with the
+suffix ``.warned`` is written instead, so that each cell's own import warns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import warnings
 
 
 def compile_to(source: str, target: str) -> None:
-    """Compile one module; one that can't be compiled is left to whoever imports it."""
+    """Compile one module. Raises `py_compile.PyCompileError`, which the import of the module will report."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mode = py_compile.PycInvalidationMode.TIMESTAMP

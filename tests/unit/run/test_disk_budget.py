@@ -1,4 +1,4 @@
-"""The disk budget: what is held, what has to go, and who waits."""
+"""The disk budget: sizes, eviction, and cells that wait for space."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def budget(tmp_path: Path) -> DiskBudget:
 
 
 def install(budget: DiskBudget, name: str, held: Lock, sizes: dict[str, int]) -> None:
-    """A cell from its reservation to the end of its environment."""
+    """Run a cell from its reservation to the removal of its environment."""
     with budget.reserved(name, held):
         budget.installed(name, held, sizes)
 
 
-def test_what_was_unpacked_counts_as_it_is(budget: DiskBudget) -> None:
+def test_unpacked_wheels_count_with_their_real_sizes(budget: DiskBudget) -> None:
     held = lock(wheel("a"), wheel("b"))
     assert budget.missing(held) == 200
     install(budget, "one", held, {"a": 700, "b": 300})
     assert budget.missing(held) == 0
     with budget.reserved("two", held):
         pass
-    assert DiskBudget(budget.cache, 1000).missing(held) == 0  # it lasts
+    assert DiskBudget(budget.cache, 1000).missing(held) == 0  # from the file
 
 
-def test_what_can_never_fit_says_what_it_needs(budget: DiskBudget) -> None:
+def test_a_cell_that_can_never_fit_is_unavailable(budget: DiskBudget) -> None:
     with (
         pytest.raises(CellError, match=r"needs 1\.2KB, 1\.0KB free") as caught,
         budget.reserved("one", lock(wheel("a", size=300))),
@@ -60,7 +60,7 @@ def test_what_can_never_fit_says_what_it_needs(budget: DiskBudget) -> None:
     assert (caught.value.status, caught.value.reason.kind) == ("unavailable", "over the disk budget")
 
 
-def test_what_nobody_needs_any_more_goes_first(budget: DiskBudget) -> None:
+def test_packages_that_no_pending_cell_needs_are_evicted_first(budget: DiskBudget) -> None:
     old, shared = wheel("old"), wheel("shared")
     install(budget, "one", lock(old), {"old": 400})
     install(budget, "two", lock(shared), {"shared": 400})
@@ -70,7 +70,7 @@ def test_what_nobody_needs_any_more_goes_first(budget: DiskBudget) -> None:
         assert budget.missing(lock(shared)) == 0
 
 
-def test_what_the_cell_itself_needs_stays(budget: DiskBudget) -> None:
+def test_packages_of_the_cell_itself_are_not_evicted(budget: DiskBudget) -> None:
     shared, big = wheel("shared"), wheel("big")
     install(budget, "one", lock(shared, big), {"shared": 300, "big": 700})
     with budget.reserved("two", lock(shared, wheel("new"))):
@@ -78,7 +78,7 @@ def test_what_the_cell_itself_needs_stays(budget: DiskBudget) -> None:
         assert budget.missing(lock(big)) == 100
 
 
-def test_a_cell_waits_for_the_room_of_another(budget: DiskBudget) -> None:
+def test_a_cell_waits_for_the_space_of_another(budget: DiskBudget) -> None:
     inside, leave = threading.Event(), threading.Event()
     happened: list[str] = []
 
@@ -101,13 +101,13 @@ def test_a_cell_waits_for_the_room_of_another(budget: DiskBudget) -> None:
     assert happened == ["one leaves", "two enters"]
 
 
-def test_a_broken_ledger_is_an_empty_one(budget: DiskBudget) -> None:
+def test_a_broken_ledger_is_rebuilt(budget: DiskBudget) -> None:
     install(budget, "one", lock(wheel("a")), {"a": 400})
     (budget.cache / "ledger.json").write_text("[")
     assert budget.missing(lock(wheel("a"))) == 100
 
 
-def test_estimates_are_by_the_kind_of_package() -> None:
+def test_estimates_are_by_prefix_of_the_name() -> None:
     assert (
         unpacked([wheel("torch", size=1000), wheel("nvidia-cublas-cu12", size=1000), wheel("numpy", size=None)]) == 4000
     )
@@ -119,7 +119,7 @@ def test_sizes_for_people() -> None:
     assert human_size(1_234_567) == "1.2MB"
 
 
-def test_kept_bytecode_counts_and_goes_with_its_package(budget: DiskBudget) -> None:
+def test_saved_bytecode_counts_and_is_evicted_with_its_package(budget: DiskBudget) -> None:
     held = lock(wheel("a"), wheel("b"))
     install(budget, "one", held, {"a": 500, "b": 100})
     bytecode = budget.cache / "bytecode" / "a" / "a1"
@@ -128,35 +128,35 @@ def test_kept_bytecode_counts_and_goes_with_its_package(budget: DiskBudget) -> N
     with budget.reserved("two", lock(wheel("c", size=50))):  # 200 bytes, and 900 of 1000 are taken
         assert budget.missing(held) == 100
     assert not bytecode.exists()
-    with budget.reserved("three", lock(wheel("d", size=200))):  # 800 fit, since nothing is left of "a"
+    with budget.reserved("three", lock(wheel("d", size=200))):  # 800 fit, since "a" is evicted
         assert budget.missing(lock(wheel("b"))) == 0
 
 
-def test_what_was_held_back_is_missing_for_who_wants_all(budget: DiskBudget) -> None:
+def test_a_wheel_with_placeholders_is_missing_where_none_are_allowed(budget: DiskBudget) -> None:
     held = lock(wheel("a"), wheel("b"))
     install(budget, "one", held, {"a": 100, "b": 100})
-    kept = budget.cache / "unpacked" / "a" / "a1"
-    (kept / "files").mkdir(parents=True)
-    (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
+    stored = budget.cache / "unpacked" / "a" / "a1"
+    (stored / "files").mkdir(parents=True)
+    (stored / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
     assert (budget.missing(held), budget.missing(held, NO_PLACEHOLDERS)) == (0, 100)
     back = PlaceholderRules(patterns=("a/*",))
     assert (budget.missing(held, back), budget.missing(held, back.without(["a/lib.so"]))) == (0, 100)
-    with budget.reserved("two", lock(wheel("c", size=250))):  # 1000 bytes: all else has to go
-        assert not kept.exists()
+    with budget.reserved("two", lock(wheel("c", size=250))):  # 1000 bytes: everything else is evicted
+        assert not stored.exists()
         assert budget.missing(held) == 200
 
 
-def test_a_wheel_that_lacks_a_file_makes_room_for_itself(budget: DiskBudget) -> None:
+def test_an_incomplete_wheel_is_evicted_to_make_room_for_itself(budget: DiskBudget) -> None:
     held = lock(wheel("a"))
     install(budget, "one", held, {"a": 700})
-    kept = budget.cache / "unpacked" / "a" / "a1"
-    (kept / "files").mkdir(parents=True)
-    (kept / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
+    stored = budget.cache / "unpacked" / "a" / "a1"
+    (stored / "files").mkdir(parents=True)
+    (stored / "held.json").write_text(json.dumps([{"path": "a/lib.so", "size": 300_000, "mode": 0o666}]))
     with budget.reserved("one", held, NO_PLACEHOLDERS):  # 400 bytes, and 300 are left
-        assert not kept.exists()
+        assert not stored.exists()
 
 
-def test_a_big_wheel_is_fetched_once_and_others_do_not_wait(tmp_path: Path) -> None:
+def test_a_big_wheel_is_downloaded_once_and_other_cells_do_not_wait(tmp_path: Path) -> None:
     budget = DiskBudget(tmp_path, 10**12)
     cuda, small = wheel("cuda", size=10**9), wheel("small")
     went: list[str] = []
@@ -179,18 +179,18 @@ def test_a_big_wheel_is_fetched_once_and_others_do_not_wait(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "text", ["", "[", "null", "[]", "5", '"x"', '{"a": "x"}', '{"a": null}', '{"a": -1}', '{"a": [1]}', '{"a": 1e400}']
 )
-def test_a_ledger_that_cannot_be_used_is_rebuilt_and_all_that_is_there_counts(tmp_path: Path, text: str) -> None:
+def test_an_unusable_ledger_is_rebuilt_from_all_files_in_the_cache(tmp_path: Path, text: str) -> None:
     held = tmp_path / "archive-v0" / "x" / "file"
     held.parent.mkdir(parents=True)
     held.write_bytes(b"x" * 9000)
     (tmp_path / "ledger.json").write_text(text)
     budget = DiskBudget(tmp_path, 10_000)
     assert budget.missing(lock(wheel("a"))) == 100
-    with budget.reserved("one", lock(wheel("a", size=2000))):  # 8000 bytes: what is there has to go
+    with budget.reserved("one", lock(wheel("a", size=2000))):  # 8000 bytes: the cache has to be emptied
         assert not held.exists()
 
 
-def test_what_uv_fails_to_remove_is_not_free(budget: DiskBudget, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_that_uv_fails_to_remove_still_count(budget: DiskBudget, monkeypatch: pytest.MonkeyPatch) -> None:
     held = lock(wheel("a"))
     install(budget, "one", held, {"a": 700})
     failing = budget.cache / "uv"
@@ -217,16 +217,16 @@ with budget.reserved("theirs", lock(wheel("theirs", size=150))):
 """
 
 
-def test_two_runs_in_one_folder_keep_to_the_budget_together(budget: DiskBudget) -> None:
+def test_two_runs_in_one_folder_share_the_budget(budget: DiskBudget) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OTHER_RUN, str(budget.cache)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[3],
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdin is not None
-        assert other.stdout.readline() == b"in\n"
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == b"in\n"
         entered = threading.Event()
 
         def enter() -> None:
@@ -236,26 +236,26 @@ def test_two_runs_in_one_folder_keep_to_the_budget_together(budget: DiskBudget) 
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(enter)
             assert not entered.wait(1.5)  # 600 bytes each, and 1000 in all
-            other.stdin.close()
+            process.stdin.close()
             waiting.result(timeout=30)
 
 
-def test_what_a_run_that_was_killed_had_reserved_is_free(budget: DiskBudget) -> None:
+def test_reservations_of_a_killed_run_are_ignored(budget: DiskBudget) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OTHER_RUN, str(budget.cache)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[3],
-    ) as other:
-        assert other.stdout is not None
-        other.stdout.readline()
-        other.kill()
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
     with budget.reserved("ours", lock(wheel("ours", size=200))):
         pass
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", '{"1-1": 5}', '{"1-1": {"c": [1]}}', '{"1-1": {"c": [-1, []]}}'])
-def test_reservations_that_cannot_be_read_are_none(budget: DiskBudget, text: str) -> None:
+def test_unreadable_reservations_are_ignored(budget: DiskBudget, text: str) -> None:
     (budget.cache / "reservations.json").write_text(text)
     with budget.reserved("ours", lock(wheel("ours", size=200))):
         pass

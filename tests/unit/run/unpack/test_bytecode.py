@@ -40,9 +40,9 @@ class Environment:
         self.hashes = hashes
 
     def bytecode(self, cache: Path) -> Bytecode:
-        return Bytecode(cache, self.packages, self.wheels, self.hashes, version=VERSION, least=1)
+        return Bytecode(cache, self.packages, self.wheels, self.hashes, version=VERSION, min_sources=1)
 
-    def leave(self, path: str, content: bytes = b"whatever a test writes") -> Path:
+    def leave(self, path: str, content: bytes = b"anything") -> Path:
         """Leave a file of bytecode, as a cell does for what it imports."""
         file = self.packages / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ class Environment:
         return self.bytecode(cache).save(PYTHON, scratch=self.scratch, log=self.scratch / "log")
 
     def restored(self, cache: Path) -> dict[str, str]:
-        """What is restored in an environment, as the value of X in each."""
+        """Restore bytecode. Return the value of X in each file."""
         self.bytecode(cache).restore()
         return {path.relative_to(self.packages).as_posix(): value(path) for path in self.packages.rglob("*.pyc")}
 
@@ -68,32 +68,32 @@ PACKAGE = {"package/__init__.py": "X = 'package'\n", "package/other.py": "X = 'o
 INIT, SIX = f"package/__pycache__/__init__.{TAG}.pyc", f"__pycache__/six.{TAG}.pyc"
 
 
-def test_the_next_environment_finds_what_the_last_one_imported(tmp_path: Path) -> None:
-    one, other, cache = (
+def test_imported_modules_are_restored_in_the_next_environment(tmp_path: Path) -> None:
+    first, second, cache = (
         Environment(tmp_path / "one", PACKAGE),
         Environment(tmp_path / "other", PACKAGE),
-        tmp_path / "cache",
+        tmp_path / "c",
     )
-    one.leave(INIT)
-    one.leave(SIX)
-    assert one.save(cache).keys() == {"package", "six"}
-    assert other.restored(cache) == {INIT: "package", SIX: "six"}
+    first.leave(INIT)
+    first.leave(SIX)
+    assert first.save(cache).keys() == {"package", "six"}
+    assert second.restored(cache) == {INIT: "package", SIX: "six"}
 
 
-def test_what_a_test_wrote_there_is_not_taken(tmp_path: Path) -> None:
-    one, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
+def test_bytecode_written_by_a_test_is_not_reused(tmp_path: Path) -> None:
+    first, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
     evil = tmp_path / "evil.py"
     evil.write_text("X = 'POISONED'\n")
-    py_compile.compile(str(evil), cfile=str(one.packages / INIT))
-    one.save(cache)
+    py_compile.compile(str(evil), cfile=str(first.packages / INIT))
+    first.save(cache)
     assert Environment(tmp_path / "other", PACKAGE).restored(cache) == {INIT: "package"}
 
 
-def test_a_source_that_a_test_modified_is_not_compiled(tmp_path: Path) -> None:
-    one, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
-    one.leave(INIT)
-    (one.packages / "package/__init__.py").write_text("X = 'POISONED'\n")
-    assert one.save(cache) == {}
+def test_a_modified_source_is_not_compiled(tmp_path: Path) -> None:
+    first, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
+    first.leave(INIT)
+    (first.packages / "package/__init__.py").write_text("X = 'POISONED'\n")
+    assert first.save(cache) == {}
 
 
 @pytest.mark.parametrize(
@@ -110,83 +110,87 @@ def test_a_source_that_a_test_modified_is_not_compiled(tmp_path: Path) -> None:
         "__pycache__/.pyc",
     ],
 )
-def test_other_files_are_passed_over(tmp_path: Path, name: str) -> None:
-    one = Environment(tmp_path / "one", PACKAGE)
-    one.leave(name)
-    assert one.save(tmp_path / "cache") == {}
+def test_other_files_are_ignored(tmp_path: Path, name: str) -> None:
+    first = Environment(tmp_path / "one", PACKAGE)
+    first.leave(name)
+    assert first.save(tmp_path / "cache") == {}
 
 
-def test_what_no_longer_fits_its_source_is_compiled_anew(tmp_path: Path) -> None:
+def test_outdated_bytecode_is_compiled_again(tmp_path: Path) -> None:
     """Uv may have unpacked the wheel again, at another time."""
-    one, other, cache = Environment(tmp_path / "one", PACKAGE), Environment(tmp_path / "other", PACKAGE), tmp_path / "c"
-    one.leave(INIT)
-    one.save(cache)
-    os.utime(other.packages / "package/__init__.py", (1e9, 1e9))
-    other.bytecode(cache).restore()
-    (other.packages / INIT).unlink()
-    other.leave(INIT)
-    other.save(cache)
-    (kept,) = (cache / "bytecode").rglob("*.pyc")
-    assert int.from_bytes(kept.read_bytes()[8:12], "little") == 10**9
+    first, second, cache = (
+        Environment(tmp_path / "one", PACKAGE),
+        Environment(tmp_path / "other", PACKAGE),
+        tmp_path / "c",
+    )
+    first.leave(INIT)
+    first.save(cache)
+    os.utime(second.packages / "package/__init__.py", (1e9, 1e9))
+    second.bytecode(cache).restore()
+    (second.packages / INIT).unlink()
+    second.leave(INIT)
+    second.save(cache)
+    (saved,) = (cache / "bytecode").rglob("*.pyc")
+    assert int.from_bytes(saved.read_bytes()[8:12], "little") == 10**9
 
 
-def test_another_wheel_of_the_same_package_gets_none(tmp_path: Path) -> None:
-    one, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
-    one.leave(INIT)
-    one.save(cache)
+def test_another_wheel_of_the_same_package_gets_no_bytecode(tmp_path: Path) -> None:
+    first, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
+    first.leave(INIT)
+    first.save(cache)
     assert Environment(tmp_path / "other", PACKAGE, sha256="2").restored(cache) == {}
 
 
-def test_what_another_wheel_imported_is_compiled_before(tmp_path: Path) -> None:
-    one, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
-    one.leave(INIT)
-    one.save(cache)
+def test_modules_imported_of_another_wheel_are_compiled_in_advance(tmp_path: Path) -> None:
+    first, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
+    first.leave(INIT)
+    first.save(cache)
     changed = {**PACKAGE, "package/__init__.py": "X = 'newer'\n"}
-    other = Environment(tmp_path / "other", changed, sha256="2")
-    other.bytecode(cache).prepare(PYTHON, scratch=tmp_path, log=tmp_path / "log")
-    assert other.restored(cache) == {INIT: "newer"}
+    second = Environment(tmp_path / "other", changed, sha256="2")
+    second.bytecode(cache).prepare(PYTHON, scratch=tmp_path, log=tmp_path / "log")
+    assert second.restored(cache) == {INIT: "newer"}
 
 
 def test_a_module_that_warns_when_compiled_is_compiled_each_time(tmp_path: Path) -> None:
     """Else a warning of the compiler would be part of the first record only."""
     files = {"package/warns.py": "X = '\\d'\n", "package/quiet.py": "X = 'quiet'\n"}
-    one, cache = Environment(tmp_path / "one", files), tmp_path / "cache"
+    first, cache = Environment(tmp_path / "one", files), tmp_path / "cache"
     for name in ("warns", "quiet"):
-        one.leave(f"package/__pycache__/{name}.{TAG}.pyc")
-    one.save(cache)
+        first.leave(f"package/__pycache__/{name}.{TAG}.pyc")
+    first.save(cache)
     assert Environment(tmp_path / "other", files).restored(cache) == {f"package/__pycache__/quiet.{TAG}.pyc": "quiet"}
 
 
-def test_a_package_is_forgotten_in_all_versions(tmp_path: Path) -> None:
+def test_a_package_is_evicted_in_all_versions(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     for sha256 in ("1", "2"):
-        one = Environment(tmp_path / sha256, PACKAGE, sha256=sha256)
-        one.leave(INIT)
-        one.save(cache)
+        first = Environment(tmp_path / sha256, PACKAGE, sha256=sha256)
+        first.leave(INIT)
+        first.save(cache)
     evict(cache, ["package", "unknown"])
     for sha256 in ("1", "2"):
         assert Environment(tmp_path / f"other{sha256}", PACKAGE, sha256=sha256).restored(cache) == {}
 
 
 @pytest.mark.parametrize("text", ["", "null", "{}", "[5]", '["../../evil.py"]', '["/evil.py"]', '["package/no.py"]'])
-def test_a_list_of_imports_that_cannot_be_used_is_passed_over(tmp_path: Path, text: str) -> None:
-    one, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
+def test_an_unusable_list_of_imports_is_ignored(tmp_path: Path, text: str) -> None:
+    first, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
     (cache / "bytecode").mkdir(parents=True)
     (cache / "bytecode" / "package.json").write_text(text)
-    one.bytecode(cache).prepare(PYTHON, scratch=tmp_path, log=tmp_path / "log")
-    assert one.restored(cache) == {}
+    first.bytecode(cache).prepare(PYTHON, scratch=tmp_path, log=tmp_path / "log")
+    assert first.restored(cache) == {}
 
 
-def test_what_the_built_in_suite_imports_is_known_before_the_first_cell(tmp_path: Path) -> None:
+def test_imports_of_the_built_in_suite_are_compiled_before_the_first_cell(tmp_path: Path) -> None:
     files = {"torch/nn/modules/linear.py": "X = 'linear'\n", "torch/strange.py": "X = 'strange'\n"}
-    one, cache = Environment(tmp_path / "one", files), tmp_path / "cache"
-    one.bytecode(cache).prepare(PYTHON, scratch=tmp_path, log=tmp_path / "log")
-    assert one.restored(cache) == {f"torch/nn/modules/__pycache__/linear.{TAG}.pyc": "linear"}
+    first, cache = Environment(tmp_path / "one", files), tmp_path / "cache"
+    first.bytecode(cache).prepare(PYTHON, scratch=tmp_path, log=tmp_path / "log")
+    assert first.restored(cache) == {f"torch/nn/modules/__pycache__/linear.{TAG}.pyc": "linear"}
 
 
-def test_a_handful_of_modules_is_not_worth_a_compiler(tmp_path: Path) -> None:
-    one, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
-    one.leave(INIT)
-    bytecode = Bytecode(cache, one.packages, one.wheels, one.hashes, version=VERSION)
+def test_few_modules_are_not_compiled(tmp_path: Path) -> None:
+    first, cache = Environment(tmp_path / "one", PACKAGE), tmp_path / "cache"
+    first.leave(INIT)
+    bytecode = Bytecode(cache, first.packages, first.wheels, first.hashes, version=VERSION)
     assert bytecode.save(PYTHON, scratch=tmp_path, log=tmp_path / "log") == {}
     assert not (tmp_path / "log").exists()

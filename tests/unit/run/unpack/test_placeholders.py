@@ -1,4 +1,4 @@
-"""Whether somebody opened a placeholder: the real kernel tells, of real processes."""
+"""Opened placeholders are detected, with the real kernel and real processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.run.unpack import placeholders
 from scripts.run.unpack.placeholders import OpenedError, watched
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux has inotify, and nothing is held back elsewhere"
+    sys.platform != "linux", reason="only Linux has inotify, and there are no placeholders elsewhere"
 )
 
 
@@ -39,9 +39,9 @@ def mapped(path: Path) -> None:
 
 
 def linked(path: Path) -> None:
-    other = path.with_name("other.so")
-    os.link(path, other)
-    other.read_bytes()
+    link = path.with_name("link.so")
+    os.link(path, link)
+    link.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -56,20 +56,20 @@ def linked(path: Path) -> None:
     ],
     ids=["read", "mapped", "by another name", "loaded", "run", "opened by a child"],
 )
-def test_whoever_looks_into_one_is_seen(files: list[Path], look: Callable[[Path], object]) -> None:
+def test_opening_a_placeholder_is_detected(files: list[Path], look: Callable[[Path], object]) -> None:
     with pytest.raises(OpenedError) as caught, watched(files):
         look(files[1])
     assert caught.value.paths == (files[1],)
 
 
-def test_asking_for_it_is_no_look(files: list[Path]) -> None:
+def test_asking_for_its_size_does_not_open_it(files: list[Path]) -> None:
     with watched(files):
         assert [path.stat().st_size for path in files] == [1 << 20] * 2
         assert os.access(files[0], os.X_OK)
         assert sorted(files[0].parent.iterdir()) == files
 
 
-def test_a_failure_for_want_of_content_is_no_failure(files: list[Path]) -> None:
+def test_an_exception_after_opening_a_placeholder_is_replaced(files: list[Path]) -> None:
     def load() -> None:
         files[0].read_bytes()
         raise ValueError("invalid ELF header")
@@ -78,12 +78,12 @@ def test_a_failure_for_want_of_content_is_no_failure(files: list[Path]) -> None:
         load()
 
 
-def test_another_failure_stays_what_it_is(files: list[Path]) -> None:
+def test_another_exception_is_passed_on(files: list[Path]) -> None:
     with pytest.raises(ValueError, match="its own"), watched(files):
         raise ValueError("its own")
 
 
-def test_an_interruption_stays_one(files: list[Path]) -> None:
+def test_an_interruption_is_passed_on(files: list[Path]) -> None:
     def load() -> None:
         files[0].read_bytes()
         raise KeyboardInterrupt
@@ -92,21 +92,21 @@ def test_an_interruption_stays_one(files: list[Path]) -> None:
         load()
 
 
-def test_what_was_opened_before_or_after_does_not_count(files: list[Path]) -> None:
+def test_opening_before_or_after_does_not_count(files: list[Path]) -> None:
     files[0].read_bytes()
     with watched(files):
         pass
     files[0].read_bytes()
 
 
-def test_what_cannot_be_watched_counts_as_opened(files: list[Path]) -> None:
+def test_a_placeholder_that_cannot_be_watched_counts_as_opened(files: list[Path]) -> None:
     files[0].unlink()
     with pytest.raises(OpenedError) as caught, watched(files):
         raise AssertionError
     assert caught.value.paths == tuple(files)
 
 
-def test_without_any_there_is_nothing_to_watch() -> None:
+def test_without_placeholders_nothing_is_watched() -> None:
     with watched([]):
         pass
     assert placeholders.can_watch()

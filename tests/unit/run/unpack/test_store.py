@@ -1,4 +1,4 @@
-"""Big wheels beside uv's cache: fetched by a real process from a real server, and linked into environments."""
+"""The store of big wheels: filled by a real worker from a real server, linked into environments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scripts.run.unpack.unsupported import UnsupportedWheelError
 from tests.support.index import Fault, LocalIndex
 from tests.support.wheels import Wheel, build_package, tampered
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere than on Linux, all is uv's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="on other platforms uv installs everything")
 
 RULES = PlaceholderRules(patterns=("big/*.so",))
 LIBRARY = b"\0" * 600_000
@@ -54,7 +54,7 @@ def lock(folder: Path, *wheels: LockedWheel) -> Lock:
 
 
 def fetch(folder: Path, lock: Lock, rules: PlaceholderRules, timeout: float = 60) -> str:
-    """Put a lock's wheels on the shelf in ``cache``; what was said."""
+    """Add a lock's wheels to the store in ``cache``. Return the log."""
     log = folder / "log"
     store.fetch(folder / "cache", lock, rules, log=log, timeout=timeout)
     return log.read_text() if log.exists() else ""
@@ -85,7 +85,7 @@ def test_a_wheel_is_fetched_once_and_linked_with_its_scripts(index: LocalIndex, 
     assert sorted(path.name for path in python.parent.iterdir()) == ["big-run"]
 
 
-def test_a_placeholder_has_the_size_and_nothing_in_it(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+def test_a_placeholder_has_the_size_and_no_content(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
     assert "1 placeholders for 600,000 bytes" in fetch(tmp_path, lock(tmp_path, wheel), RULES)
     target, python = packages(tmp_path)
@@ -94,13 +94,13 @@ def test_a_placeholder_has_the_size_and_nothing_in_it(index: LocalIndex, tmp_pat
     assert (placeholder.stat().st_size, placeholder.stat().st_blocks) == (len(LIBRARY), 0)
 
 
-def test_small_files_are_never_held_back(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+def test_small_files_never_get_placeholders(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel = locked(index, big)
     fetch(tmp_path, lock(tmp_path, wheel), PlaceholderRules(patterns=("*.py",)))
     assert store.skipped_files(tmp_path / "cache", wheel) == []
 
 
-def test_who_wants_it_whole_gets_it_whole_and_it_stays_so(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+def test_a_whole_wheel_replaces_one_with_placeholders_for_good(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
     wheels = lock(tmp_path, wheel)
     fetch(tmp_path, wheels, RULES)
@@ -112,9 +112,9 @@ def test_who_wants_it_whole_gets_it_whole_and_it_stays_so(index: LocalIndex, tmp
     assert [path.name for path in (cache / "unpacked" / "big").iterdir()] == [wheel.sha256]
 
 
-def test_a_file_of_two_wheels_is_the_last_ones(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
-    other = build_package("other", "1.0", files={"nvidia/__init__.py": "other"}, size=store.BIG)
-    wheels = [locked(index, big), locked(index, other)]
+def test_a_file_of_two_wheels_comes_from_the_last(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    second = build_package("other", "1.0", files={"nvidia/__init__.py": "other"}, size=store.BIG)
+    wheels = [locked(index, big), locked(index, second)]
     fetch(tmp_path, lock(tmp_path, *wheels), NO_PLACEHOLDERS)
     target, python = packages(tmp_path)
     for wheel in wheels:
@@ -123,30 +123,30 @@ def test_a_file_of_two_wheels_is_the_last_ones(index: LocalIndex, tmp_path: Path
 
 
 @pytest.mark.parametrize("fault", [Fault.status(404), Fault.status(401)])
-def test_what_cannot_be_had_is_left_to_uv(index: LocalIndex, tmp_path: Path, big: Wheel, fault: Fault) -> None:
+def test_a_failed_download_is_left_to_uv(index: LocalIndex, tmp_path: Path, big: Wheel, fault: Fault) -> None:
     wheel = locked(index, big)
     index.fail("*.whl", fault)
     assert f"left to uv: {wheel.url}" in fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
     assert not store.has(tmp_path / "cache", wheel, RULES)
 
 
-def test_a_wheel_of_another_hash_is_not_kept(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+def test_a_wheel_with_another_hash_is_not_stored(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel = locked(index, big, sha256="0" * 64)
     assert "sha256 mismatch" in fetch(tmp_path, lock(tmp_path, wheel), RULES)
     assert list((tmp_path / "cache" / "unpacked" / "big").iterdir()) == []
 
 
-def test_what_uv_has_is_not_fetched_a_second_time(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+def test_wheels_installed_by_uv_are_not_downloaded_again(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"
     store.leave_to_uv(cache, [wheel])
     fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
     assert index.requests_to("*.whl") == []
-    store.evict(cache, ["big"])  # uv has forgotten it too
+    store.evict(cache, ["big"])  # uv evicts it too
     fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
     assert store.has(cache, wheel, NO_PLACEHOLDERS)
 
 
-def test_small_and_local_wheels_are_uvs(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+def test_small_and_local_wheels_are_left_to_uv(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     small = locked(index, build_package("small", "1.0"))
     local = LockedWheel(
         name="big", version="1.0", url=big.write(tmp_path).as_uri(), sha256=big.sha256, size=len(big.content)
@@ -156,7 +156,7 @@ def test_small_and_local_wheels_are_uvs(index: LocalIndex, tmp_path: Path, big: 
     assert not (tmp_path / "cache").exists()
 
 
-def test_what_takes_too_long_is_ended_and_leaves_nothing(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+def test_a_download_is_killed_at_the_timeout_and_leaves_nothing(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel = locked(index, big)
     index.fail("*.whl", Fault.hang())
     with pytest.raises(CellError, match="downloading took longer than 1 s") as caught:
@@ -165,7 +165,7 @@ def test_what_takes_too_long_is_ended_and_leaves_nothing(index: LocalIndex, tmp_
     assert not store.has(tmp_path / "cache", wheel, RULES)
 
 
-ODD: Mapping[str, Mapping[str, bytes | None]] = {
+UNUSUAL: Mapping[str, Mapping[str, bytes | None]] = {
     "script": {"big-1.0.dist-info/entry_points.txt": b"[console_scripts]\n../../../../evil = os:getcwd\n"},
     "python": {"big-1.0.dist-info/entry_points.txt": b"[console_scripts]\npython = os:getcwd\n"},
     "entry points": {"big-1.0.dist-info/entry_points.txt": b"\xff"},
@@ -177,16 +177,16 @@ ODD: Mapping[str, Mapping[str, bytes | None]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ODD)
-def test_an_odd_wheel_is_left_to_uv_and_nothing_is_written(index: LocalIndex, tmp_path: Path, kind: str) -> None:
-    wheel = locked(index, tampered(build_package("big", "1.0", size=store.BIG), ODD[kind]))
+@pytest.mark.parametrize("kind", UNUSUAL)
+def test_an_unusual_wheel_is_left_to_uv_and_nothing_is_written(index: LocalIndex, tmp_path: Path, kind: str) -> None:
+    wheel = locked(index, tampered(build_package("big", "1.0", size=store.BIG), UNUSUAL[kind]))
     assert "left to uv: big-1.0-py3-none-any.whl: " in fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
     assert not store.has(tmp_path / "cache", wheel, NO_PLACEHOLDERS)
     assert [path.name for path in (tmp_path / "cache" / "unpacked").rglob("*")] in ([], ["big"])
     assert list(tmp_path.rglob("evil")) == []
 
 
-def test_a_script_never_goes_through_a_link(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+def test_a_script_is_never_written_through_a_link(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     wheel, outside = locked(index, big), tmp_path / "outside"
     outside.write_text("mine")
     fetch(tmp_path, lock(tmp_path, wheel), NO_PLACEHOLDERS)
@@ -221,7 +221,7 @@ def test_no_script_is_written_outside_the_environment(name: str) -> None:
         *('[{"path": "../../evil", "size": 400000, "mode": 438}]', '[{"path": "/evil", "size": 400000, "mode": 438}]'),
     ],
 )
-def test_a_list_of_held_files_that_cannot_be_used_is_no_wheel(tmp_path: Path, text: str) -> None:
+def test_a_wheel_with_an_unusable_list_of_skipped_files_is_not_in_the_store(tmp_path: Path, text: str) -> None:
     wheel = LockedWheel(name="big", version="1", url="https://x/big.whl", sha256="1", size=1)
     folder = tmp_path / "unpacked" / "big" / "1"
     (folder / "files").mkdir(parents=True)
@@ -231,7 +231,7 @@ def test_a_list_of_held_files_that_cannot_be_used_is_no_wheel(tmp_path: Path, te
     assert store.skipped_files(tmp_path, wheel) == []
 
 
-def test_a_wheel_whose_list_of_held_files_is_broken_is_unpacked_again(
+def test_a_wheel_with_an_unusable_list_of_skipped_files_is_unpacked_again(
     index: LocalIndex, tmp_path: Path, big: Wheel
 ) -> None:
     wheel, cache = locked(index, big), tmp_path / "cache"

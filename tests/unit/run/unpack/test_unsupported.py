@@ -1,4 +1,4 @@
-"""What is odd in a wheel is left to uv, and nothing is ever written outside the environment."""
+"""Unusual wheels are left to uv, and nothing is ever written outside the environment."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from scripts.run.unpack.unsupported import UnsupportedWheelError
         *("big-1.0.data/scripts/run", "big-1.0.data/purelib/a.py"),
     ],
 )
-def test_an_odd_path_is_refused(name: str) -> None:
+def test_an_unusual_path_is_refused(name: str) -> None:
     with pytest.raises(UnsupportedWheelError):
         unsupported.check_path(name)
 
 
 @pytest.mark.parametrize("name", ["torch/__init__.py", "six.py", "a/b c/ü.py", "a..b/...c", "x.data.py"])
-def test_an_ordinary_path_is_taken(name: str) -> None:
+def test_an_ordinary_path_is_accepted(name: str) -> None:
     assert unsupported.check_path(name) == PurePosixPath(name)
 
 
 @given(name=st.text(st.characters() | st.sampled_from("./\\:"), max_size=12))
 @example("a/../../b")
-def test_a_path_that_is_taken_never_leads_outside(name: str) -> None:
+def test_an_accepted_path_never_leads_outside(name: str) -> None:
     try:
         path = unsupported.check_path(name)
     except UnsupportedWheelError:
@@ -44,13 +44,13 @@ def test_a_path_that_is_taken_never_leads_outside(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK])
-def test_a_member_that_is_no_file_is_refused(kind: int) -> None:
+def test_a_member_that_is_not_a_regular_file_is_refused(kind: int) -> None:
     with pytest.raises(UnsupportedWheelError):
         unsupported.check_mode("a", kind | 0o644)
 
 
 @pytest.mark.parametrize("paths", [["a.py", "a.py"], ["a", "a/b.py"], ["a/b/c.py", "a"]])
-def test_two_members_in_one_place_are_refused(paths: list[str]) -> None:
+def test_conflicting_members_are_refused(paths: list[str]) -> None:
     with pytest.raises(UnsupportedWheelError):
         unsupported.check_conflicts([PurePosixPath(path) for path in paths])
 
@@ -64,13 +64,13 @@ def test_two_members_in_one_place_are_refused(paths: list[str]) -> None:
         [f"big-{n}.dist-info/{name}" for n in "12" for name in ("METADATA", "WHEEL", "RECORD")],
     ],
 )
-def test_odd_metadata_is_refused(names: list[str]) -> None:
+def test_unusual_metadata_are_refused(names: list[str]) -> None:
     with pytest.raises(UnsupportedWheelError):
         unsupported.check_metadata([PurePosixPath(name) for name in names], "big")
 
 
 @pytest.mark.parametrize("record", [b"../../evil,,\n", b"/etc/passwd,,\n", b"\xff,,\n", b'"a\n', b"a\\..\\b,,\n"])
-def test_an_odd_record_is_refused(record: bytes) -> None:
+def test_an_unusual_record_is_refused(record: bytes) -> None:
     with pytest.raises(UnsupportedWheelError):
         unsupported.check_record(record)
 
@@ -92,7 +92,7 @@ SCRIPTS = [
 
 
 @pytest.mark.parametrize("line", SCRIPTS)
-def test_an_odd_script_is_refused(line: str) -> None:
+def test_an_unusual_script_is_refused(line: str) -> None:
     with pytest.raises(UnsupportedWheelError):
         unsupported.scripts(f"[console_scripts]\n{line}\n".encode())
 
@@ -100,11 +100,11 @@ def test_an_odd_script_is_refused(line: str) -> None:
 @pytest.mark.parametrize(
     "content", [b"\xff", b"no section", b"[console_scripts", b"[a]\n[a]\n", b"[console_scripts]\n%"]
 )
-def test_entry_points_that_cannot_be_read_are_refused(content: bytes) -> None:
+def test_unreadable_entry_points_are_refused(content: bytes) -> None:
     with pytest.raises(UnsupportedWheelError):
         unsupported.scripts(content)
 
 
-def test_ordinary_scripts_are_taken() -> None:
+def test_ordinary_scripts_are_accepted() -> None:
     found = unsupported.scripts(b"[console_scripts]\ntorch-run = torch.run:main.x [extra]\n[other]\n../x = y\n")
     assert [(script.name, script.module, script.attr) for script in found] == [("torch-run", "torch.run", "main.x")]

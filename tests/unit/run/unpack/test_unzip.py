@@ -54,13 +54,13 @@ def archive(files: Mapping[str, bytes], *, stored: frozenset[str] = frozenset(),
 
 
 def served(index: LocalIndex, content: bytes, *, sha256: str | None = None) -> WheelFile:
-    """A wheel of this content on the index."""
+    """Put a wheel with this content on the index."""
     wheel = Wheel(filename=NAME, content=content, metadata="")
     index.add(wheel)
     return WheelFile(filename=NAME, url=index.file_url(wheel), sha256=sha256 or wheel.sha256)
 
 
-def nothing(path: str, size: int) -> bool:
+def skip_none(path: str, size: int) -> bool:
     del path, size
     return False
 
@@ -75,41 +75,41 @@ CONTENTS = st.one_of(st.binary(max_size=300), st.integers(0, 9_000_000).map(lamb
 
 @settings(max_examples=60)
 @given(files=st.dictionaries(NAMES, CONTENTS, min_size=1, max_size=8), data=st.data())
-def test_all_is_written_but_what_is_held_back(server: LocalIndex, files: dict[str, bytes], data: st.DataObject) -> None:
+def test_all_but_skipped_files_are_written(server: LocalIndex, files: dict[str, bytes], data: st.DataObject) -> None:
     stored = data.draw(st.frozensets(st.sampled_from(sorted(files))))
-    hold = data.draw(st.frozensets(st.sampled_from(sorted(files))))
+    skipped = data.draw(st.frozensets(st.sampled_from(sorted(files))))
     wheel = served(server, archive(files, stored=stored))
     with TemporaryDirectory() as folder, Web() as web:
-        held = unpack(web, wheel, Path(folder), lambda path, _: path in hold)
-        assert contents(Path(folder)) == {name: content for name, content in files.items() if name not in hold}
-        assert {file.path: file.size for file in held} == {name: len(files[name]) for name in hold}
+        found = unpack(web, wheel, Path(folder), lambda path, _: path in skipped)
+        assert contents(Path(folder)) == {name: content for name, content in files.items() if name not in skipped}
+        assert {file.path: file.size for file in found} == {name: len(files[name]) for name in skipped}
 
 
-def test_one_request_for_the_whole_and_little_for_its_contents(index: LocalIndex, tmp_path: Path) -> None:
+def test_one_download_and_little_for_the_table_of_contents(index: LocalIndex, tmp_path: Path) -> None:
     wheel = served(index, archive({"a.so": os.urandom(2_000_000)}))
     with Web() as web:
-        unpack(web, wheel, tmp_path, nothing)
+        unpack(web, wheel, tmp_path, skip_none)
     assert len(index.downloads()) == 1
     assert index.sent("*.whl") < 2_010_000
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bit")
-def test_programs_stay_programs(index: LocalIndex, tmp_path: Path) -> None:
+def test_programs_stay_executable(index: LocalIndex, tmp_path: Path) -> None:
     wheel = served(index, archive({"bin/ptxas": b"#!"}, mode=0o755))
     with Web() as web:
-        unpack(web, wheel, tmp_path, nothing)
-        held = unpack(web, wheel, tmp_path / "held", lambda *_: True)
+        unpack(web, wheel, tmp_path, skip_none)
+        skipped = unpack(web, wheel, tmp_path / "skipped", lambda *_: True)
     assert os.access(tmp_path / "bin/ptxas", os.X_OK)
-    assert [file.mode & 0o111 for file in held] == [0o111]
+    assert [file.mode & 0o111 for file in skipped] == [0o111]
 
 
-def test_a_file_that_is_held_back_is_hashed_all_the_same(index: LocalIndex, tmp_path: Path) -> None:
+def test_a_skipped_file_is_hashed(index: LocalIndex, tmp_path: Path) -> None:
     wheel = served(index, archive({"a.so": b"held back"}), sha256="0" * 64)
     with Web() as web, pytest.raises(WebError, match=r"sha256 mismatch: .*, expected 000"):
         unpack(web, wheel, tmp_path, lambda *_: True)
 
 
-def test_a_download_goes_on_where_it_broke(index: LocalIndex) -> None:
+def test_an_interrupted_download_is_resumed(index: LocalIndex) -> None:
     content = {"a.so": os.urandom(3_000_000), "b.py": b"b"}
     wheel = served(index, archive(content))
     index.fail("*.whl", Fault.cut(1_000_000), times=3)
@@ -120,7 +120,7 @@ def test_a_download_goes_on_where_it_broke(index: LocalIndex) -> None:
     assert index.sent("*.whl") == len(got)
 
 
-def test_a_server_without_ranges_starts_anew(index: LocalIndex) -> None:
+def test_a_download_without_ranges_starts_again(index: LocalIndex) -> None:
     content = os.urandom(3_000_000)
     wheel = served(index, content)
     index.configure("default", ranges=False)
@@ -129,7 +129,7 @@ def test_a_server_without_ranges_starts_anew(index: LocalIndex) -> None:
         assert b"".join(iter(download.read, b"")) == content
 
 
-def test_what_breaks_again_and_again_is_given_up(index: LocalIndex) -> None:
+def test_a_download_that_keeps_failing_is_given_up(index: LocalIndex) -> None:
     wheel = served(index, b"never")
     index.fail("*.whl", Fault.drop())
     with Web(QUICK) as web, web.download(wheel.url) as download, pytest.raises(WebError, match=NAME):
@@ -137,7 +137,7 @@ def test_what_breaks_again_and_again_is_given_up(index: LocalIndex) -> None:
     assert len(index.requests_to("*.whl")) == QUICK.attempts
 
 
-def test_a_no_is_taken_at_once(index: LocalIndex) -> None:
+def test_a_refusal_is_not_retried(index: LocalIndex) -> None:
     wheel = served(index, b"never")
     index.fail("*.whl", Fault.status(403))
     with Web(QUICK) as web, web.download(wheel.url) as download, pytest.raises(WebError, match="HTTP 403"):
@@ -154,35 +154,35 @@ def test_a_no_is_taken_at_once(index: LocalIndex) -> None:
         ("big-1.0.data/scripts/run", "outside of site-packages"),
     ],
 )
-def test_what_takes_an_installer_is_refused_before_it_is_fetched(
+def test_an_unusual_wheel_is_refused_before_the_download(
     index: LocalIndex, tmp_path: Path, name: str, why: str
 ) -> None:
     wheel = served(index, archive({"a.py": b"", name: b""}))
     with Web() as web, pytest.raises(UnsupportedWheelError, match=why):
-        unpack(web, wheel, tmp_path, nothing)
+        unpack(web, wheel, tmp_path, skip_none)
     assert index.downloads() == []
     assert contents(tmp_path) == {}
 
 
-def test_an_archive_of_another_kind_is_refused(index: LocalIndex, tmp_path: Path) -> None:
+def test_another_compression_is_refused(index: LocalIndex, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as packed:
         packed.writestr("a.py", "a")
     with Web() as web, pytest.raises(UnsupportedWheelError, match="unsupported compression"):
-        unpack(web, served(index, buffer.getvalue()), tmp_path, nothing)
+        unpack(web, served(index, buffer.getvalue()), tmp_path, skip_none)
 
 
-def test_half_a_wheel_is_no_wheel(index: LocalIndex, tmp_path: Path) -> None:
+def test_a_truncated_wheel_is_an_error(index: LocalIndex, tmp_path: Path) -> None:
     content = archive({"a.so": os.urandom(100_000)})
     with Web() as web, pytest.raises(WebError, match="no sound wheel"):
-        unpack(web, served(index, content[:50_000]), tmp_path, nothing)
+        unpack(web, served(index, content[:50_000]), tmp_path, skip_none)
 
 
-def test_damage_within_is_found(index: LocalIndex, tmp_path: Path) -> None:
+def test_a_damaged_file_is_an_error(index: LocalIndex, tmp_path: Path) -> None:
     content = bytearray(archive({"a.so": b"content " * 100_000}))
     content[60:80] = b"\xff" * 20
     with Web() as web, pytest.raises(WebError):
-        unpack(web, served(index, bytes(content)), tmp_path, nothing)
+        unpack(web, served(index, bytes(content)), tmp_path, skip_none)
 
 
 PIECES = os.urandom(5_000_000)
