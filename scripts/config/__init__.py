@@ -1,1 +1,1 @@
-"""What is tested: ``matrix.toml``, checked, and the cells it defines."""
+"""``matrix.toml``: its model, checks and edits, and the cells it defines."""

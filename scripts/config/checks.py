@@ -1,4 +1,4 @@
-"""What no single table of ``matrix.toml`` can see: dangling names, empty ranges, cells that collide. Pure."""
+"""Checks across the tables of ``matrix.toml``: unknown names, empty ranges, colliding cells. Pure."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from scripts.config.model import Matrix, Selection
 from scripts.config.versions import matches, version
 from scripts.core.errors import UsageError, did_you_mean
 
-#: A problem: the key's path, and what is wrong there.
+#: The path of a key, and its problem.
 Problem = tuple[str, str]
 
 
 def problems(matrix: Matrix) -> Iterator[Problem]:
-    """Every inconsistency, each with the path of the key that has to change."""
+    """Yield every inconsistency with the path of the key to change."""
     yield from _bad_releases(matrix)
     yield from _bad_builds(matrix)
     for python, entry in matrix.pythons.items():
         if not any(matches(r, entry.releases) for r in matrix.releases):
-            yield f"pythons.{python}.releases", f"{entry.releases!r} holds none of the releases"
+            yield f"pythons.{python}.releases", f"{entry.releases!r} matches no release"
     for number, pin in enumerate(matrix.pins):
         if not any(matches(r, pin.releases) for r in matrix.releases):
-            yield f"pins.{number}.releases", f"{pin.releases!r} holds none of the releases"
+            yield f"pins.{number}.releases", f"{pin.releases!r} matches no release"
     yield from _bad_qualify(matrix)
     yield from _bad_runners(matrix)
     if "matrix" not in matrix.selections:
         yield "selections.matrix", "this selection is required: `nox -s matrix` runs it"
-    sound = True
+    valid = True
     for name, selection in matrix.selections.items():
         for problem in _bad_selection(matrix, name, selection):
-            sound = False
+            valid = False
             yield problem
-    if sound and "matrix" in matrix.selections:
+    if valid and "matrix" in matrix.selections:
         yield from _colliding(matrix)
 
 
 def _bad_builds(matrix: Matrix) -> Iterator[Problem]:
     for name, build in matrix.builds.items():
         if not any(matches(r, build.releases) for r in matrix.releases):
-            yield f"builds.{name}.releases", f"{build.releases!r} holds none of the releases"
+            yield f"builds.{name}.releases", f"{build.releases!r} matches no release"
         if build.fallback is not None and build.fallback not in matrix.builds:
             yield (
                 f"builds.{name}.fallback",
@@ -50,32 +50,32 @@ def _bad_builds(matrix: Matrix) -> Iterator[Problem]:
             )
         if build.fallback == name:
             yield f"builds.{name}.fallback", "a build can't be its own fallback"
-        elif name in (behind := _fallbacks(matrix, name)):
-            yield f"builds.{name}.fallback", f"leads back to itself: {' → '.join([name, *behind])}"
+        elif name in (chain := _fallbacks(matrix, name)):
+            yield f"builds.{name}.fallback", f"circular: {' → '.join([name, *chain])}"
         if build.index is None and name != DEFAULT_BUILD:
-            yield f"builds.{name}.index", f"only the build {DEFAULT_BUILD!r} goes without an index of its own"
+            yield f"builds.{name}.index", f"only the build {DEFAULT_BUILD!r} may have no index"
 
 
 def _fallbacks(matrix: Matrix, name: str) -> list[str]:
-    """The builds that stand behind one, in their order, up to the first that comes again."""
-    found: list[str] = []
+    """Return the chain of fallbacks of a build, up to the first repetition."""
+    chain: list[str] = []
     build = matrix.builds[name]
-    while build.fallback in matrix.builds and build.fallback not in found:
-        found.append(build.fallback)
+    while build.fallback in matrix.builds and build.fallback not in chain:
+        chain.append(build.fallback)
         build = matrix.builds[build.fallback]
-    return found
+    return chain
 
 
 def _bad_qualify(matrix: Matrix) -> Iterator[Problem]:
     policy = matrix.qualify
     for name in sorted(set(policy.block) & set(policy.warn)):
-        yield "qualify.warn", f"{name!r} is in block too; it can be in one of them"
+        yield "qualify.warn", f"{name!r} is in both block and warn; remove one"
     for number, text in enumerate(policy.with_):
         if text in policy.with_[:number]:
-            yield f"qualify.with.{number}", f"{text!r} is there twice"
+            yield f"qualify.with.{number}", f"duplicate {text!r}"
     for number, expected in enumerate(policy.expected):
         if not (expected.from_ or expected.to):
-            yield f"qualify.expected.{number}", "says neither 'from' nor 'to', so that it would excuse any change"
+            yield f"qualify.expected.{number}", "neither 'from' nor 'to' is given, which would allow any change"
 
 
 def _bad_runners(matrix: Matrix) -> Iterator[Problem]:
@@ -85,11 +85,11 @@ def _bad_runners(matrix: Matrix) -> Iterator[Problem]:
         if runner.platform is None and not re.fullmatch(r"[a-z]+-[a-z0-9_]+", name):
             yield (
                 f"{where}.platform",
-                f"{name!r} is no platform such as 'linux-x86_64'; this key is required",
+                f"{name!r} is not a platform such as 'linux-x86_64', so this key is required",
             )
-        other = taken.setdefault((runner.platform or name, runner.gpu), name)
-        if other != name:
-            yield where, f"the same platform as runners.{other}; only one of them can get the cells"
+        first = taken.setdefault((runner.platform or name, runner.gpu), name)
+        if first != name:
+            yield where, f"the same platform as runners.{first}; remove one of them"
         for pattern in runner.builds:
             if not any(fnmatch.fnmatchcase(build, pattern) for build in matrix.builds):
                 yield f"{where}.builds", f"unknown build {pattern!r}{did_you_mean(pattern, list(matrix.builds))}"
@@ -105,7 +105,7 @@ def _bad_releases(matrix: Matrix) -> Iterator[Problem]:
         yield "releases", f"listed twice: {', '.join(twice)}"
     elif in_order != list(matrix.releases):
         after, before = next((b, a) for a, b in zip(in_order, matrix.releases, strict=True) if a != b)
-        yield "releases", f"must be in order: {after} stands before {before}"
+        yield "releases", f"must be in order: {after} is before {before}"
 
 
 def _bad_selection(matrix: Matrix, name: str, selection: Selection) -> Iterator[Problem]:
@@ -121,7 +121,7 @@ def _bad_selection(matrix: Matrix, name: str, selection: Selection) -> Iterator[
             if release not in matrix.releases:
                 yield f"{where}.releases", f"unknown release {release!r}{did_you_mean(release, list(matrix.releases))}"
     elif not cells.selected_releases(matrix, selection):
-        yield f"{where}.releases", f"{selection.releases!r} holds none of the releases"
+        yield f"{where}.releases", f"{selection.releases!r} matches no release"
     yield from _bad_extra_cells(matrix, where, selection)
 
 
@@ -144,16 +144,16 @@ def _bad_extra_cells(matrix: Matrix, where: str, selection: Selection) -> Iterat
 
 
 def _colliding(matrix: Matrix) -> Iterator[Problem]:
-    """Selections that hold nothing, extra cells that are there anyway, and ids alike as folder names."""
+    """Yield empty selections, redundant extra cells, and ids whose folder names are equal."""
     for name, selection in matrix.selections.items():
         if not cells.expand(matrix, selection):
-            yield f"selections.{name}", "holds no cell: no release has both the builds and the Pythons"
+            yield f"selections.{name}", "empty: no release has both the builds and the Pythons"
         without_extra = {c.id for c in cells.expand(matrix, selection.model_copy(update={"cells": ()}))}
         for number, text in enumerate(selection.cells):
             if text in without_extra:
-                yield f"selections.{name}.cells.{number}", f"duplicate cell {text!r}: the selection holds it already"
+                yield f"selections.{name}.cells.{number}", f"duplicate cell {text!r}: the selection contains it already"
     by_slug: dict[str, str] = {}
     for cell in cells.known(matrix):
-        other = by_slug.setdefault(cell.slug, cell.id)
-        if other != cell.id:
-            yield "selections", f"cells {other!r} and {cell.id!r} collide: both are {cell.slug!r} as a folder"
+        first = by_slug.setdefault(cell.slug, cell.id)
+        if first != cell.id:
+            yield "selections", f"cells {first!r} and {cell.id!r} collide: both have the folder name {cell.slug!r}"

@@ -1,4 +1,4 @@
-"""Finding releases that an index has and ``matrix.toml`` lacks, and adding them to its text. Pure."""
+"""Find releases that ``matrix.toml`` lacks, and add them to its text. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from scripts.config.versions import version
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class News:
-    """What an index has and a matrix lacks, in order."""
+    """Releases and Pythons that an index has and a matrix lacks, in order."""
 
     releases: tuple[str, ...]
     pythons: tuple[str, ...]  # of the newest release
 
 
 def missing(known: Iterable[str], on_index: Iterable[str]) -> list[str]:
-    """Stable releases on the index that come after the first known one and are not known, in order."""
+    """Return the unknown stable releases of an index that are newer than the first known release, in order."""
     known = set(known)
     first = min(known, key=version)
     stable = {text for text in on_index if _is_stable(text) and version(text) > version(first)}
@@ -39,9 +39,9 @@ def _is_stable(text: str) -> bool:
 
 
 def added(text: str, releases: Sequence[str]) -> str:
-    """Return the text of a matrix.toml with ``releases`` put in order into its list; all else stays as it is.
+    """Return the text of a matrix.toml with ``releases`` inserted into its list in order.
 
-    Releases of one minor share a line. Comments stay where they are, and versions in them are not releases.
+    Releases of one minor share a line. Comments and all other text are unchanged.
 
     Raises:
         ValueError: there is no list of releases.
@@ -49,7 +49,7 @@ def added(text: str, releases: Sequence[str]) -> str:
     document = tomlkit.parse(text)
     array = document.get("releases")
     if not isinstance(array, tomlkit.items.Array):
-        raise ValueError("no list `releases = […]` at the top of the file")  # noqa: TRY004 - a text is what is wrong
+        raise ValueError("no list `releases = […]` at the top of the file")  # noqa: TRY004 - the text is invalid, not a type
     if not releases:
         return text
     lines = [line for written in array.as_string()[1:-1].splitlines() for line in _lines(written)]
@@ -67,13 +67,13 @@ class _Line:
     comment: str = ""
 
     def follows(self, release: str) -> bool:
-        """Return whether a release belongs in front of this line."""
+        """Return whether a release belongs before this line."""
         return bool(self.releases) and version(self.releases[0]) > version(release)
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    """Yield a line as it is, or split into one for each minor that it has."""
-    listed, _, comment = text.partition("#")  # no release has one
+    """Yield the line, split by minor releases."""
+    listed, _, comment = text.partition("#")  # releases contain no #
     found = re.findall(r"""["']([^"']+)["']""", listed)
     minors = [list(group) for _, group in itertools.groupby(found, key=_minor)]
     if minors or comment:
@@ -83,16 +83,16 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _insert(lines: list[_Line], release: str) -> None:
-    """Put a release into the line of its minor, or into a new one in front of what is newer."""
+    """Insert a release into the line of its minor, or on a new line before newer releases."""
     for line in lines:
         if line.releases and _minor(line.releases[0]) == _minor(release):
             line.releases = sorted({*line.releases, release}, key=version)
             return
     last = max((number for number, line in enumerate(lines) if line.releases), default=-1)
-    place = next((number for number, line in enumerate(lines) if line.follows(release)), last + 1)
-    while 0 < place <= last and not lines[place - 1].releases:
-        place -= 1  # a comment on a line of its own belongs to what is below it
-    lines.insert(place, _Line(releases=[release]))
+    index = next((number for number, line in enumerate(lines) if line.follows(release)), last + 1)
+    while 0 < index <= last and not lines[index - 1].releases:
+        index -= 1  # a comment line belongs to the releases below it
+    lines.insert(index, _Line(releases=[release]))
 
 
 def _minor(release: str) -> tuple[int, ...]:

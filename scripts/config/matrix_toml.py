@@ -16,18 +16,18 @@ from scripts.core.paths import MATRIX_TOML
 
 
 def load(path: Path = MATRIX_TOML) -> Matrix:
-    """Read and check ``matrix.toml``. Raises `ConfigError` with every problem found."""
+    """Read and check ``matrix.toml``. Raise `ConfigError` with every problem."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
-        raise ConfigError(path, [f"can't be read: {error.strerror}"]) from error
+        raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigError(path, [f"not UTF-8: {error.reason} at byte {error.start}; save it as UTF-8"]) from None
     return parse(text, path)
 
 
 def parse(text: str, path: Path = MATRIX_TOML) -> Matrix:
-    """Check the text of a ``matrix.toml``. Raises `ConfigError` with every problem found."""
+    """Parse and check the text of a ``matrix.toml``. Raise `ConfigError` with every problem."""
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -43,7 +43,7 @@ def parse(text: str, path: Path = MATRIX_TOML) -> Matrix:
 
 
 def _explain(details: Any) -> str:
-    """One problem found by the model, with the key's path and the nearest key that exists."""
+    """Return one of pydantic's errors as a message with the key's path and, if unknown, the nearest known key."""
     location = [str(part) for part in details["loc"]]
     where = ".".join(
         part for part in location if not part.startswith(("literal[", "function-", "tuple[", "constrained"))
@@ -61,7 +61,7 @@ def _explain(details: Any) -> str:
 
 
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
-    """The keys that the table at ``location`` may have."""
+    """Return the keys of the table at ``location``."""
     for part in location:
         field = next((f for n, f in model.model_fields.items() if (f.alias or n) == part), None)
         if field is None:
@@ -73,7 +73,7 @@ def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
 
 
 def _types_in(annotation: Any) -> Iterator[Any]:
-    """All types that an annotation is made of."""
+    """Yield the types within an annotation."""
     yield annotation
     for argument in getattr(annotation, "__args__", ()):
         yield from _types_in(argument)

@@ -15,7 +15,7 @@ from scripts.core import environment
 
 
 class Table(BaseModel):
-    """A table of ``matrix.toml``: unknown keys are errors, and nothing changes after reading."""
+    """A table of ``matrix.toml``; unknown keys are errors, and values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,8 +24,8 @@ class Probes(Table):
     """The tests that run inside every cell."""
 
     path: str = Field("tests/cells", description="Folder of the tests, from the project's root.")
-    require: tuple[Require, ...] = Field((), description="What the tests themselves need, in every cell.")
-    env: dict[str, str] = Field({}, description="Environment variables that the tests need; all others are taken away.")
+    require: tuple[Require, ...] = Field((), description="Requirements of the tests, in every cell.")
+    env: dict[str, str] = Field({}, description="Environment variables of the tests; all others are removed.")
     order: tuple[str, ...] = Field((), description="Files in the order in which reports show them; others follow.")
 
     @field_validator("env")
@@ -42,12 +42,12 @@ class Limits(Table):
 
     resolve: float = Field(120, gt=0, description="For resolving one cell's requirements.")
     install: float = Field(1800, gt=0, description="For downloading and installing one cell.")
-    startup: float = Field(180, gt=0, description="For starting Python, importing torch and collecting the probes.")
-    probe: float = Field(120, gt=0, description="For one probe.")
+    startup: float = Field(180, gt=0, description="For starting Python, importing torch and collecting the tests.")
+    probe: float = Field(120, gt=0, description="For one test.")
 
 
 class Budget(Table):
-    """How much of the machine a run may take."""
+    """Resources that a run may use."""
 
     disk: ByteSize = Field(ByteSize(12_000_000_000), gt=0, description="Environments and cache together.")
     jobs: int | None = Field(None, ge=1, description="Cells at once; by default from cores, memory and disk.")
@@ -55,12 +55,12 @@ class Budget(Table):
 
 
 class Build(Table):
-    """A wheel variant: where its wheels are, and for which releases it was published."""
+    """A wheel variant: its index, and the releases it was published for."""
 
     releases: Specifier
     index: str | None = Field(None, pattern=r"^(https?|file)://", description="Index that serves torch for this build.")
     fallback: BuildName | None = Field(None, description="Build to use when this one's index is unreachable.")
-    gpu: bool = Field(False, description="Whether the machine's GPUs stay visible in this build's cells.")
+    gpu: bool = Field(False, description="True if the cells of this build may use the machine's GPUs.")
     label: str | None = Field(
         None,
         pattern=r"^[a-z0-9.]*$",
@@ -69,13 +69,13 @@ class Build(Table):
 
 
 class Python(Table):
-    """A Python that the probes run on, and the releases that have wheels for it."""
+    """A Python that tests run on, and the releases that have wheels for it."""
 
     releases: Specifier
 
 
 class Pin(Table):
-    """A requirement that some releases need, and why."""
+    """A requirement of some releases, with its reason."""
 
     require: Require
     releases: Specifier = ">=0"
@@ -84,22 +84,24 @@ class Pin(Table):
 
 
 class Held(Table):
-    """Files of wheels that a cell without GPU doesn't open: their content isn't unpacked."""
+    """Files of wheels that a cell without GPU does not open; placeholders replace them."""
 
     files: tuple[str, ...] = Field(
-        min_length=1, description="Patterns of paths within site-packages; '*' takes '/' too."
+        min_length=1, description="Patterns of paths within site-packages; '*' matches '/' too."
     )
-    reason: str = Field(min_length=1, description="Why no probe opens them; one that does is run again with them.")
+    reason: str = Field(
+        min_length=1, description="Why no test opens them; if one does, the tests run again with the files."
+    )
 
 
 class Runner(Table):
-    """A kind of machine at a CI service, and what its platform lacks of the tables of builds and Pythons."""
+    """A kind of machine at a CI service, with the releases, builds and Pythons of its platform."""
 
-    label: tuple[str, ...] | str = Field(description="GitHub's label of the runner; several where all must fit.")
+    label: tuple[str, ...] | str = Field(description="Label of the runner at GitHub, or several that must all match.")
     platform: str | None = Field(
         None, pattern=r"^[a-z]+-[a-z0-9_]+$", description="Its platform; by default this table's name."
     )
-    gpu: bool = Field(False, description="Whether it has a GPU, for the builds that ask for one.")
+    gpu: bool = Field(False, description="True if it has a GPU, for builds with gpu = true.")
     releases: Specifier = Field(">=0", description="The releases that have wheels for the platform.")
     builds: tuple[str, ...] = Field(("*",), min_length=1, description="The builds that were published for it.")
     pythons: dict[PythonName, Specifier] = Field({}, description="Which releases a Python has wheels for, if fewer.")
@@ -115,61 +117,59 @@ class Selection(Table):
 
     description: str = Field(min_length=1, description="The line that `nox -l` shows.")
     releases: Literal["all", "latest-patch"] | Specifier | tuple[Release, ...]
-    builds: tuple[str, ...] = Field(
-        ("cpu",), min_length=1, description="Builds; a pattern such as 'cu*' takes all that fit."
-    )
+    builds: tuple[str, ...] = Field(("cpu",), min_length=1, description="Builds, or patterns such as 'cu*'.")
     pythons: dict[PythonName, Specifier] = Field(
-        {}, description="Which Python runs which release, the first that fits; by default as in the selection 'matrix'."
+        {}, description="Releases by Python; the first match counts; by default as in the selection 'matrix'."
     )
     every_python: bool = Field(False, description="Run each release on every Python it has wheels for.")
     cells: tuple[str, ...] = Field((), description="Further cells by id: bridges, above all.")
 
 
 class SlowImport(Table):
-    """When importing torch has become slow: both must be so."""
+    """Thresholds of a slow import of torch; both must be exceeded."""
 
     ratio: float = Field(2.0, gt=1, description="Times as long as the baseline.")
     seconds: float = Field(1.0, ge=0, description="Seconds longer than the baseline.")
 
 
 class Enough(Table):
-    """How much must have been compared for a verdict; with less it is inconclusive."""
+    """The least that must be compared for a conclusive verdict."""
 
     cells: int = Field(1, ge=1, description="Cells.")
-    share: float = Field(0.5, ge=0, le=1, description="Share of all cells that were wanted.")
+    share: float = Field(0.5, ge=0, le=1, description="Share of the requested cells.")
 
 
 class Expected(Table):
-    """A change that a release is meant to bring."""
+    """An intended change of a release."""
 
     observation: str = Field(min_length=1, description="An observation or test, or a pattern such as 'trace*'.")
     releases: Specifier = Field(description="The releases that show the change.")
-    from_: Pattern = Field("", alias="from", description="Searched for in what the baseline shows.")
-    to: Pattern = Field("", description="Searched for in what the candidate shows.")
+    from_: Pattern = Field("", alias="from", description="Searched for in the baseline's signature.")
+    to: Pattern = Field("", description="Searched for in the candidate's signature.")
     reason: str = Field(min_length=1)
     link: str = Field(pattern=r"^https?://", description="Where the change was decided.")
     expires: dt.date = Field(description="The day from which the change counts as unexpected again.")
 
 
 class Qualify(Table):
-    """What a candidate may change, and what is enough to say so."""
+    """The policy for candidates, and the evidence required for a verdict."""
 
     block: tuple[Category, ...] = Field(BLOCK, description="Categories that block a candidate.")
-    warn: tuple[Category, ...] = Field(WARN, description="Categories that are a warning; all others are only noted.")
+    warn: tuple[Category, ...] = Field(WARN, description="Categories that warn; all others are only noted.")
     slow_import: SlowImport = SlowImport()
     enough: Enough = Enough()
     runs: int = Field(2, ge=2, description="Runs of each side of a cell in which something differs.")
-    with_: tuple[Require, ...] = Field((), alias="with", description="Alternative pins, each tried by itself.")
+    with_: tuple[Require, ...] = Field((), alias="with", description="Alternative pins, each tested separately.")
     expected: tuple[Expected, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
-    def _said_wins(cls, data: Any) -> Any:
-        """What is put into one list leaves the other one's default."""
+    def _given_list_wins(cls, data: Any) -> Any:
+        """Remove the categories of a given list from the other list's default."""
         if isinstance(data, dict):
-            for name, other, default in (("block", "warn", WARN), ("warn", "block", BLOCK)):
-                if name in data and other not in data:
-                    data = {**data, other: [c for c in default if c not in data[name]]}
+            for name, other_name, default in (("block", "warn", WARN), ("warn", "block", BLOCK)):
+                if name in data and other_name not in data:
+                    data = {**data, other_name: [c for c in default if c not in data[name]]}
         return data
 
 
@@ -177,9 +177,9 @@ class Matrix(Table):
     """Everything that is tested."""
 
     schema_: Literal[1] = Field(alias="schema", description="Version of this file's format.")
-    releases: tuple[Release, ...] = Field(min_length=1, description="Every stable release that is known, in order.")
+    releases: tuple[Release, ...] = Field(min_length=1, description="Every known stable release, in order.")
     exclude_newer: Timestamp | None = Field(
-        None, alias="exclude-newer", description="Only files that the default index had then, but for torch itself."
+        None, alias="exclude-newer", description="Only files that the default index had at this time; torch is exempt."
     )
     probes: Probes = Probes()
     limits: Limits = Limits()
@@ -198,10 +198,10 @@ class Matrix(Table):
         return self.model_copy(update={"probes": probes, "exclude_newer": exclude_newer or self.exclude_newer})
 
     def pins_for(self, release: str) -> list[Pin]:
-        """The pins that apply to a release, in the order of the file."""
+        """Return the pins of a release, in the order of the file."""
         return [pin for pin in self.pins if matches(release, pin.releases)]
 
     @property
     def held_files(self) -> tuple[str, ...]:
-        """The patterns of all files that are held back."""
+        """The patterns of all files that are replaced by placeholders."""
         return tuple(pattern for held in self.held for pattern in held.files)

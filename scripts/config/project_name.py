@@ -1,4 +1,4 @@
-"""The name of a package, read from its folder or from the name of its file, without running anything of it."""
+"""Read the name of a package from its folder or file name, without running its code."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
-#: Archives of sources that can be unpacked.
+#: Suffixes of source archives.
 ARCHIVES: Final = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 
 
 def of_file(filename: str) -> str | None:
-    """Return the name that a wheel or sdist has in its file name; None where that is not by the standard."""
+    """Return the package name in the file name of a wheel or sdist, or None if the file name is invalid."""
     try:
         if filename.endswith(".whl"):
             return str(parse_wheel_filename(filename)[0])
@@ -26,11 +26,11 @@ def of_file(filename: str) -> str | None:
 
 
 def of_folder(folder: Path) -> str | None:
-    """Return the name that a project states in pyproject.toml, setup.cfg or setup.py; None where none does."""
-    return next((name for name in _stated(folder) if isinstance(name, str) and name.strip()), None)
+    """Return the package name in pyproject.toml, setup.cfg or setup.py, or None."""
+    return next((name for name in _candidates(folder) if isinstance(name, str) and name.strip()), None)
 
 
-def _stated(folder: Path) -> Iterator[Any]:
+def _candidates(folder: Path) -> Iterator[Any]:
     yield from _in_pyproject(folder / "pyproject.toml")
     yield from _in_setup_cfg(folder / "setup.cfg")
     yield from _in_setup_py(folder / "setup.py")
@@ -59,7 +59,7 @@ def _in_setup_cfg(path: Path) -> Iterator[Any]:
 
 
 def _in_setup_py(path: Path) -> Iterator[Any]:
-    """Yield names that calls of ``setup`` state as plain strings."""
+    """Yield the names in calls of ``setup``, if they are string literals."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):

@@ -32,7 +32,7 @@ class RequirementError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Written:
-    """A requirement that says where the package is, in its parts as written."""
+    """The parts of a requirement with a location, as written."""
 
     text: str
     where: str
@@ -41,37 +41,37 @@ class _Written:
     marker: str = ""
 
     def line(self, url: str, name: str | None) -> str:
-        """Return the PEP 508 line. Raise `RequirementError` where a part of it is not one."""
+        """Return the PEP 508 line. Raise `RequirementError` if a part is invalid."""
         if name is None:
-            raise RequirementError(f"{self.text!r}: the package's name is not stated there; write 'NAME @ {url}'")
+            raise RequirementError(f"{self.text!r}: no package name found there; write 'NAME @ {url}'")
         line = f"{name}{self.extras} @ {url}" + (f" ; {self.marker}" if self.marker else "")
         return str(_parsed(line, self.text))
 
     def named(self, found: str | None) -> str | None:
-        """Return the package's name. Raise `RequirementError` where another one is written than was found."""
+        """Return the package's name. Raise `RequirementError` if the written name differs from the one found."""
         if self.name and found and canonicalize_name(self.name) != canonicalize_name(found):
             raise RequirementError(f"{self.text!r}: that is {found!r}; write {found!r} instead of {self.name!r}")
         return self.name or found
 
 
 def parse(text: str, folder: Path) -> str:
-    """Return a requirement as a PEP 508 line, whose URL is absolute; a plain PEP 508 requirement stays as it is.
+    """Return a requirement as a PEP 508 line with an absolute URL, if it has one.
 
-    An editable requirement is taken for the folder that it names: the folder is built into a wheel.
+    An editable requirement means its folder, which is built into a wheel.
 
     Args:
-        text: as pip and uv accept it.
-        folder: what relative paths are relative to.
+        text: a requirement in the syntax of pip and uv.
+        folder: the base of relative paths.
 
     Raises:
-        RequirementError: not a requirement, or what it names is not there.
+        RequirementError: not a requirement, or its file does not exist.
     """
     stripped = text.strip()
     if not stripped or not stripped.isprintable():
         raise RequirementError(f"{text!r} is not a requirement; {_REMEDY}")
     line = _line(stripped, folder)
     if canonicalize_name(Requirement(line).name) == _TESTED:
-        raise RequirementError(f"{text!r}: torch is what is tested; name a package beside it")
+        raise RequirementError(f"{text!r}: torch itself is under test and can't be required; name another package")
     return line
 
 
@@ -99,7 +99,7 @@ def _parsed(line: str, text: str) -> Requirement:
 
 
 def _looks_like_path(text: str) -> bool:
-    """Return whether a text is a path, as pip decides it: by a separator or a dot in front of any name."""
+    """Return whether pip takes a text for a path: it has a separator, or starts with a dot."""
     head = text.partition("@")[0].partition(";")[0]
     return head.startswith((".", "~")) or "/" in head or "\\" in head
 
@@ -109,17 +109,17 @@ def _scheme(text: str) -> str:
 
 
 def _split(text: str, whole: str) -> _Written:
-    """Split what stands without a name into its place, extras and marker."""
+    """Split a requirement without a name into location, extras and marker."""
     where, marker = _without_marker(text)
     if Path(where).is_absolute() and _exists(Path(where)):
-        return _Written(text=whole, where=where, marker=marker)  # brackets can be part of a name
+        return _Written(text=whole, where=where, marker=marker)  # a file name may contain brackets
     match = _WITH_EXTRAS.fullmatch(where)
     extras = (match["extras"] or "") if match else ""
     return _Written(text=whole, where=match["path"] if match else where, extras=extras, marker=marker)
 
 
 def _without_marker(text: str) -> tuple[str, str]:
-    """Split off a marker, which stands behind a semicolon with a blank before it. A path may have semicolons."""
+    """Split off a marker, which follows a space and a semicolon: a path may contain semicolons."""
     where, _, marker = text.partition(" ;")
     try:
         return (where.strip(), str(Marker(marker))) if marker.strip() else (text.strip(), "")
@@ -128,7 +128,7 @@ def _without_marker(text: str) -> tuple[str, str]:
 
 
 def _located(written: _Written, folder: Path) -> str:
-    """Return the line of a requirement that says where the package is."""
+    """Return the line of a requirement with a location."""
     scheme = _scheme(written.where)
     if scheme == "file":
         try:
@@ -151,7 +151,7 @@ def _address(written: _Written) -> SplitResult:
 
 
 def _remote(written: _Written, parts: SplitResult, scheme: str) -> str:
-    """Return the line of a package behind a URL, which is not looked up."""
+    """Return the line of a package at a URL, without requesting it."""
     named = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", parts.fragment)
     if scheme in _GIT and (parts.netloc or scheme == "git+file") and parts.path.strip("/"):
         stem = re.sub(r"(\.git)?(@[^/]*)?$", "", parts.path.rstrip("/")).rpartition("/")[2]
@@ -174,23 +174,23 @@ def _remote(written: _Written, parts: SplitResult, scheme: str) -> str:
 def _local(written: _Written, path: Path, folder: Path) -> str:
     """Return the line of a package on this machine."""
     try:
-        there = (folder / path.expanduser()).resolve()
-        is_folder, is_file = there.is_dir(), there.is_file()
-        url = urls.of_path(there)
+        target = (folder / path.expanduser()).resolve()
+        is_folder, is_file = target.is_dir(), target.is_file()
+        url = urls.of_path(target)
     except (OSError, ValueError, RuntimeError) as error:
-        raise RequirementError(f"{written.text!r}: can't be read: {error}") from None
+        raise RequirementError(f"{written.text!r}: cannot be read: {error}") from None
     if is_folder:
-        if not any(_exists(there / name) for name in ("pyproject.toml", "setup.py")):
-            raise RequirementError(f"{written.text!r}: {there} has neither pyproject.toml nor setup.py")
-        return written.line(url, written.named(project_name.of_folder(there)))
+        if not any(_exists(target / name) for name in ("pyproject.toml", "setup.py")):
+            raise RequirementError(f"{written.text!r}: {target} has neither pyproject.toml nor setup.py")
+        return written.line(url, written.named(project_name.of_folder(target)))
     if not is_file:
-        raise RequirementError(f"{written.text!r}: no such file or directory: {there}; {_REMEDY}")
-    found = project_name.of_file(there.name)
-    if there.name.endswith(".whl") and found is None:
-        raise RequirementError(f"{written.text!r}: {there.name} is not named like a wheel; give it back its name")
-    if not there.name.endswith((".whl", *project_name.ARCHIVES)):
-        raise RequirementError(f"{written.text!r}: {there.name} is neither a wheel nor an archive of sources")
-    return written.line(url, written.named(found) if there.name.endswith(".whl") else written.name or found)
+        raise RequirementError(f"{written.text!r}: no such file or directory: {target}; {_REMEDY}")
+    found = project_name.of_file(target.name)
+    if target.name.endswith(".whl") and found is None:
+        raise RequirementError(f"{written.text!r}: {target.name} is not a valid wheel name; restore the original name")
+    if not target.name.endswith((".whl", *project_name.ARCHIVES)):
+        raise RequirementError(f"{written.text!r}: {target.name} is neither a wheel nor an archive of sources")
+    return written.line(url, written.named(found) if target.name.endswith(".whl") else written.name or found)
 
 
 def _exists(path: Path) -> bool:

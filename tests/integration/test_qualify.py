@@ -352,7 +352,7 @@ def test_the_same_wheel_on_both_sides_is_inconclusive(index: LocalIndex, make: M
         ([NEW, "--selection", "matrx"], "did you mean 'matrix'"),
         ([NEW, "--build", "cu999"], "matrix.toml has no build cu999"),
         ([NEW, "--torch", "<2"], "--torch: 2.15.0 is not in '<2'"),
-        ([NEW, "--with", "torch<2"], "torch is what is tested"),
+        ([NEW, "--with", "torch<2"], "torch itself is under test"),
         ([NEW, "--with", "???"], "not a PEP 508 requirement"),
         ([NEW, "--index", "nowhere"], "--index: not a URL: 'nowhere'"),
         ([NEW, "--wheel", "nowhere.whl"], "--wheel: no such file or directory: nowhere.whl"),

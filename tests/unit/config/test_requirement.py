@@ -94,7 +94,7 @@ REFUSED = [
     ("./none", "no such file or directory"),
     ("./plain", "neither pyproject.toml nor setup.py"),
     ("./notes.txt", "neither a wheel nor an archive"),
-    ("./mylib.whl", "not named like a wheel"),
+    ("./mylib.whl", "not a valid wheel name"),
     ("./nameless", "write 'NAME @ file:///"),
     ("./broken", "write 'NAME @ file:///"),
     ("./mylib.zip", "write 'NAME @ file:///"),
@@ -113,10 +113,10 @@ REFUSED = [
     ("x @ file://server/x", "on this machine"),
     ("x @ file:x", "on this machine"),
     ("x @ file:///a%00b", "null character"),
-    ("torch", "torch is what is tested"),
-    ("Torch==2.0", "torch is what is tested"),
+    ("torch", "torch itself is under test"),
+    ("Torch==2.0", "torch itself is under test"),
     ("/" + "a" * 3000, "a"),
-    ("~nobody-of-this-name/x", "can't be read"),
+    ("~nobody-of-this-name/x", "cannot be read"),
 ]
 
 
