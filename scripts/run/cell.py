@@ -171,7 +171,7 @@ class CellRun:
     # Install
 
     def _install(self, lock: locks.Lock, rules: PlaceholderRules) -> Installed:
-        """Fill the environment; once more if files in the cache were modified since they were first installed."""
+        """Fill the environment; repeat it if files in the cache were modified since they were first installed."""
         for _ in range(2):
             installed = self._fill_environment(lock, rules)
             self.packages = Packages(self.cell, lock, self.context.disk_budget, self._find_interpreter(), self.log)

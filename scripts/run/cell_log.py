@@ -10,18 +10,18 @@ from scripts.core import paths
 
 
 class CellLog:
-    """A text file that everything about a cell is appended to. ``path`` is where it is now."""
+    """Log file of one cell. ``path`` is its present path."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def name(self) -> str:
-        """The log as records name it."""
+        """Path of the log in records, relative to the project."""
         return self.path.relative_to(paths.ROOT).as_posix()
 
     def start(self) -> None:
-        """Begin an empty log."""
+        """Remove an old log at this path."""
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.unlink(missing_ok=True)
@@ -31,12 +31,12 @@ class CellLog:
         with contextlib.suppress(OSError), self.path.open("ab") as file:
             file.write(f"{text}\n".encode("utf-8", "backslashreplace"))
 
-    def traceback(self, what: str, error: BaseException) -> None:
-        """Append what went wrong, with the traceback."""
-        self.write("".join([f"{what}:\n", *traceback.format_exception(error)]).rstrip("\n"))
+    def traceback(self, title: str, error: BaseException) -> None:
+        """Append an exception with its traceback, under a title."""
+        self.write("".join([f"{title}:\n", *traceback.format_exception(error)]).rstrip("\n"))
 
     def move(self, path: Path) -> None:
-        """Give the log another place, replacing what is there; where that fails it stays where it is."""
+        """Move the log, replacing an existing file; if that fails, keep the present path."""
         with contextlib.suppress(OSError):
             self.path.replace(path)
             self.path = path

@@ -1,7 +1,6 @@
-"""Events of the recorder, read from a file that any test can write to. Pure.
+"""Parse the events of the recorder, from an untrusted file: any test can write to it. Pure.
 
-The recorder (`tests/cells/recorder/events.py`) says what each event means. A line that is not one costs itself alone
-and is named; nothing else in it is believed.
+The events are documented in `tests/cells/recorder/events.py`. An invalid line is ignored and reported as a problem.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from scripts.core.escaping import encodable
 from scripts.records.model import Frame, Warned
 
-#: Bytes of one line; the recorder cuts each text at 64 K characters, and has two of them and some warnings in a line.
+#: Largest line in bytes. The recorder cuts each text at 64 K characters; a line holds two of them and some warnings.
 _LONGEST_LINE: Final = 8_000_000
-#: Bytes that are read of one process's file.
+#: Bytes read of the file of one process.
 LONGEST_FILE: Final = 256_000_000
-#: Problems that are named; a file can be garbage altogether.
-_NAMED: Final = 20
+#: Problems that are listed: a file can be garbage from start to end.
+_LISTED: Final = 20
 
 Name = Annotated[str, Field(min_length=1, max_length=10_000)]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
-#: What torch says of itself is no string everywhere.
-Said = Annotated[str | None, BeforeValidator(lambda value: value if value is None else str(value))]
+#: torch's version attributes are not strings in every release.
+OptionalText = Annotated[str | None, BeforeValidator(lambda value: value if value is None else str(value))]
 
 
 class _Event(BaseModel):
@@ -36,7 +35,7 @@ class _Event(BaseModel):
 
 
 class _Raised(_Event):
-    """What was raised and warned."""
+    """An event with an exception and warnings."""
 
     phase: str | None = None
     exception: str | None = None
@@ -47,26 +46,26 @@ class _Raised(_Event):
     warnings: list[Warned] = []
 
 
-class TorchSaid(_Event):
-    """What the installed torch says of itself."""
+class TorchVersions(_Event):
+    """Versions reported by the installed torch."""
 
     version: str
-    git_version: Said = None
-    cuda: Said = None
-    hip: Said = None
+    git_version: OptionalText = None
+    cuda: OptionalText = None
+    hip: OptionalText = None
 
 
 class Started(_Event):
-    """torch is imported."""
+    """torch was imported."""
 
     event: Literal["started"]
-    torch: TorchSaid
+    torch: TorchVersions
     seconds: Seconds = 0.0
     at: float = Field(0.0, allow_inf_nan=False)
 
 
 class ImportFailed(_Raised):
-    """torch can't be imported."""
+    """torch could not be imported."""
 
     event: Literal["import-failed"]
     exception: str
@@ -74,7 +73,7 @@ class ImportFailed(_Raised):
 
 
 class CollectionFailed(_Event):
-    """A file of tests can't be read."""
+    """A test file could not be collected."""
 
     event: Literal["collection-failed"]
     test: Name
@@ -82,14 +81,14 @@ class CollectionFailed(_Event):
 
 
 class Collected(_Event):
-    """The tests that will be run."""
+    """The collected tests."""
 
     event: Literal["collected"]
     tests: list[Name]
 
 
 class TestStarted(_Event):
-    """A test begins."""
+    """A test has started."""
 
     __test__ = False
     event: Literal["test-started"]
@@ -97,7 +96,7 @@ class TestStarted(_Event):
 
 
 class Observing(_Event):
-    """An observation begins."""
+    """An observation has started."""
 
     event: Literal["observing"]
     test: Name | None
@@ -105,7 +104,7 @@ class Observing(_Event):
 
 
 class Observed(_Raised):
-    """An observation ends."""
+    """An observation has ended."""
 
     event: Literal["observed"]
     test: Name | None
@@ -126,7 +125,7 @@ class TestFinished(_Raised):
 
 
 class Finished(_Event):
-    """pytest came to its end."""
+    """pytest has finished."""
 
     event: Literal["finished"]
     exit: int
@@ -142,36 +141,36 @@ _EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Annotated[Event, Field(discrimin
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Read:
-    """What one process reported, and what of its file was not believed."""
+    """Events of one process, and problems of invalid lines."""
 
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
-    verdicts: int = 0  # lines that hold one, a second one of the same test too
+    verdicts: int = 0  # lines with a verdict, including repeated ones
 
     @property
     def started(self) -> Started | None:
-        """That torch was imported."""
+        """The event of the import of torch, or None."""
         return next((event for event in self.events if isinstance(event, Started)), None)
 
     @property
     def import_failed(self) -> ImportFailed | None:
-        """Why torch was not imported."""
+        """The event of a failed import of torch, or None."""
         return next((event for event in self.events if isinstance(event, ImportFailed)), None)
 
     @property
     def finished(self) -> Finished | None:
-        """The end of the process, if nothing came after it."""
+        """The event of the end of pytest if it is the last event, else None."""
         last = self.events[-1] if self.events else None
         return last if isinstance(last, Finished) else None
 
     @property
     def lacks_verdicts(self) -> bool:
-        """Whether the recorder wrote more verdicts than there are."""
+        """True if the recorder wrote more verdicts than the file holds."""
         return self.finished is not None and self.finished.tests > self.verdicts
 
 
 def parse(data: bytes, token: str = "") -> Read:
-    """Return the events in the text of an events file. Never raises, whatever the text is."""
+    """Return the events in the content of an events file. Never raises. ``token`` is the key of the lines' digests."""
     events: list[Event] = []
     problems: list[str] = []
     keys: set[tuple[str, str]] = set()
@@ -187,29 +186,29 @@ def parse(data: bytes, token: str = "") -> Read:
             events.append(event)
         except ValueError as error:
             problems.append(f"line {number} of the events: {error}")
-    more = len(problems) - _NAMED
-    named = (*problems[:_NAMED], *([f"{more} more lines"] if more > 0 else []))
+    more = len(problems) - _LISTED
+    named = (*problems[:_LISTED], *([f"{more} more lines"] if more > 0 else []))
     return Read(events=tuple(events), problems=named, verdicts=verdicts)
 
 
 def _event(line: bytes, token: str) -> Event:
-    """Return one event. Raises `ValueError`, which says what is wrong."""
+    """Return the event of a line. Raise `ValueError` with the problem."""
     if len(line) > _LONGEST_LINE:
-        raise ValueError(f"{len(line)} bytes are too many")
+        raise ValueError(f"too long: {len(line)} bytes")
     try:
-        said = _encodable(json.loads(_opened(line, token)))
+        content = _encodable(json.loads(_verified(line, token)))
     except RecursionError as error:
         raise ValueError("not JSON") from error
     try:
-        return _EVENT.validate_python(said)
+        return _EVENT.validate_python(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(encodable(str(part)) for part in first["loc"])
         raise ValueError(f"{where[:100]}: {first['msg'][:200]}") from None
 
 
-def _opened(line: bytes, token: str) -> bytes:
-    """Return a line without its digest. Raises `ValueError` where that isn't the recorder's."""
+def _verified(line: bytes, token: str) -> bytes:
+    """Return a line without its digest. Raise `ValueError` if the recorder did not write the line."""
     if not token:
         return line
     digest, _, text = line.partition(b" ")
@@ -229,17 +228,17 @@ def _encodable(value: Any) -> Any:
     return value
 
 
-def _check_order(event: Event, before: list[Event], keys: set[tuple[str, str]]) -> None:
-    """Raise `ValueError` for an event that the recorder would not write after these."""
-    what, name = key(event)
-    if what and (what, name) in keys:
-        raise ValueError(f"a second {what} {name[:100]}")
-    if what == "started" and before:
-        raise ValueError("torch is imported first")
+def _check_order(event: Event, earlier: list[Event], keys: set[tuple[str, str]]) -> None:
+    """Raise `ValueError` for an event that the recorder does not write after the earlier ones."""
+    kind, name = key(event)
+    if kind and (kind, name) in keys:
+        raise ValueError(f"repeated event: {kind} {name[:100]}")
+    if kind == "started" and earlier:
+        raise ValueError("an event before the import of torch")
 
 
 def key(event: Event) -> tuple[str, str]:
-    """Return what there is only one of: the start, a test's verdict, an observation. Any number of the rest."""
+    """Return the key of an event that occurs once: the start, a verdict, an observation. Empty for other events."""
     match event:
         case Started() | ImportFailed():
             return ("started", "")

@@ -1,4 +1,4 @@
-"""Telling failures apart: what uv, Python and the system say, as a stage and a kind. Pure."""
+"""Classify failures by stage and kind, from the output of uv and from exceptions. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from scripts.core.escaping import encodable
 from scripts.records.model import Reason, Stage, Status
 
-#: Kinds of failure that mean "can't be had here" and say nothing about torch.
+#: Kinds of failure of an unavailable cell: they prove nothing about torch.
 UNAVAILABLE: Final = frozenset(
     {
         "no interpreter",
@@ -33,7 +33,7 @@ UNAVAILABLE: Final = frozenset(
 
 
 class CellError(Exception):
-    """A cell that couldn't be tested: the stage it came to, the kind of failure, and a message."""
+    """A cell could not be tested: the stage, the kind of failure, and a message."""
 
     def __init__(self, stage: Stage, kind: str, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class CellError(Exception):
 
     @property
     def status(self) -> Status:
-        """The status of the record that tells of this failure."""
+        """Status of the record of this failure."""
         if self.reason.kind == "timed out":
             return "timed-out"
         if self.reason.kind.startswith("crashed"):
@@ -49,16 +49,16 @@ class CellError(Exception):
         return "unavailable" if self.reason.kind in UNAVAILABLE else "error"
 
 
-#: Characters of a message; uv's can list every version that doesn't fit.
+#: Characters of a message: uv can list every version that does not match.
 _LONGEST: Final = 600
-#: Lines that a build's failure is told by.
+#: Lines of output in the message of a failed build.
 _LAST_LINES: Final = 3
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _ADVICE: Final = re.compile(r"\n[ \t]*hint:")
 
 _CONNECTION: Final = r"failed to fetch|error sending request|could not connect|dns error|connection|timed? ?out|tcp"
 
-#: The first pattern that is found decides; the more telling ones come first.
+#: The first matching pattern decides; the more specific ones come first.
 _RESOLVING = (
     (r"no space left on device|disk full", "disk full"),
     (
@@ -66,7 +66,7 @@ _RESOLVING = (
         "no wheel",
     ),
     (r"does not satisfy Python|requires-python|requires Python", "no wheel"),
-    # Also where uv found no page of torch, or an odd one: `scripts.run.resolution` asks for it for the true reason.
+    # Also if uv found no index page of torch, or an invalid one: `scripts.run.resolution` finds the true reason.
     (r"there (?:is|are) no versions? of torch\b|no torch\S{0,99} matching|\btorch was not found in", "no such release"),
     (r"there (?:is|are) no versions? of|was not found in", "no such requirement"),
     (r"has no wheels? with a matching|no usable wheels", "no wheel"),
@@ -84,14 +84,14 @@ _INSTALLING = (
 
 
 def of_resolving(output: str) -> CellError:
-    """Why ``uv pip compile`` failed."""
+    """Return the failure of ``uv pip compile``."""
     if "The build backend returned an error" in output:
         return of_building(output)
     return _classified("resolve", _RESOLVING, "resolving failed", output)
 
 
 def of_installing(output: str) -> CellError:
-    """Why ``uv venv`` or ``uv pip install`` failed; broken downloads belong to a stage of their own."""
+    """Return the failure of ``uv venv`` or ``uv pip install``; a broken download has the stage ``download``."""
     error = _classified("install", _INSTALLING, "installing failed", output)
     if error.reason.kind in {"download broken off", "broken wheel", "hash mismatch"}:
         return CellError("download", error.reason.kind, error.reason.message)
@@ -99,11 +99,11 @@ def of_installing(output: str) -> CellError:
 
 
 def of_building(output: str) -> CellError:
-    """Return why uv could not build a wheel: the build's own last lines, or what kept it from starting."""
+    """Return the failure of a build: the last lines of its output, or the reason why it could not start."""
     text = _ADVICE.split(_COLOUR.sub("", output))[0]
-    said, _, cause = text.partition("error: Failed to build")
-    said = cause.rpartition("[stderr]")[2] if "[stderr]" in cause else said
-    lines = [" ".join(line.split()) for line in said.splitlines()]
+    log, _, cause = text.partition("error: Failed to build")
+    log = cause.rpartition("[stderr]")[2] if "[stderr]" in cause else log
+    lines = [" ".join(line.split()) for line in log.splitlines()]
     last = [line for line in lines if line and not line.startswith(("Building ", "^"))][-_LAST_LINES:]
     if last:
         return CellError("build", "build failed", _shortened(" | ".join(last)))
@@ -112,7 +112,7 @@ def of_building(output: str) -> CellError:
 
 
 def without_wheel(output: str) -> set[str]:
-    """Return the packages that uv would have to build, which it was not allowed to."""
+    """Return the packages without a wheel, which uv was not allowed to build."""
     return set(
         re.findall(r"Wheels are required for `([\w.-]+)` because building from source", " ".join(output.split()))
     )
@@ -126,7 +126,7 @@ def missing_project(output: str) -> str | None:
 
 
 def of_exception(error: Exception) -> CellError:
-    """Return what kept a cell from being tested: what the system refused, or what nobody expected."""
+    """Return the failure of an exception: an error of the system, or an unexpected one of the engine."""
     if isinstance(error, CellError):
         return error
     if isinstance(error, OSError):
@@ -145,9 +145,9 @@ def _classified(stage: Stage, table: tuple[tuple[str, str], ...], otherwise: str
 
 
 def _essence(output: str) -> str:
-    """What a program complained about, without colour, progress and advice, as one line of bounded length."""
+    """Return a program's error message as one short line, without colour, progress and hints."""
     text = _ADVICE.split(_COLOUR.sub("", output))[0]
-    text = text[max(0, text.find("error: ")) :]  # before it stands what went well
+    text = text[max(0, text.find("error: ")) :]  # drops the progress before it
     text = " ".join(text.split()).removeprefix("error: ")
     return _shortened(text)
 

@@ -1,7 +1,6 @@
-"""How pytest is started on a folder of tests so that it is recorded: the project's own probes, or anybody's.
+"""Prepare pytest for a folder of tests: add the recorder and settings where the folder has none.
 
-The project's folder brings its recorder and its settings along. Any other folder gets both from here, and nothing
-else of the project: the recorder lies alone in a folder of its own on the path.
+Of the project, other folders see only the recorder, which is alone in its folder on the path.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from scripts.run.suite import Suite
 
 _RECORDER: Final = "recorder"
 
-#: The settings of a folder that has none. A marker that isn't registered is no error: what registers it stayed behind.
+#: Settings for a folder without any. Unknown markers are allowed: the file that registers them may be outside.
 _SETTINGS: Final = """\
 [pytest]
 addopts = --continue-on-collection-errors -s --tb=short
@@ -24,7 +23,7 @@ filterwarnings = always
 """
 
 
-#: Files that can hold pytest's settings, in pytest's order, and the table that they do it in.
+#: Files with pytest's settings, in pytest's order, and the table in each.
 _FILES: Final = {
     "pytest.ini": "",
     ".pytest.ini": "",
@@ -36,7 +35,7 @@ _FILES: Final = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Harness:
-    """What pytest needs for one folder of tests, in which it is started: see `tests/cells/recorder/__main__.py`."""
+    """Arguments of pytest for one folder of tests: see `tests/cells/recorder/__main__.py`."""
 
     folder: Path
     recorder: Path
@@ -44,19 +43,19 @@ class Harness:
     options: tuple[str, ...] = ()
     builtin: bool = True
 
-    def command(self, python: Path, work: Path) -> list[str | Path]:
-        """Start pytest with ``folder`` as the working directory, and run the tests in ``work``."""
-        where = ("-c", self.settings, "--rootdir", ".", "--confcutdir", ".")
-        return [python, self.recorder, work, *where, *self.options, "."]
+    def command(self, python: Path, scratch: Path) -> list[str | Path]:
+        """Return the command: pytest starts in ``folder``, and the tests run in ``scratch``."""
+        location = ("-c", self.settings, "--rootdir", ".", "--confcutdir", ".")
+        return [python, self.recorder, scratch, *location, *self.options, "."]
 
 
 def brings_recorder(folder: Path) -> bool:
-    """Whether a folder of tests has a recorder of its own, as the project's has."""
+    """Return whether a folder of tests contains a recorder, as the built-in suites do."""
     return (folder / _RECORDER / "__init__.py").is_file()
 
 
 def prepare(folder: Path, scratch: Path) -> Harness:
-    """The harness for a folder of tests; what it lacks is put into ``scratch``."""
+    """Return the harness of a folder of tests; a missing recorder or settings file is created in ``scratch``."""
     if brings_recorder(folder):
         return Harness(folder=folder, recorder=folder / _RECORDER, settings="pytest.ini")
     recorder = scratch / "plugins" / _RECORDER
@@ -67,13 +66,13 @@ def prepare(folder: Path, scratch: Path) -> Harness:
     if settings is None:
         settings = scratch / "pytest.ini"
         settings.write_text(_SETTINGS, encoding="utf-8")
-    cache = f"cache_dir={scratch / 'cache'}"  # not switched off, since settings may hold its options
+    cache = f"cache_dir={scratch / 'cache'}"  # not disabled: the settings may contain its options
     options = ("-p", _RECORDER, "--continue-on-collection-errors", "-s", "-o", cache)
     return Harness(folder=folder, recorder=recorder, settings=settings, options=options, builtin=False)
 
 
 def _settings_of(folder: Path) -> str | None:
-    """The name of the file in a folder that holds pytest's settings."""
+    """Return the name of the file with pytest's settings in a folder, or None."""
     for name, table in _FILES.items():
         path = folder / name
         if path.is_file() and table in path.read_text(encoding="utf-8", errors="replace"):
@@ -82,6 +81,6 @@ def _settings_of(folder: Path) -> str | None:
 
 
 def suite(folder: Path) -> Suite:
-    """Return all files of a folder of tests and of the recorder: others make other records."""
+    """Return the suite of a folder: its files and the recorder's, which both determine the records."""
     recorder = {} if brings_recorder(folder) else {_RECORDER: paths.PROBES / _RECORDER}
     return Suite({"suite": folder, **recorder})

@@ -1,7 +1,7 @@
-"""Timing the import of torch for two cells against each other, in turn, on a machine that others may use too.
+"""Time the import of torch in several cells, alternating between them to cancel the load of the machine.
 
-A run's own timing is that of a first import: the disk is cold, and bytecode is yet to be written. It is good enough to
-raise a suspicion, never to confirm one.
+A record holds the time of a first import, with a cold disk and without bytecode: it can suggest a slowdown, never
+confirm one.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from scripts.run import environments, installation, interpreters
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock
 
-#: Imports of each side that are timed; before them, one that isn't.
-_TURNS: Final = 3
+#: Timed imports of each cell, after one that is not timed.
+_REPEATS: Final = 3
 _CODE: Final = "import time; start = time.perf_counter(); import torch; print('seconds', time.perf_counter() - start)"
 
 
-def best(sides: Sequence[tuple[Cell, Lock]], limits: Limits) -> list[float] | None:
-    """Seconds of the fastest import of each side, of several in turn; None where one can't be had."""
-    folders = [paths.ENVIRONMENTS / f"timing-{cell.slug}" for cell, _ in sides]
+def best(cells: Sequence[tuple[Cell, Lock]], limits: Limits) -> list[float] | None:
+    """Return the fastest import in each cell, in seconds, or None if a cell is unavailable."""
+    folders = [paths.ENVIRONMENTS / f"timing-{cell.slug}" for cell, _ in cells]
     try:
         with processes.interruptible():
-            for (cell, lock), folder in zip(sides, folders, strict=True):
+            for (cell, lock), folder in zip(cells, folders, strict=True):
                 _install(cell, lock, folder, limits)
-            return _taken(folders, limits)
+            return _fastest(folders, limits)
     except (CellError, OSError):
         return None
     finally:
@@ -46,21 +46,21 @@ def _install(cell: Cell, lock: Lock, folder: Path, limits: Limits) -> None:
     installation.install(folder, lock, cache=paths.CACHE, log=log, timeout=limits.install)
 
 
-def _taken(folders: Sequence[Path], limits: Limits) -> list[float]:
-    turns = [[_once(folder, limits) for folder in folders] for _ in range(_TURNS + 1)]
-    return [min(side) for side in zip(*turns[1:], strict=True)]
+def _fastest(folders: Sequence[Path], limits: Limits) -> list[float]:
+    rounds = [[_import_once(folder, limits) for folder in folders] for _ in range(_REPEATS + 1)]
+    return [min(seconds) for seconds in zip(*rounds[1:], strict=True)]
 
 
-def _once(folder: Path, limits: Limits) -> float:
-    """Seconds of one import. Raises `CellError`."""
+def _import_once(folder: Path, limits: Limits) -> float:
+    """Return the seconds of one import. Raise `CellError` if it fails."""
     python = environments.python_of(folder)
     command: list[str | Path] = [python, "-c", _CODE]
     env = environment.cell(python, folder, gpu=False, declared={})
     done = processes.run(command, log=_log(folder), env=env, timeout=limits.startup)
-    said = [line.split()[1] for line in done.output.splitlines() if line.startswith("seconds ")]
-    if not done.ok or not said:
+    seconds = [line.split()[1] for line in done.output.splitlines() if line.startswith("seconds ")]
+    if not done.ok or not seconds:
         raise CellError("import", "import failed", done.output[-200:])
-    return float(said[-1])
+    return float(seconds[-1])
 
 
 def _log(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Finding the interpreter of a cell: what is installed, also inactive in pyenv, or else downloaded by uv."""
+"""Find the interpreter of a cell: an installed one, also one inactive in pyenv, or one downloaded by uv."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _lock = threading.Lock()
 
 @functools.cache
 def uv_bin() -> str:
-    """The uv that was installed with the engine."""
+    """Return the path of the uv that was installed with the engine."""
     return uv.find_uv_bin()
 
 
 def pyenv_folders() -> list[Path]:
-    """The ``bin`` folders of pyenv's installed interpreters, the newest first, active or not."""
+    """Return the ``bin`` folders of pyenv's interpreters, active or not, the newest first."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     versions = [path for path in root.glob("versions/*") if re.match(r"\d+\.\d+", path.name)]
     versions.sort(key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)], reverse=True)
@@ -32,41 +32,40 @@ def pyenv_folders() -> list[Path]:
 
 
 def environment() -> dict[str, str]:
-    """An environment in which uv sees pyenv's inactive interpreters too.
+    """Return an environment in which uv finds pyenv's inactive interpreters too.
 
-    They go to the front of ``PATH``, since pyenv's shims, which stand there under the same names, answer only
-    for active versions.
+    They precede pyenv's shims in ``PATH``: the shims have the same names, and work only for active versions.
     """
     folders = os.pathsep.join(str(folder) for folder in pyenv_folders())
     return settings.uv_environment(PATH=os.pathsep.join(filter(None, [folders, os.environ.get("PATH", "")])))
 
 
 def find(python: str) -> Path | None:
-    """The interpreter for ``python`` (``3.11``, ``3.13t``) on this machine, or None. Downloads nothing."""
+    """Return the installed interpreter for ``python`` (``3.11``, ``3.13t``), or None. Download nothing."""
     with _lock:
         return _find(python)
 
 
 @functools.cache
 def _find(python: str) -> Path | None:
-    return _ask_uv("find", "--system", "--no-project", "--no-python-downloads", python)[0]
+    return _uv_python("find", "--system", "--no-project", "--no-python-downloads", python)[0]
 
 
 def downloads_allowed() -> bool:
-    """Whether uv may download interpreters."""
-    found = settings.read()
-    return found.variables.get("UV_PYTHON_DOWNLOADS") not in {"never", "manual"} and not found.is_on("UV_OFFLINE")
+    """Return whether uv may download interpreters."""
+    uv = settings.read()
+    return uv.variables.get("UV_PYTHON_DOWNLOADS") not in {"never", "manual"} and not uv.is_on("UV_OFFLINE")
 
 
 def problem(python: str) -> str | None:
-    """Why ``python`` can't be had, as far as that shows without downloading."""
+    """Return the reason why ``python`` is unavailable, or None; nothing is downloaded to find out."""
     if find(python) is not None or downloads_allowed():
         return None
     return f"no Python {python} on this machine, and downloads are switched off"
 
 
 def find_or_download(python: str) -> tuple[Path | None, str]:
-    """The interpreter for ``python``, downloaded if it isn't here; else None, and why."""
+    """Return the interpreter for ``python``, downloaded if necessary; or None and the reason."""
     with _lock:
         return _find_or_download(python)
 
@@ -78,15 +77,15 @@ def _find_or_download(python: str) -> tuple[Path | None, str]:
         return found, ""
     if not downloads_allowed():
         return None, f"no Python {python} on this machine, and downloads are switched off"
-    _, complaint = _ask_uv("install", python)
+    _, error = _uv_python("install", python)
     _find.cache_clear()
     found = _find(python)
-    return found, f"no Python {python} on this machine, and uv could not download one: {complaint}"
+    return found, f"no Python {python} on this machine, and uv could not download one: {error}"
 
 
-def _ask_uv(*arguments: str) -> tuple[Path | None, str]:
-    """What ``uv python …`` prints, as a path, and the last line of what it complains about."""
-    answer = processes.capture([uv_bin(), "python", *arguments], env=environment())
-    complaints = [line.strip() for line in answer.stderr.splitlines() if line.strip()]
-    path = answer.stdout.strip()
-    return (Path(path) if answer.returncode == 0 and path else None), (complaints[-1] if complaints else "")
+def _uv_python(*arguments: str) -> tuple[Path | None, str]:
+    """Return the path that ``uv python …`` prints, and the last line of its error output."""
+    finished = processes.capture([uv_bin(), "python", *arguments], env=environment())
+    errors = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    path = finished.stdout.strip()
+    return (Path(path) if finished.returncode == 0 and path else None), (errors[-1] if errors else "")

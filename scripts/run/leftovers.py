@@ -1,4 +1,4 @@
-"""What a killed run left behind: half-unpacked wheels, environments, temporary folders. The next run removes it."""
+"""Remove leftovers of killed runs: partly unpacked wheels, environments, temporary folders."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scripts.run.unpack import fast_path
 
 
 def remove(cache: Path = paths.CACHE, envs: Path = paths.ENVIRONMENTS) -> list[Path]:
-    """Remove what belongs to no process that still runs. Returns what was removed."""
-    found = [*_half_unpacked(cache), *_temporary(Path(tempfile.gettempdir())), *_environments(envs)]
+    """Remove leftovers whose process has ended, and return their paths."""
+    found = [*_partly_unpacked(cache), *_temporary(Path(tempfile.gettempdir())), *_environments(envs)]
     for folder in found:
         environments.remove(folder)
     return found
 
 
-def _half_unpacked(cache: Path) -> Iterator[Path]:
+def _partly_unpacked(cache: Path) -> Iterator[Path]:
     for folder in fast_path.temporary_folders(cache):
         if not owners.alive(folder.name[1:].partition(".")[0]):
             yield folder
@@ -33,7 +33,7 @@ def _temporary(folder: Path) -> Iterator[Path]:
 
 
 def _environments(envs: Path) -> Iterator[Path]:
-    """Environments of ended processes; those that a person asked to keep stay."""
+    """Yield environments of ended processes, except those kept with ``--keep``."""
     for folder in envs.glob("*/"):
         owner = environments.owner(folder)
         if owner != environments.KEPT and not owners.alive(owner):

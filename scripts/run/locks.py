@@ -1,4 +1,4 @@
-"""What a cell needs, and its lock (``pylock.toml``, PEP 751): exactly what is installed."""
+"""Requirements of a cell, and its lock (``pylock.toml``, PEP 751)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from scripts.run.pylock import Package
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LockedWheel:
-    """One wheel of a lock. ``size`` in bytes, where the index or the file's server tells it.
+    """One wheel of a lock. ``size`` in bytes, or None if neither the index nor the server has it.
 
-    The hash is always there: what an index tells none for, as that of the nightlies does, uv downloads to lock it.
+    The hash is always known: uv downloads a wheel without one, such as a nightly, to lock it.
     """
 
     name: str
@@ -35,25 +35,25 @@ class LockedWheel:
     url: str
     sha256: str
     size: int | None
-    direct: bool = False  # asked for by its URL, not found on an index
+    direct: bool = False  # required by its URL, not found on an index
 
     @property
     def filename(self) -> str:
-        """The wheel's file name, with its local label as it is."""
+        """File name of the wheel, with its local label."""
         return urls.filename(self.url)
 
 
 class LockError(MatrixError):
-    """A file is not a lock that cells can be installed from."""
+    """A file is not a lock from which cells can be installed."""
 
     def __init__(self, path: Path, problem: object) -> None:
-        what = " ".join(str(problem).split())
-        super().__init__(f"{path}: not a lock of a cell ({what}); remove it, and the next run resolves anew")
+        reason = " ".join(str(problem).split())
+        super().__init__(f"{path}: not a lock of a cell ({reason}); remove it to resolve the cell again")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lock:
-    """Exactly what a cell's environment will hold."""
+    """The wheels of a cell's environment."""
 
     path: Path
     digest: str
@@ -72,28 +72,28 @@ class Lock:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Version of each package, by name."""
+        """Versions of the packages, by name."""
         return {wheel.name: wheel.version for wheel in self.wheels}
 
 
 def requirements(matrix: Matrix, cell: Cell, extra: Sequence[str] = ()) -> list[str]:
-    """What a cell's environment needs besides torch: pins, what the probes need, and ``extra``.
+    """Return the requirements of a cell besides torch: pins, those of the suite, and ``extra``.
 
-    An extra requirement takes the place of a pin on the same package, so that other pins can be tried.
+    An extra requirement replaces a pin on the same package, so that other pins can be tried.
     """
     replaced = {canonicalize_name(Requirement(text).name) for text in extra}
     pins = [pin.require for pin in matrix.pins_for(cell.torch)]
-    kept = [
+    declared = [
         text for text in (*pins, *matrix.probes.require) if canonicalize_name(Requirement(text).name) not in replaced
     ]
-    return [*kept, *extra]
+    return [*declared, *extra]
 
 
 def load(path: Path, source: Source) -> Lock:
-    """Read a lock that was resolved before.
+    """Return the lock in a file.
 
     Raises:
-        LockError: it can't be read, is not a lock, or holds something else than wheels with their hashes.
+        LockError: the file cannot be read, is not a lock, or has a package without a hashed wheel.
     """
     try:
         text = path.read_bytes()
@@ -102,21 +102,21 @@ def load(path: Path, source: Source) -> Lock:
     except (OSError, ValueError) as error:
         raise LockError(path, error) from error
     if not any(wheel.name == "torch" for wheel in wheels):
-        raise LockError(path, "torch is not in it")
-    asked = _asked_sizes(path)
+        raise LockError(path, "no torch wheel")
+    requested = _requested_sizes(path)
     return Lock(
         path=path,
         digest=hashlib.sha256(text).hexdigest(),
-        wheels=tuple(dataclasses.replace(w, size=asked.get(w.url)) if w.size is None else w for w in wheels),
+        wheels=tuple(dataclasses.replace(w, size=requested.get(w.url)) if w.size is None else w for w in wheels),
         source=source,
     )
 
 
 def _wheel(package: Package) -> LockedWheel:
-    """Return a package's wheel. Raise `ValueError` where the lock has none, or no hash of it."""
+    """Return the wheel of a package. Raise `ValueError` if it has none, or none with a hash."""
     file = package.wheel
     if file is None or package.version is None or file.sha256 is None:
-        raise ValueError(f"{package.name} has no wheel with a sha256 in it")
+        raise ValueError(f"{package.name} has no wheel with a sha256")
     return LockedWheel(
         name=package.name,
         version=package.version,
@@ -128,7 +128,7 @@ def _wheel(package: Package) -> LockedWheel:
 
 
 def with_sizes(lock: Lock) -> Lock:
-    """Return the lock with sizes that had to be asked for; they are kept beside it, for the plan."""
+    """Return the lock with missing sizes, requested from the servers and saved beside the lock for the plan."""
     unknown = [wheel.url for wheel in lock.wheels if wheel.size is None]
     if not unknown:
         return lock
@@ -136,15 +136,15 @@ def with_sizes(lock: Lock) -> Lock:
     return load(lock.path, lock.source)
 
 
-def _asked_sizes(path: Path) -> dict[str, int]:
-    """Return the sizes that were asked for; without them, or with a broken file, they are unknown."""
+def _requested_sizes(path: Path) -> dict[str, int]:
+    """Return the saved sizes of wheels by URL; empty if the file is missing or invalid."""
     try:
-        asked = json.loads(_sizes_file(path).read_bytes())
+        sizes = json.loads(_sizes_file(path).read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(asked, dict):
+    if not isinstance(sizes, dict):
         return {}
-    return {url: size for url, size in asked.items() if type(size) is int and size >= 0}
+    return {url: size for url, size in sizes.items() if type(size) is int and size >= 0}
 
 
 def _sizes_file(path: Path) -> Path:
@@ -152,10 +152,10 @@ def _sizes_file(path: Path) -> Path:
 
 
 def hashed_requirements(wheels: Iterable[LockedWheel]) -> str:
-    """Wheels as requirement lines with hashes, for ``uv pip install --require-hashes``.
+    """Return wheels as requirement lines with hashes, for ``uv pip install --require-hashes``.
 
-    With ``===``, since ``==`` lets a wheel with a local label from a further source take the place of the locked one.
-    A wheel that was asked for by its URL is on no index.
+    ``===`` instead of ``==``: the latter also accepts a wheel with a local label from another source.
+    A wheel required by its URL keeps the URL: no index has it.
     """
     return "".join(
         f"{w.name}{f' @ {w.url}' if w.direct else f'==={w.version}'} --hash=sha256:{w.sha256}\n" for w in wheels
@@ -163,5 +163,5 @@ def hashed_requirements(wheels: Iterable[LockedWheel]) -> str:
 
 
 def public(text: str) -> str:
-    """A version without its local label: the default index's metadata has none where ``torch.__version__`` has."""
+    """Return a version without its local label, which the default index's metadata lack."""
     return Version(text).public

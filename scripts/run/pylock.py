@@ -1,4 +1,4 @@
-"""The text of a lock (``pylock.toml``, PEP 751), as far as cells need it. Pure."""
+"""Parse the parts of a lock (``pylock.toml``, PEP 751) that cells need. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from scripts.core import urls
 
 
-class _Part(BaseModel):
+class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
@@ -21,7 +21,7 @@ def _sha256(hashes: dict[str, str]) -> dict[str, str]:
     return hashes
 
 
-class File(_Part):
+class File(_Table):
     """A file of a package: a wheel, an sdist or another archive."""
 
     url: str | None = None
@@ -38,16 +38,16 @@ class File(_Part):
 
     @property
     def location(self) -> str:
-        """The URL of the file, also of one on this machine."""
+        """URL of the file; a file URL for a local one."""
         return self.url or urls.of_path(Path(self.path or "").resolve())
 
     @property
     def sha256(self) -> str | None:
-        """The hash, where the index or uv told it."""
+        """Hash of the file, if the lock has one."""
         return self.hashes.get("sha256")
 
 
-class Repository(_Part):
+class Repository(_Table):
     """A commit of a repository."""
 
     type: str
@@ -61,14 +61,14 @@ class Repository(_Part):
         return {key.replace("-", "_"): value for key, value in data.items()} if isinstance(data, dict) else data
 
 
-class Directory(_Part):
+class Directory(_Table):
     """A folder of sources."""
 
     path: str
     subdirectory: str | None = None
 
 
-class Package(_Part):
+class Package(_Table):
     """One package of a lock."""
 
     name: str
@@ -88,18 +88,18 @@ class Package(_Part):
 
     @property
     def wheel(self) -> File | None:
-        """The wheel to install, which an archive can be too."""
+        """The wheel to install, or None; an archive can be a wheel too."""
         if self.wheels:
             return self.wheels[0]
         return self.archive if self.archive and urls.filename(self.archive.location).endswith(".whl") else None
 
     @property
     def as_requirement(self) -> str | None:
-        """The package's place as a PEP 508 line, where there is no wheel with a hash; None where there is one."""
+        """The package as a PEP 508 line with its URL; None for a wheel with a hash."""
         if self.wheel is not None:
             return None if self.wheel.sha256 else f"{self.name} @ {self.wheel.location}"
-        place, inside = self._sources()
-        return f"{self.name} @ {place}" + (f"#subdirectory={inside}" if inside else "")
+        url, subdirectory = self._sources()
+        return f"{self.name} @ {url}" + (f"#subdirectory={subdirectory}" if subdirectory else "")
 
     def _sources(self) -> tuple[str, str | None]:
         if (file := self.archive or self.sdist) is not None:
@@ -112,14 +112,14 @@ class Package(_Part):
 
 
 def parse(text: bytes) -> list[Package]:
-    """Return the packages of a lock. Raise `ValueError` for a text that is none."""
+    """Return the packages of a lock. Raise `ValueError` for invalid content."""
     try:
         data: Any = tomllib.loads(text.decode())
     except RecursionError:
         raise ValueError("nested too deeply") from None
     packages = data.get("packages")
     if not isinstance(packages, list):
-        raise ValueError("no list of packages")  # noqa: TRY004 - a text is what is wrong
+        raise ValueError("no list of packages")  # noqa: TRY004 - invalid content, not a wrong argument
     try:
         return [Package.model_validate(package) for package in packages]
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Running a suite in a cell's environment. Its only contract with the engine is a file of events for each process."""
+"""Run a suite in a cell's environment. Each pytest process reports through a file of events."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from scripts.run.events import Event, Finished, ImportFailed, Read, Started
 from scripts.run.harness import Harness
 from scripts.run.session import AbortedTest, End, Session
 
-#: Characters of output that are kept to explain a failure.
+#: Characters of the output kept to explain a failure.
 _TAIL = 200_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SuiteReport:
-    """All that the tests of one cell reported, over as many processes as it took."""
+    """Everything that the tests of one cell reported, from all pytest processes."""
 
     events: tuple[Event, ...] = ()
     aborted: tuple[AbortedTest, ...] = ()
@@ -35,24 +35,24 @@ class SuiteReport:
 
     @property
     def started(self) -> Started | None:
-        """That torch was imported."""
+        """The event of the import of torch, or None."""
         return next((event for event in self.events if isinstance(event, Started)), None)
 
     @property
     def import_failed(self) -> ImportFailed | None:
-        """Why torch was not imported."""
+        """The event of a failed import of torch, or None."""
         return next((event for event in self.events if isinstance(event, ImportFailed)), None)
 
     @property
     def finished(self) -> Finished | None:
-        """The end, where one process ran all tests."""
+        """The event of the end of pytest if one process ran all tests, else None."""
         return next((event for event in self.events if isinstance(event, Finished) and not self.aborted), None)
 
 
 def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env: Mapping[str, str]) -> SuiteReport:
-    """Run every test of ``folder``; one that crashes or hangs costs itself only. ``env`` is what the suite declares.
+    """Run every test of a folder. ``env``: variables declared for the suite.
 
-    After a crash or a hang the others go on in a new process, which leaves out what was begun before.
+    After a crash or a timeout the remaining tests run in a new process, without those started before.
     """
     started = time.monotonic()
     session, output = Session(), ""
@@ -88,33 +88,32 @@ def _one_process(
     gpu: bool,
     env: Mapping[str, str],
 ) -> tuple[Read, processes.Finished]:
-    """Start pytest once, with a limit that moves on with every event."""
+    """Run pytest once, with a timeout that every event renews."""
     token = secrets.token_hex(16)
     events_file = scratch / f"events-{secrets.token_hex(8)}.jsonl"
     events_file.touch()
     done = scratch / "done.json"
     done.write_text(json.dumps({"tests": sorted(session.done), "lost": sorted(session.aborted_observations)}))
-    began = time.monotonic()
-    watch = _Watch(events_file, startup=began + limits.startup, probe=limits.probe)
-    named = {"MATRIX_EVENTS": str(events_file), "MATRIX_TOKEN": token, "MATRIX_DONE": str(done)}
+    timeout = _EventTimeout(events_file, startup_deadline=time.monotonic() + limits.startup, seconds=limits.probe)
+    recorder = {"MATRIX_EVENTS": str(events_file), "MATRIX_TOKEN": token, "MATRIX_DONE": str(done)}
     plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if tests.builtin else {}
     finished = processes.run(
         tests.command(python, scratch / "work"),
         log=log,
-        env={**environment.cell(python, scratch / "work", gpu=gpu, declared=env), **named, **plugins},
+        env={**environment.cell(python, scratch / "work", gpu=gpu, declared=env), **recorder, **plugins},
         timeout=limits.startup,
         cwd=tests.folder,
-        deadline=watch.deadline,
+        deadline=timeout.deadline,
     )
     return read_events(events_file, token), finished
 
 
-class _Watch:
-    """The time at which to give up on a process: so long for the start, then so long for each sign of life."""
+class _EventTimeout:
+    """Deadline of a pytest process: one for the start, renewed with each event once tests run."""
 
-    def __init__(self, events: Path, *, startup: float, probe: float) -> None:
-        self._events, self._probe = events, probe
-        self._limit = startup
+    def __init__(self, events: Path, *, startup_deadline: float, seconds: float) -> None:
+        self._events, self._seconds = events, seconds
+        self._deadline = startup_deadline
         self._size = 0
         self._testing = False
 
@@ -125,20 +124,20 @@ class _Watch:
                 self._size = size
                 self._testing = self._testing or b'"test-started"' in _content(self._events)
                 if self._testing:
-                    self._limit = time.monotonic() + self._probe
-        return self._limit
+                    self._deadline = time.monotonic() + self._seconds
+        return self._deadline
 
 
 def read_events(path: Path, token: str = "") -> Read:
-    """The events of one process; none where a test deleted the file, or put something else in its place."""
+    """Return the events of one process; none, with a problem, if a test deleted or replaced the file."""
     try:
         return events.parse(_content(path), token)
     except OSError as error:
-        return Read(problems=(f"the events can't be read: {error}",))
+        return Read(problems=(f"the events cannot be read: {error}",))
 
 
 def _content(path: Path) -> bytes:
-    if not path.is_file():  # a pipe would never end
+    if not path.is_file():  # reading a pipe would block
         raise OSError("no longer a file")
     with path.open("rb") as file:
         return file.read(events.LONGEST_FILE)

@@ -103,8 +103,8 @@ class RecordWriter:
         self._log.remove()
         if record.run.asked == self._cell.id:
             return record
-        kept = {"log": record.run.log, "tracebacks": record.run.tracebacks}
-        return self._save(record.model_copy(update={"run": self.run_details().model_copy(update=kept)}))
+        of_record = {"log": record.run.log, "tracebacks": record.run.tracebacks}
+        return self._save(record.model_copy(update={"run": self.run_details().model_copy(update=of_record)}))
 
     def save_unless_worse(self, record: FreshRecord) -> FreshRecord:
         """Save a record and its log; an inconclusive record never replaces a conclusive one."""

@@ -1,4 +1,4 @@
-"""From what the probes reported to a record. Pure."""
+"""Turn the report of a suite into a record. Pure."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from scripts.records.model import (
     Warned,
     Wheel,
 )
-from scripts.run.events import CollectionFailed, Event, Observed, Observing, TestFinished, TorchSaid
+from scripts.run.events import CollectionFailed, Event, Observed, Observing, TestFinished, TorchVersions
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel, public
 from scripts.run.pytest_runs import SuiteReport
 from scripts.run.session import KILLED, AbortedTest
 
-#: Tests that a message names, and characters of a name or line in it.
-_NAMED: Final = 5
+#: Tests listed in a message, and characters of a name or line in it.
+_LISTED: Final = 5
 _LONGEST: Final = 500
 
 
 def unavailable(cell: Cell, platform: str, error: CellError, run: Run, lock: Lock | None) -> FreshRecord:
-    """The record of a cell whose probes never ran."""
+    """Return the record of a cell whose suite did not run."""
     return FreshRecord(
         cell=CellKey(torch=cell.torch, build=cell.build, python=cell.python, platform=platform),
         status=error.status,
@@ -46,10 +46,10 @@ def unavailable(cell: Cell, platform: str, error: CellError, run: Run, lock: Loc
 
 
 def recorded(cell: Cell, platform: str, lock: Lock, report: SuiteReport, run: Run) -> FreshRecord:
-    """The record of a cell whose probes were started.
+    """Return the record of a cell whose suite was started.
 
     Raises:
-        CellError: torch couldn't be imported, or not even that came about.
+        CellError: torch could not be imported, or the process ended before.
     """
     if report.started is None:
         raise _not_started(report)
@@ -58,9 +58,9 @@ def recorded(cell: Cell, platform: str, lock: Lock, report: SuiteReport, run: Ru
         raise CellError("import", "wrong version", f"the wheel of {cell.torch} says it is {torch.version[:_LONGEST]}")
     key = CellKey(torch=cell.torch, build=tested_build(torch), python=cell.python, platform=platform)
     tests, observations = _tests(report), _observations(report)
-    # A file that couldn't be collected is a test in error; a cell of nothing else has probed nothing.
-    probed = bool(observations) or any(test.outcome != "error" for test in tests.values())
-    reason = _incomplete(report) or (None if probed else _reason(report))
+    # A file that could not be collected is a test in error: a cell with nothing else has no result.
+    has_results = bool(observations) or any(test.outcome != "error" for test in tests.values())
+    reason = _incomplete(report) or (None if has_results else _reason(report))
     return FreshRecord(
         cell=key,
         status="recorded" if reason is None else _status(reason, report.aborted),
@@ -82,7 +82,7 @@ def _is_release(version: str, release: str) -> bool:
 
 
 def _incomplete(report: SuiteReport) -> Reason | None:
-    """Why a record doesn't say all that there is to say; None where it does."""
+    """Return the reason why a record is incomplete, or None."""
     killed = [abort.test or "the start of pytest" for abort in report.aborted if abort.outcome == "killed"]
     if killed:
         return Reason(stage="run", kind=KILLED, message=f"twice, in {_listed(killed)}")
@@ -94,12 +94,12 @@ def _incomplete(report: SuiteReport) -> Reason | None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(name[:_LONGEST] for name in names[:_NAMED]) + more
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(name[:_LONGEST] for name in names[:_LISTED]) + more
 
 
-def tested_build(torch: TorchSaid) -> str:
-    """The build that a torch is, from its label, or else from the CUDA it was built with."""
+def tested_build(torch: TorchVersions) -> str:
+    """Return the build of an installed torch, from its local label or else from its CUDA or HIP version."""
     label = Version(torch.version).local
     if label and re.fullmatch(r"(cpu|xpu|cu\d+|rocm[\d.]+).*", label):
         return label.split(".")[0] if not label.startswith("rocm") else label
@@ -109,7 +109,7 @@ def tested_build(torch: TorchSaid) -> str:
 
 
 def _not_started(report: SuiteReport) -> CellError:
-    """Why there was no torch to probe."""
+    """Return the failure of a process that ended before torch was imported."""
     failed = report.import_failed
     if failed is not None:
         return CellError("import", "import failed", messages.normalise(f"{failed.exception}: {failed.message}"))
@@ -122,7 +122,7 @@ def _not_started(report: SuiteReport) -> CellError:
     return CellError("import", kind, f"{last.message} before torch was imported: {_tail(report.output)}")
 
 
-#: pytest's exit codes that say that pytest itself could not do its work, and how it begins to say why.
+#: pytest's exit codes for failures of pytest itself, with the kind and the prefix of the error message.
 _PYTEST: Final = {
     0: ("nothing was recorded", ""),
     2: ("pytest was interrupted", "!!!"),
@@ -133,7 +133,7 @@ _PYTEST: Final = {
 
 
 def pytest_failure(exit_code: int | None, output: str) -> Reason | None:
-    """Return what pytest says of its own failure, which is never torch's; None for any other exit code."""
+    """Return the reason of a failure of pytest itself, which is never torch's; None for other exit codes."""
     if exit_code not in _PYTEST:
         return None
     kind, mark = _PYTEST[exit_code]
@@ -142,8 +142,8 @@ def pytest_failure(exit_code: int | None, output: str) -> Reason | None:
     if conftest is not None:
         return Reason(stage="run", kind="collection failed", message=_essence(lines[conftest:][-4:]))
     first = next((n for n, line in enumerate(lines) if line.startswith(mark)), 0)
-    said = [line for line in lines[first:] if not line.startswith(" ")]  # nor which files pytest read
-    return Reason(stage="run", kind=kind, message=_essence(said[-4:]))
+    message = [line for line in lines[first:] if not line.startswith(" ")]  # without the list of settings files
+    return Reason(stage="run", kind=kind, message=_essence(message[-4:]))
 
 
 def _essence(lines: Sequence[str]) -> str:
@@ -151,13 +151,13 @@ def _essence(lines: Sequence[str]) -> str:
 
 
 def _status(reason: Reason, aborted: Sequence[AbortedTest]) -> Status:
-    """The status of a record without verdicts: that of what ended the last process, if that is torch's."""
+    """Return the status of a record without verdicts, from the end of the last process if torch may have caused it."""
     outcome = aborted[-1].outcome if aborted else "killed"
     return "error" if reason.kind in INCONCLUSIVE or outcome == "killed" else outcome
 
 
 def _reason(report: SuiteReport) -> Reason:
-    """Why torch was imported and still no probe has a verdict."""
+    """Return the reason why no test has a verdict although torch was imported."""
     failed = next((event for event in report.events if isinstance(event, CollectionFailed)), None)
     if failed is not None:
         return Reason(stage="run", kind="collection failed", message=messages.normalise(failed.message))
@@ -168,7 +168,7 @@ def _reason(report: SuiteReport) -> Reason:
 
 
 def _tail(output: str) -> str:
-    """What a process said last; of Python's report of a crash, what crashed and the innermost frame."""
+    """Return the last lines of the output; of Python's crash report, the error and the innermost frame."""
     lines = [line for line in output.splitlines() if line.strip()]
     fatal = max((number for number, line in enumerate(lines) if line.startswith("Fatal Python error")), default=None)
     if fatal is not None:
@@ -195,7 +195,7 @@ def _tests(report: SuiteReport) -> dict[str, Test]:
 
 
 def _observations(report: SuiteReport) -> dict[str, Observation]:
-    """Every observation in the order of the probes; one that took its process along is told as lost."""
+    """Return all observations in the order of the suite, including those during which a process ended."""
     observations = {
         event.name: Observation(
             outcome=event.outcome,
@@ -212,27 +212,27 @@ def _observations(report: SuiteReport) -> dict[str, Observation]:
             observations[abort.observation] = Observation.model_validate(
                 {"outcome": abort.outcome, "test": abort.test, "message": abort.message}
             )
-    # In the order in which they were begun, which a crash between them doesn't change.
-    begun = dict.fromkeys(event.name for event in report.events if isinstance(event, Observing | Observed))
-    return {name: observations[name] for name in begun if name in observations}
+    # In the order of their starts: a crash between them does not change it.
+    started = dict.fromkeys(event.name for event in report.events if isinstance(event, Observing | Observed))
+    return {name: observations[name] for name in started if name in observations}
 
 
 def _raised(event: Observed | TestFinished) -> dict[str, Any]:
-    """What an event tells of exceptions and warnings, with every text normalised."""
+    """Return the exception and the warnings of an event, with normalised texts."""
     return {
         "phase": event.phase,
         "exception": event.exception,
         "bases": tuple(event.bases),
         "message": messages.normalise(event.message) if event.message is not None else None,
         "warnings": tuple(
-            Warned(category=said.category, message=messages.normalise(said.message)) for said in event.warnings
+            Warned(category=warned.category, message=messages.normalise(warned.message)) for warned in event.warnings
         ),
         "frames": tuple(event.frames),
     }
 
 
 def _tracebacks(events: Iterable[Event]) -> dict[str, str]:
-    """Raw tracebacks by observation, or by test where no observation has one."""
+    """Return raw tracebacks by observation, and by test for tests without observations."""
     return {
         event.name if isinstance(event, Observed) else event.test: event.traceback
         for event in events

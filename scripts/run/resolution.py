@@ -1,4 +1,4 @@
-"""Resolving a cell's requirements to a lock with uv. What has no wheel is built into one first."""
+"""Resolve a cell's requirements to a lock with uv. Packages without a wheel are built first."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from scripts.run.wheel_builder import Target, WheelBuilder
 
 
 def torch_requirements(cell: Cell, source: Source) -> list[str]:
-    """What to ask for as torch, the best first: the next is tried when an index doesn't have it.
+    """Return requirements for torch, in the order in which they are tried.
 
-    Behind a fallback, wheels with the label of the build that was asked for may still lie in a local folder or
-    an extra index; if not, the plain version is wanted, and no other build's label.
+    With a fallback, a local folder or an extra index may still have wheels with the label of the requested build;
+    otherwise the plain version is required, never another build's label.
     """
     plain = f"torch=={cell.torch}"
     if source.label is not None:
@@ -50,23 +50,22 @@ def resolve(
     timeout: float,
     refresh: bool = False,
 ) -> Lock:
-    """Resolve a cell's requirements with uv, and keep the lock in ``folder``.
+    """Resolve a cell's requirements with uv; save the lock in ``folder`` and return it.
 
-    Of everything but torch, only files are taken that the index had at the target's ``exclude_newer``. torch is asked
-    for by its version, and the indexes of builds do not say when they got a file.
+    The target's ``exclude_newer`` applies to all packages but torch: torch is required by its exact version, and the
+    indexes of builds have no upload times.
 
-    Pages of an index count for as long as the index says, unless ``refresh``. That there is no such wheel is taken only
-    from pages that were asked for just now.
+    uv's cached index pages are used unless ``refresh``; that a wheel does not exist is concluded only from new pages.
 
     Raises:
-        CellError: there is no solution, an index cannot be used, or a build failed; the reason tells which.
+        CellError: there is no solution, an index cannot be used, or a build failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     needs = [builder.with_wheel(line, target) for line in needs]
     uv = _Uv(folder=folder, source=source, target=target, builder=builder, timeout=timeout)
     wanted = torch_requirements(cell, source)
-    for torch, anew in [(torch, anew) for anew in sorted({refresh, True}) for torch in wanted]:
-        done = uv.resolve([torch, *needs], refresh=anew)
+    for torch, new_pages in [(torch, new_pages) for new_pages in sorted({refresh, True}) for torch in wanted]:
+        done = uv.resolve([torch, *needs], refresh=new_pages)
         if done.ok:
             uv.output.replace(folder / "pylock.toml")
             return locks.with_sizes(locks.load(folder / "pylock.toml", source))
@@ -78,7 +77,7 @@ def resolve(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Uv:
-    """uv's resolver for one cell. In the end every package of its lock has a wheel with a sha256."""
+    """uv's resolver for one cell. Every package of the lock has a wheel with a sha256."""
 
     folder: Path
     source: Source
@@ -88,13 +87,13 @@ class _Uv:
 
     @property
     def output(self) -> Path:
-        """The new lock."""
+        """Path of the new lock."""
         return self.folder / "pylock.new.toml"
 
     def resolve(self, needs: Sequence[str], *, refresh: bool) -> processes.Finished:
-        """Run uv; and again where packages have no wheel, which are built, or no sha256, which uv then takes.
+        """Run uv until every package has a hashed wheel: those without a wheel are built, and required by their file.
 
-        What is built is asked for by its file. That ends: no package is allowed, or built, a second time.
+        This ends: no package is allowed from source, or built, twice.
         """
         from_source: set[str] = set()
         direct: dict[str, str] = {}
@@ -106,18 +105,18 @@ class _Uv:
                     return done
                 from_source |= lacking
                 continue
-            lines = {one.name: one.as_requirement for one in pylock.parse(self.output.read_bytes())}
+            lines = {package.name: package.as_requirement for package in pylock.parse(self.output.read_bytes())}
             missing = {name: line for name, line in lines.items() if line is not None}
             if not missing:
                 return done
-            if twice := missing.keys() & direct.keys():
-                raise CellError("resolve", "no wheel", f"uv locks no wheel of {', '.join(sorted(twice))}")
+            if repeated := missing.keys() & direct.keys():
+                raise CellError("resolve", "no wheel", f"uv locks no wheel of {', '.join(sorted(repeated))}")
             direct |= {name: self.builder.with_wheel(line, self.target) for name, line in missing.items()}
 
     def _run(self, needs: Sequence[str], from_source: Collection[str], *, refresh: bool) -> processes.Finished:
-        project, day = self.folder / "pyproject.toml", self.target.exclude_newer
+        project, exclude_newer = self.folder / "pyproject.toml", self.target.exclude_newer
         write_atomically(project, _project(needs, self.source))
-        self.output.unlink(missing_ok=True)  # else uv keeps to what it holds
+        self.output.unlink(missing_ok=True)  # otherwise uv prefers its versions
         command: list[str | Path] = [
             *(uv_bin(), "pip", "compile", project, "--python", self.target.interpreter, "--no-python-downloads"),
             *("--format", "pylock.toml", "--output-file", self.output, "--only-binary", ":all:"),
@@ -125,11 +124,11 @@ class _Uv:
             *("--no-header", "--no-annotate", "--no-progress", "--color", "never", "--quiet"),
             *("--cache-dir", self.builder.cache),
             *(("--refresh",) if refresh else ()),
-            *(("--exclude-newer", day, "--exclude-newer-package", "torch=false") if day else ()),
+            *(("--exclude-newer", exclude_newer, "--exclude-newer-package", "torch=false") if exclude_newer else ()),
         ]
         limit = self.timeout + (self.target.timeout if from_source else 0)
         with tempfile.TemporaryDirectory(prefix="cell-build-", ignore_cleanup_errors=True) as scratch:
-            # uv asks an sdist's build for its metadata, unless these are written in it.
+            # uv runs an sdist's build to get its metadata, unless the sdist contains them.
             env = settings.uv_environment()
             if from_source:
                 env = wheel_builder.environment(Path(scratch), self.target.interpreter)
@@ -140,22 +139,22 @@ class _Uv:
 
 
 def _diagnosed(error: CellError, output: str, cell: Cell, source: Source) -> CellError:
-    """The error of a resolution, with the true reason where the index's page tells another one than uv."""
+    """Return the error of a resolution, with the reason found on the index page if it differs from uv's."""
     if error.reason.kind not in {"no such release", "no such requirement", "index unreachable"}:
         return error
     project = failures.missing_project(output) or "torch"
-    own = source.index if project == "torch" else None
-    if own is None and settings.read().is_on("UV_NO_INDEX"):
+    torch_index = source.index if project == "torch" else None
+    if torch_index is None and settings.read().is_on("UV_NO_INDEX"):
         return error
     release = cell.torch if project == "torch" else None
-    found = listings.why_missing(own or listings.default_index(), project, release, source.label or cell.build)
+    found = listings.why_missing(torch_index or listings.default_index(), project, release, source.label or cell.build)
     if found is None or (isinstance(found, MissingError) and project != "torch"):
         return _with_proxy(error)
-    return CellError("resolve", found.kind, f"index {source.build if own else 'default'!r}: {project}: {found}")
+    return CellError("resolve", found.kind, f"index {source.build if torch_index else 'default'!r}: {project}: {found}")
 
 
 def _with_proxy(error: CellError) -> CellError:
-    """The error of an unreachable index, with the proxy on the way to it."""
+    """Return the error of an unreachable index, with the proxy that was used."""
     url = re.search(r"https?://[^\s`()]+", error.reason.message)
     if url is None or error.reason.kind != "index unreachable":
         return error
@@ -163,18 +162,19 @@ def _with_proxy(error: CellError) -> CellError:
 
 
 def _project(needs: Sequence[str], source: Source) -> str:
-    """A project file for uv, which alone can say that torch comes from one index and the rest from the default.
+    """Return a project file for uv: torch comes from one index, everything else from the default index.
 
-    JSON's strings and arrays are TOML's too.
+    JSON strings and arrays are valid TOML.
     """
     lines = [
         "[project]",
         'name = "cell"',
         'version = "0"',
         f"dependencies = {json.dumps(list(needs))}",
-        "[tool.uv.workspace]",  # its own root: nothing that a project above says about sources applies
+        "[tool.uv.workspace]",  # a workspace of its own: the sources of a parent project do not apply
     ]
-    by_url = any(canonicalize_name(one.name) == "torch" and one.url for one in map(Requirement, needs))
+    requirements = map(Requirement, needs)
+    by_url = any(canonicalize_name(required.name) == "torch" and required.url for required in requirements)
     if source.index is not None and not by_url:
         lines += [
             "[tool.uv.sources]",

@@ -1,4 +1,4 @@
-"""Running cells: each from interpreter to record, many at once, with what is up to date left alone."""
+"""Run the cells without a current record, several at a time."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from scripts.run.context import Listener, Options, Progress, Queue, RunContext
 def run(
     matrix: Matrix, cells: Sequence[Cell], options: Options, listen: Listener = lambda _: None
 ) -> dict[Cell, FreshRecord]:
-    """The record of every cell: the one there is where it's up to date, else a new one.
+    """Return the record of every cell: its current one, or that of a new run.
 
     Raises:
         KeyboardInterrupt: the run was interrupted; finished cells keep their records.
-        MatrixError: the folder of records, logs and cache can't be written.
+        MatrixError: the folder of records, logs and cache is not writable.
     """
     _check_writable(paths.STATE)
     context = RunContext(matrix, options, listen)
     found = {} if options.fresh or options.upgrade else {cell: context.current(cell) for cell in cells}
-    if None in found.values():  # one decision about each index, for what is run and for what was
+    if None in found.values():  # the same decision about each index for current cells and for those to run
         found = {cell: record and context.current_in_run(cell) for cell, record in found.items()}
     records = {cell: record for cell, record in found.items() if record is not None}
     for cell, record in records.items():
@@ -45,7 +45,7 @@ def run(
 
 
 def _check_writable(folder: Path) -> None:
-    """Raise `MatrixError` where a run could not keep what it makes."""
+    """Raise `MatrixError` if a folder is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -57,23 +57,23 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
-@functools.cache  # once a run, also where that has many rounds
+@functools.cache  # once, even if a command runs cells in several rounds
 def _show(note: str) -> None:
     print(escaping.line(note), file=sys.stderr)
 
 
 def run_all(context: RunContext, runs: Sequence[CellRun]) -> dict[Cell, FreshRecord]:
-    """Run cells in their order, some at once; an interruption, or a command that asks to stop, ends them all."""
+    """Run cells in their order, several at a time; an interruption or a `CommandError` ends them all."""
     records: dict[Cell, FreshRecord] = {}
     with contextlib.suppress(OSError):
         leftovers.remove()
     if context.settings.note:
         _show(context.settings.note)
     with processes.interruptible(), ThreadPoolExecutor(context.jobs, thread_name_prefix="cell") as pool:
-        pending: dict[Future[FreshRecord], Cell] = {pool.submit(one.record): one.cell for one in runs}
+        pending: dict[Future[FreshRecord], Cell] = {pool.submit(cell_run.record): cell_run.cell for cell_run in runs}
         try:
             while pending:
-                # A time limit, since only then does the main thread see signals on every system.
+                # Without a timeout the main thread does not receive signals on every system.
                 done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
                     records[pending.pop(future)] = future.result()

@@ -1,4 +1,4 @@
-"""The processes of pytest that it takes to run one suite in one cell, as a fold over what each reported. Pure."""
+"""Fold the reports of the pytest processes that run one suite in one cell. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final, Literal
 from scripts.run import events
 from scripts.run.events import Collected, Event, Observed, Observing, Read, TestFinished, TestStarted
 
-#: The outcome of a test whose process somebody else killed: the kernel out of memory, say.
+#: Message for a test whose process was killed from outside, for example by the kernel out of memory.
 KILLED: Final = "killed from outside (out of memory?)"
 
-#: Processes beyond one for each test: each can be killed, or die before its first test, once more.
+#: Processes beyond one for each test, for those that were killed or ended before their first test.
 _EXTRA: Final = 3
 
 Abort = Literal["crashed", "timed-out", "killed"]
@@ -20,18 +20,18 @@ Abort = Literal["crashed", "timed-out", "killed"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AbortedTest:
-    """A test that ended its process, or had to be ended."""
+    """A test that ended its process, or whose process was killed."""
 
     test: str | None  # None: before the first test began
     observation: str | None
     outcome: Abort
     message: str
-    exit: int | None = None  # the exit code, where there is one
+    exit: int | None = None  # exit code of the process, if it exited
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class End:
-    """How a process ended."""
+    """End of a process."""
 
     returncode: int
     timed_out: bool = False
@@ -40,84 +40,84 @@ class End:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """All that the processes so far reported. ``done`` is not to be run again."""
+    """Reports of the processes so far. Tests in ``done`` are not run again."""
 
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
     aborted: tuple[AbortedTest, ...] = ()
     done: frozenset[str] = frozenset()
-    killed: frozenset[str | None] = frozenset()  # these were killed once, and are tried once more
+    killed: frozenset[str | None] = frozenset()  # killed once: these are retried
     processes: int = 0
-    stalled: int = 0  # processes in a row that began no test
-    expected: int = 0  # tests that the first process collected
+    stalled: int = 0  # consecutive processes that started no test
+    expected: int = 0  # number of tests that the first process collected
     lacks_verdicts: bool = False
     over: bool = False
 
     def after(self, read: Read, end: End) -> Session:
-        """Return the session with one more process."""
+        """Return the session with the report of one more process."""
         abort = _abort(read, end)
-        again = abort is not None and abort.outcome == "killed" and abort.test not in self.killed
-        begun = {event.test for event in read.events if isinstance(event, TestStarted)}
-        if again and abort is not None:
-            begun.discard(abort.test or "")
-        # What a process left half done and does again comes to nothing the first time.
-        kept = [event for event in read.events if not (again and abort is not None and _belongs(event, abort.test))]
+        retried = abort if abort and abort.outcome == "killed" and abort.test not in self.killed else None
+        started = {event.test for event in read.events if isinstance(event, TestStarted)}
+        new = list(read.events)
+        if retried:  # its unfinished events are dropped, since the retry reports them again
+            started.discard(retried.test or "")
+            new = [event for event in new if not _is_unfinished(event, retried.test)]
         session = dataclasses.replace(
             self,
-            events=(*self.events, *_without_known(kept, self.events)),
+            events=(*self.events, *_without_known(new, self.events)),
             problems=(*self.problems, *read.problems),
-            aborted=self.aborted if again or abort is None else (*self.aborted, abort),
-            done=self.done | begun,
-            killed=self.killed | ({abort.test} if again and abort is not None else set()),
+            aborted=self.aborted if retried or abort is None else (*self.aborted, abort),
+            done=self.done | started,
+            killed=self.killed | ({retried.test} if retried else set()),
             processes=self.processes + 1,
-            stalled=0 if begun else self.stalled + 1,
+            stalled=0 if started else self.stalled + 1,
             lacks_verdicts=self.lacks_verdicts or read.lacks_verdicts,
         )
         if not self.processes:
             session = dataclasses.replace(session, expected=len(session.collected))
-        return dataclasses.replace(session, over=_is_over(session, read, abort, again=again))
+        return dataclasses.replace(session, over=_is_over(session, read, abort, retry=retried is not None))
 
     @property
     def collected(self) -> tuple[str, ...]:
-        """Every test that a process collected, in their order."""
+        """Every collected test, in the order of the suite."""
         tests = (test for event in self.events if isinstance(event, Collected) for test in event.tests)
         return tuple(dict.fromkeys(tests))
 
     @property
     def aborted_observations(self) -> frozenset[str]:
-        """Observations that ended their process."""
+        """Observations during which a process ended."""
         return frozenset(abort.observation for abort in self.aborted if abort.observation)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Collected tests without a verdict, or with fewer observations than they made."""
+        """Collected tests without a verdict, or with fewer reported observations than they made."""
         return tuple(_missing(self))
 
 
-def _is_over(session: Session, read: Read, abort: AbortedTest | None, *, again: bool) -> bool:
-    """Whether another process would bring nothing."""
+def _is_over(session: Session, read: Read, abort: AbortedTest | None, *, retry: bool) -> bool:
+    """Return whether another process cannot report anything new."""
     if read.import_failed is not None or session.processes > session.expected + _EXTRA:
         return True
-    if again:
+    if retry:
         return False
-    if not session.done and abort is not None:  # it never came to a test
+    if not session.done and abort is not None:  # no test was ever started
         return True
-    left = [test for test in session.collected if test not in session.done]
-    return not left or session.stalled > 1 or (abort is None and session.stalled > 0)
+    remaining = [test for test in session.collected if test not in session.done]
+    return not remaining or session.stalled > 1 or (abort is None and session.stalled > 0)
 
 
 def _missing(session: Session) -> Iterator[str]:
     verdicts = {event.test: event.observed for event in session.events if isinstance(event, TestFinished)}
     aborted = {abort.test for abort in session.aborted}
-    made: dict[str | None, int] = {}
+    reported: dict[str | None, int] = {}
     for event in session.events:
         if isinstance(event, Observed):
-            made[event.test] = made.get(event.test, 0) + 1
-    begun = [event.test for event in session.events if isinstance(event, TestStarted)]
-    for test in dict.fromkeys((*session.collected, *begun)):
+            reported[event.test] = reported.get(event.test, 0) + 1
+    started = [event.test for event in session.events if isinstance(event, TestStarted)]
+    for test in dict.fromkeys((*session.collected, *started)):
         if test not in verdicts and test not in aborted:
             yield test
-    yield from (test for test, observed in verdicts.items() if made.get(test, 0) < observed)
+    yield from (test for test, observed in verdicts.items() if reported.get(test, 0) < observed)
     if any(_is_of_test(event) for event in session.events) and not any(
         isinstance(event, Collected) for event in session.events
     ):
@@ -127,24 +127,24 @@ def _missing(session: Session) -> Iterator[str]:
 
 
 def _is_of_test(event: Event) -> bool:
-    """Whether an event can come only after collecting; a whole file can be skipped before."""
+    """Return whether an event occurs only after collection; a whole file can be skipped before."""
     whole_file = isinstance(event, TestFinished) and "::" not in event.test
     return isinstance(event, TestStarted | TestFinished | Observing | Observed) and not whole_file
 
 
 def _without_known(new: list[Event], known: tuple[Event, ...]) -> Iterator[Event]:
-    """Each verdict and observation counts once, whichever process made it; a file is collected by each of them."""
+    """Yield new events without verdicts and observations already known; every process collects all files again."""
     keys = {events.key(event) for event in known}
     yield from (event for event in new if not events.key(event)[0] or events.key(event) not in keys)
 
 
-def _belongs(event: Event, test: str | None) -> bool:
-    """Whether an event is of a test that is tried once more; before the first test there is none that counts."""
+def _is_unfinished(event: Event, test: str | None) -> bool:
+    """Return whether an event belongs to an unfinished test."""
     return isinstance(event, TestStarted | Observing | Observed) and event.test == test
 
 
 def _abort(read: Read, end: End) -> AbortedTest | None:
-    """Return what a process took with it when it ended before its time, None where it came to its end."""
+    """Return the test during which a process ended, or None if pytest finished."""
     test = observation = None
     for event in read.events:
         match event:

@@ -1,4 +1,4 @@
-"""Sources of a package without a wheel: a folder, an archive or a git repository, unpacked to build from."""
+"""Sources of a package without a wheel: a folder, an archive or a git repository."""
 
 from __future__ import annotations
 
@@ -23,47 +23,47 @@ from scripts.run.failures import CellError
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@")
-#: Seconds in which git says which commit is checked out.
-_GIT: Final = 30.0
+#: Timeout of ``git rev-parse`` in seconds.
+_GIT_TIMEOUT: Final = 30.0
 
 
 class Source(Protocol):
-    """Sources that are to be built. ``key`` names exactly these sources, whichever machine they are on."""
+    """Sources of a build. ``key`` identifies their content, on every machine."""
 
     @property
     def key(self) -> str:
-        """A digest of the content."""
+        """Digest of the content."""
 
     def unpack(self, target: Path) -> None:
-        """Put the sources into a folder that does not exist. Raise `CellError`."""
+        """Write the sources to a new folder. Raise `CellError` on failure."""
 
 
 def without_credentials(text: str) -> str:
-    """Return a text without the names and passwords of its URLs."""
+    """Return a text without the user names and passwords in its URLs."""
     return _CREDENTIALS.sub("", text)
 
 
-def unreachable(what: str) -> CellError:
-    """Return the failure to get sources."""
-    return CellError("build", "source unreachable", without_credentials(what))
+def unreachable(problem: str) -> CellError:
+    """Return the error of sources that cannot be fetched."""
+    return CellError("build", "source unreachable", without_credentials(problem))
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """A folder on this machine, as it was when its digest was taken."""
+    """A folder on this machine, with its digest."""
 
     path: Path
     digest: str
-    commit: str | None  # where the version comes from git
+    commit: str | None  # only if the version comes from git
 
     @classmethod
     def of(cls, path: Path) -> Folder:
-        """Return a folder as it is now."""
+        """Return a folder with its present digest."""
         return cls(path, source_tree.digest(path), _commit(path) if source_tree.version_is_from_git(path) else None)
 
     @property
     def key(self) -> str:
-        """The files are the content, and the commit if the version comes from it."""
+        """Digest of the files, and of the commit if the version comes from git."""
         return self.digest if self.commit is None else _digest("folder", self.digest, self.commit)
 
     def unpack(self, target: Path) -> None:
@@ -72,7 +72,7 @@ class Folder:
         if source_tree.digest(target) != self.digest:
             raise CellError("build", "source changed", f"{self.path} was changed during the run; run again")
         if self.commit is not None:
-            # With this alone git sees the repository; it must not write to it, see `scripts.run.wheel_builder`.
+            # The copy refers to the repository. git must not write to it: see `scripts.run.wheel_builder.environment`.
             (target / ".git").write_text(f"gitdir: {source_tree.git_folder(self.path)}\n", encoding="utf-8")
 
 
@@ -85,30 +85,30 @@ class Archive:
 
     @classmethod
     def of(cls, path: Path) -> Archive:
-        """Return an archive as it is now."""
+        """Return an archive with its present digest."""
         with path.open("rb") as file:
             return cls(path, hashlib.file_digest(file, "sha256").hexdigest())
 
     def unpack(self, target: Path) -> None:
-        """Unpack the archive; the folder that all of it lies in is left out."""
+        """Unpack the archive, without its top folder if it has a single one."""
         scratch = target.with_name(f"{target.name}.unpacked")
         scratch.mkdir()
         try:
             if self.path.name.endswith(".zip"):
                 with zipfile.ZipFile(self.path) as packed:
-                    packed.extractall(scratch)  # noqa: S202 - it keeps inside the folder
+                    packed.extractall(scratch)  # noqa: S202 - zipfile does not leave the folder
             else:
                 with tarfile.open(self.path) as tar:
                     tar.extractall(scratch, filter="data")
         except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-            raise CellError("build", "build failed", f"{self.path.name} can't be unpacked: {error}") from error
-        inside = list(scratch.iterdir())
-        (inside[0] if len(inside) == 1 and inside[0].is_dir() else scratch).rename(target)
+            raise CellError("build", "build failed", f"{self.path.name} cannot be unpacked: {error}") from error
+        entries = list(scratch.iterdir())
+        (entries[0] if len(entries) == 1 and entries[0].is_dir() else scratch).rename(target)
 
 
 @dataclasses.dataclass(frozen=True)
 class Commit:
-    """A commit of a git repository. ``url`` is git's own, or a path."""
+    """A commit of a git repository. ``url`` is one that git understands, or a path."""
 
     url: str
     commit: str
@@ -116,11 +116,11 @@ class Commit:
 
     @property
     def key(self) -> str:
-        """The commit is the content."""
+        """Digest of the commit id."""
         return _digest("git", self.commit)
 
     def unpack(self, target: Path) -> None:
-        """Clone the repository and check the commit out, with its submodules."""
+        """Clone the repository and check out the commit with its submodules."""
         self.tools.clone(self.url, target)
         self.tools.git("-C", target, "checkout", "--quiet", "--detach", self.commit)
         self.tools.git("-C", target, "submodule", "--quiet", "update", "--init", "--recursive")
@@ -128,14 +128,14 @@ class Commit:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What sources are fetched with: git and HTTP, under a time limit and with a log."""
+    """git and HTTP, with a timeout and a log."""
 
     env: dict[str, str]
     log: Path
     timeout: float
 
     def git(self, *arguments: str | Path) -> str:
-        """Run git and return its output. Raise `CellError` where it fails."""
+        """Run git and return its output. Raise `CellError` on failure."""
         env = {**self.env, "GIT_TERMINAL_PROMPT": "0"}
         try:
             done = processes.run(["git", *arguments], log=self.log, env=env, timeout=self.timeout)
@@ -148,11 +148,11 @@ class Tools:
         return done.output
 
     def clone(self, url: str, target: Path) -> None:
-        """Clone a repository without checking anything out. ``--no-local``: nothing is shared with one on this disk."""
+        """Clone a repository without checking it out. ``--no-local``: share no files with a repository on this disk."""
         self.git("clone", "--quiet", "--no-local", "--no-checkout", "--", url, target)
 
     def download(self, url: str, folder: Path) -> Path:
-        """Download a file under its name into a new folder. Raise `CellError`."""
+        """Download a file into a new folder, and return its path. Raise `CellError` on failure."""
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / urls.filename(url)
         try:
@@ -163,7 +163,7 @@ class Tools:
         return target
 
     def commit(self, url: str, revision: str | None) -> str:
-        """Return the commit that a branch, tag or abbreviation stands for now; of the default branch if none is given.
+        """Return the present commit of a branch, tag or abbreviated commit; by default of the default branch.
 
         Raises:
             CellError: the repository is unreachable or has no such revision.
@@ -176,9 +176,9 @@ class Tools:
             if revision and revision.startswith("refs/"):
                 self.git("-C", repository, "fetch", "--quiet", "origin", f"{revision}:{revision}")
             names = [f"origin/{revision}", revision] if revision else ["HEAD"]
-            return self._first(repository, [name for name in names if name], revision)
+            return self._first_commit(repository, [name for name in names if name], revision)
 
-    def _first(self, repository: Path, names: Sequence[str], revision: str | None) -> str:
+    def _first_commit(self, repository: Path, names: Sequence[str], revision: str | None) -> str:
         for name in names:
             try:
                 output = self.git("-C", repository, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
@@ -192,7 +192,7 @@ class Tools:
 
 
 def repository(url: str) -> tuple[str, str | None]:
-    """Return git's own URL, or a path, and the revision of a ``git+…`` URL."""
+    """Return the URL for git, or a path, and the revision of a ``git+…`` URL."""
     parts = urlsplit(urldefrag(url)[0].removeprefix("git+"))
     path, at, revision = parts.path.rpartition("@")
     plain = parts._replace(path=path if at else parts.path).geturl()
@@ -200,20 +200,20 @@ def repository(url: str) -> tuple[str, str | None]:
 
 
 def fragment(url: str, name: str) -> str | None:
-    """Return a value of a URL's fragment, such as ``subdirectory``."""
+    """Return a value in a URL's fragment, such as that of ``subdirectory``, or None."""
     values = parse_qs(urldefrag(url)[1]).get(name)
     return values[0] if values else None
 
 
 def _commit(folder: Path) -> str:
-    """Return the commit that a folder has checked out; none where git can't tell."""
+    """Return the checked-out commit of a folder; empty if git fails."""
     git = shutil.which("git")
     if git is None:
         return ""
     with tempfile.TemporaryDirectory(prefix="cell-git-", ignore_cleanup_errors=True) as scratch:
         env = environment.tool(GIT_OPTIONAL_LOCKS="0")
         command: list[str | Path] = [git, "-C", folder, "rev-parse", "HEAD"]
-        done = processes.run(command, log=Path(scratch, "log"), env=env, timeout=_GIT)
+        done = processes.run(command, log=Path(scratch, "log"), env=env, timeout=_GIT_TIMEOUT)
         return done.output.strip() if done.ok else ""
 
 

@@ -1,6 +1,6 @@
-"""Wheels of what has none: built once from its sources, kept by their digest, and shared by cells and runs.
+"""Build wheels from sources, once for each content, shared by cells and runs.
 
-Building runs foreign code: in a copy of the sources, a closed environment with a HOME of its own, and a time limit.
+A build runs untrusted code: in a copy of the sources, in a closed environment with a separate HOME, with a timeout.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from scripts.run.failures import CellError
 from scripts.run.interpreters import uv_bin
 from scripts.run.source import Archive, Commit, Folder, Source, Tools
 
-#: The time of every file in a built wheel, the oldest that a zip can tell: the same sources make the same wheel.
+#: Modification time of all files in a wheel, for reproducible builds: the earliest that a zip file can store.
 _EPOCH: Final = "315532800"
-#: Where a wheel lies that every Python can have.
+#: Folder of a wheel for every Python.
 _PURE: Final = "any"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Target:
-    """The Python that a wheel is for, and the log and time limit of getting it."""
+    """Target Python of a build, with its log and timeout."""
 
     python: str  # 3.11, 3.13t
     interpreter: Path
     log: Path
     timeout: float
-    exclude_newer: str | None = None  # timestamp from which files of an index are left out
+    exclude_newer: str | None = None  # timestamp: later files of an index are ignored
 
 
 class WheelBuilder:
-    """Builds wheels into a folder, for all cells of a run. What failed once is not tried again in the run."""
+    """Builds wheels into a folder, for all cells of a run. A failed build is not repeated in the run."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder, self.cache = folder, cache
@@ -54,9 +54,9 @@ class WheelBuilder:
         self._guard = threading.Lock()
 
     def identity(self, line: str) -> str:
-        """Return a requirement for a digest of inputs: in place of a path on this machine, what is there.
+        """Return a requirement for the fingerprint, with the digest of the content in place of a local path.
 
-        What lies behind another URL is not looked up: like an index, it counts as unchanged until ``--upgrade``.
+        Other URLs are not fetched: like an index, they count as unchanged until ``--upgrade``.
         """
         needed = Requirement(line)
         if needed.url is None or not urls.is_file(needed.url):
@@ -69,17 +69,17 @@ class WheelBuilder:
         return str(needed)
 
     def with_wheel(self, line: str, target: Target) -> str:
-        """Return a requirement with the wheel of what it names, which is built if there is none.
+        """Return a requirement with the URL of a wheel, which is built from sources if necessary.
 
         Raises:
-            CellError: it can't be fetched or built.
+            CellError: the sources cannot be fetched or built.
         """
         needed = Requirement(line)
         if needed.url is None or _is_wheel(needed.url) or not _applies(needed, target):
             return line
         url = needed.url
-        with self._guard:  # once for all cells: each would download the same
-            found = self._source_now(url, target)
+        with self._guard:  # otherwise every cell would download the same file
+            found = self._reachable_source(url, target)
         wheel = self._wheel(found, source.fragment(url, "subdirectory"), target)
         name = parse_wheel_filename(wheel.name)[0]
         if name != canonicalize_name(needed.name):
@@ -87,49 +87,49 @@ class WheelBuilder:
         needed.url = urls.of_path(wheel)
         return str(needed)
 
-    def _source_now(self, url: str, target: Target) -> Source:
+    def _reachable_source(self, url: str, target: Target) -> Source:
         try:
             return self._source(url, target)
         except OSError as error:
             raise source.unreachable(str(error)) from error
 
     def _source(self, url: str, target: Target | None) -> Source:
-        """Return the sources behind a URL, as they were when the run first asked for them."""
+        """Return the sources of a URL; the first result is kept for the run."""
         if url not in self._sources:
-            self._sources[url] = self._found(url, target)
+            self._sources[url] = self._find_source(url, target)
         return self._sources[url]
 
-    def _found(self, url: str, target: Target | None) -> Source:
+    def _find_source(self, url: str, target: Target | None) -> Source:
         if urls.is_file(url):
             path = urls.to_path(url)
             return Folder.of(path) if path.is_dir() else _checked(Archive.of(path), url)
-        assert target is not None, "only files are looked at without a target"
+        assert target is not None, "without a target, only local files are supported"
         tools = Tools(env=_git_environment(), log=target.log, timeout=target.timeout)
         if url.startswith("git+"):
-            place, revision = source.repository(url)
-            return Commit(place, tools.commit(place, revision), tools)
+            repository, revision = source.repository(url)
+            return Commit(repository, tools.commit(repository, revision), tools)
         with tempfile.TemporaryDirectory(prefix="cell-build-", ignore_cleanup_errors=True) as scratch:
-            found = _checked(Archive.of(tools.download(url, Path(scratch))), url)
-            kept = self.folder / "archives" / found.key / found.path.name
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(found.path, kept)
-        return dataclasses.replace(found, path=kept)
+            archive = _checked(Archive.of(tools.download(url, Path(scratch))), url)
+            path = self.folder / "archives" / archive.key / archive.path.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(archive.path, path)
+        return dataclasses.replace(archive, path=path)
 
     def _wheel(self, sources: Source, subdirectory: str | None, target: Target) -> Path:
-        """Return the wheel of some sources, kept or built. Raise `CellError`."""
-        asked = "\0".join([sources.key, subdirectory or "", target.exclude_newer or ""])
-        folder = self.folder / hashlib.sha256(asked.encode()).hexdigest()
-        place = folder / f"py{target.python}"
+        """Return the wheel of some sources, an existing or a new one. Raise `CellError` if the build fails."""
+        inputs = "\0".join([sources.key, subdirectory or "", target.exclude_newer or ""])
+        folder = self.folder / hashlib.sha256(inputs.encode()).hexdigest()
+        python_folder = folder / f"py{target.python}"
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / ".lock"):
-            if (kept := _only_wheel(folder / _PURE) or _only_wheel(place)) is not None:
-                return kept
-            if place in self._failures:
-                raise self._failures[place]
+            if (wheel := _only_wheel(folder / _PURE) or _only_wheel(python_folder)) is not None:
+                return wheel
+            if python_folder in self._failures:
+                raise self._failures[python_folder]
             try:
                 return self._build(sources, subdirectory, folder, target)
             except CellError as error:
-                self._failures[place] = error
+                self._failures[python_folder] = error
                 raise
 
     def _build(self, sources: Source, subdirectory: str | None, folder: Path, target: Target) -> Path:
@@ -143,11 +143,11 @@ class WheelBuilder:
             self._run_uv(project, output, scratch, target)
             wheel = _only_wheel(output)
             if wheel is None:
-                raise CellError("build", "build failed", "the build made no wheel, or not one alone")
+                raise CellError("build", "build failed", "the build did not create exactly one wheel")
             pure = wheel.name.endswith("-none-any.whl") and any(
                 tag.interpreter == "py3" for tag in parse_wheel_filename(wheel.name)[3]
             )
-            return _put(wheel, folder / (_PURE if pure else f"py{target.python}"))
+            return _move_atomically(wheel, folder / (_PURE if pure else f"py{target.python}"))
 
     def _run_uv(self, project: Path, output: Path, scratch: Path, target: Target) -> None:
         command: list[str | Path] = [
@@ -164,7 +164,7 @@ class WheelBuilder:
 
 
 def environment(scratch: Path, interpreter: Path) -> dict[str, str]:
-    """Return the environment of a build: as a cell's, with the user's tools and where packages come from."""
+    """Return the environment of a build: that of a cell, with the user's PATH and package index settings."""
     home = scratch / "home"
     home.mkdir(exist_ok=True)
     return {
@@ -172,26 +172,26 @@ def environment(scratch: Path, interpreter: Path) -> dict[str, str]:
         **settings.read().variables,
         "UV_NO_CONFIG": "1",
         "SOURCE_DATE_EPOCH": _EPOCH,
-        "GIT_OPTIONAL_LOCKS": "0",  # git must not write to the repository that a copy belongs to
+        "GIT_OPTIONAL_LOCKS": "0",  # git must not write to the repository of a copy
         "GIT_CEILING_DIRECTORIES": str(scratch),
     }
 
 
 def _git_environment() -> dict[str, str]:
-    """The environment of git, which needs the user's credentials and runs nothing of the repository."""
+    """Return the environment of git, with the user's credentials: git runs no code of the repository."""
     return settings.uv_environment()
 
 
 def _checked(archive: Archive, url: str) -> Archive:
-    """Return an archive whose digest is the one in its URL, if that has one."""
+    """Return the archive. Raise `CellError` if its digest is not the one in its URL."""
     expected = source.fragment(url, "sha256")
     if expected not in {None, archive.key}:
         raise CellError("build", "hash mismatch", f"{urls.shown(url)}: sha256 {archive.key}, expected {expected}")
     return archive
 
 
-def _put(wheel: Path, folder: Path) -> Path:
-    """Move a wheel into a folder that appears with it."""
+def _move_atomically(wheel: Path, folder: Path) -> Path:
+    """Move a wheel into a new folder, which never exists without it."""
     with tempfile.TemporaryDirectory(prefix=".", dir=folder.parent) as scratch:
         part = Path(scratch, "part")
         part.mkdir()
@@ -214,7 +214,7 @@ def _is_wheel(url: str) -> bool:
 
 
 def _applies(needed: Requirement, target: Target) -> bool:
-    """Return whether a requirement's marker asks for it on a Python."""
+    """Return whether the marker of a requirement applies to the target's Python."""
     version = target.python.removesuffix("t")
     try:
         return needed.marker is None or needed.marker.evaluate({"python_version": version, "extra": ""})
@@ -223,5 +223,5 @@ def _applies(needed: Requirement, target: Target) -> bool:
 
 
 def _subdirectory(url: str) -> str:
-    inside = source.fragment(url, "subdirectory")
-    return f"#subdirectory={inside}" if inside else ""
+    subdirectory = source.fragment(url, "subdirectory")
+    return f"#subdirectory={subdirectory}" if subdirectory else ""

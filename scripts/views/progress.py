@@ -25,7 +25,7 @@ _STATUS_INTERVAL = 30.0
 #: Number of modified files that are named.
 _MAX_FILES = 5
 
-_ACTIVITIES = {"resolve": "resolving", "wait": "waiting", "install": "installing", "probes": "probing"}
+_ACTIVITIES = {"resolve": "resolving", "wait": "waiting", "install": "installing", "probes": "testing"}
 
 
 class Display:
@@ -94,7 +94,7 @@ class Display:
         self.console.print(f"{done:>9} {cell.id}  {text}, {seconds}", soft_wrap=True, markup=False)
         if record.run.opened:
             files = escape(", ".join(record.run.opened))
-            note = f"{cell.id} ran twice, since it opened what matrix.toml holds back: {files}"
+            note = f"{cell.id} ran twice: its tests opened placeholders: {files}"
             self.console.print(f"[yellow]note:[/] {note}", soft_wrap=True)
 
         if record.run.modified:
@@ -110,12 +110,12 @@ class Display:
                 self.console.print(f"{self._summary()}; {running}", soft_wrap=True, markup=False)
 
     def _summary(self) -> str:
-        to_go = self.total - self.current - self.done
-        parts = [f"{self.done + self.current} of {self.total} cells", f"{to_go} to go"]
+        remaining = self.total - self.current - self.done
+        parts = [f"{self.done + self.current} of {self.total} cells", f"{remaining} to go"]
         if sum(self._to_come.values()):
             parts.append(f"{human_size(sum(self._to_come.values()))} to come")
         if self.done:
-            left = (time.monotonic() - self._began) / self.done * to_go
+            left = (time.monotonic() - self._started) / self.done * remaining
             parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")  # noqa: PLR2004
         return ", ".join(parts)
 

@@ -1,4 +1,4 @@
-"""Every probe is recorded, and can use the fixtures `observe` and `phase`: see `recorder`."""
+"""Records every test, and provides the fixtures `observe` and `phase`: see `recorder`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracing a parametrized model: the contract that upstream's test states, and each of its steps by itself."""
+"""Tracing a parametrized model: upstream's contract test, and each of its steps as an observation."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_an_opened_placeholder_is_extracted_and_the_cell_runs_again(
     copy = with_test(project("2.5.1", extra=HELD), OPENS)
     first = copy.nox("-s", "matrix")
     assert first.code == 0
-    assert f"{CELL} ran twice, since it opened what matrix.toml holds back: {LIBRARY}" in first.output
+    assert f"{CELL} ran twice: its tests opened placeholders: {LIBRARY}" in first.output
     fresh = copy.records()[CELL]
     assert fresh["observations"]["library"]["outcome"] == "returned"
     assert fresh["run"]["opened"] == [LIBRARY]

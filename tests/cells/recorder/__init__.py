@@ -1,12 +1,12 @@
-"""Records what the probes see: a pytest plug-in that writes an events file.
+"""Record the results of tests: a pytest plugin that writes a file of events.
 
-This folder knows nothing of the engine, and the engine only that file: lines of JSON, appended to the file that
-the environment variable MATRIX_EVENTS names. Without it the probes are an ordinary test suite.
-MATRIX_DONE can name a JSON file: ``tests`` are node ids that are not to be run again, ``lost`` are observations that
-ended an earlier process.
+The recorder is independent of the engine, which only reads that file: lines of JSON, appended to the file in the
+environment variable MATRIX_EVENTS. Without the variable the suite is an ordinary pytest suite.
+MATRIX_DONE can contain the path of a JSON file: ``tests`` are node ids that must not run again, ``lost`` are
+observations during which an earlier process ended.
 
-A probe is a plain pytest test; its verdict is recorded. For more, there are two fixtures: `observe` records one
-named thing, `phase` says what the test is doing, so that a failure tells in which phase it came.
+The verdict of every pytest test is recorded. Tests can use two fixtures: `observe` records a named observation,
+`phase` sets the phase of the test that is recorded with a failure.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def pytest_cmdline_main(config: pytest.Config) -> Iterator[None]:
     yield
 
 
-@pytest.hookimpl(trylast=True)  # when pytest itself is ready to tell of a failure
+@pytest.hookimpl(trylast=True)  # once pytest can report failures
 def pytest_configure(config: pytest.Config) -> None:
-    """Import torch before any probe does, and start to record."""
-    faulthandler.enable()  # a crash, or SIGABRT sent to a hanging process, shows where Python was
-    neutralise(config)  # once more, since a conftest may have set them
+    """Import torch before any test does, and start recording."""
+    faulthandler.enable()  # on a crash, or SIGABRT sent to a hanging process, print the Python stack
+    neutralise(config)  # again: a conftest may have set them
     events, done = Events.from_environment(), Done.from_environment()
     import_torch(events)
     config.stash[_OBSERVER] = observer = Observer(events, done)
@@ -47,13 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def observe(request: pytest.FixtureRequest) -> Observer:
-    """Makes observations, each a named block of a test: see `Observer`."""
+    """Record named blocks of a test as observations: see `Observer`."""
     return request.config.stash[_OBSERVER]
 
 
 @pytest.fixture
 def phase(observe: Observer) -> Callable[[str], None]:
-    """Says what the test does from here on: ``phase("compiling")``."""
+    """Set the phase of the test from here on: ``phase("compiling")``."""
 
     def enter(name: str) -> None:
         observe.phase = str(name)
@@ -62,9 +62,9 @@ def phase(observe: Observer) -> Callable[[str], None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Show the observations to people who run the probes by hand."""
+    """Print the observations when the suite is run by hand."""
     summary = config.stash[_OBSERVER].summary
     if summary:
         terminalreporter.section("observations")
-    for name, seen in summary:
-        terminalreporter.write_line(f"{name:<28}{seen}")
+    for name, outcome in summary:
+        terminalreporter.write_line(f"{name:<28}{outcome}")

@@ -1,4 +1,4 @@
-"""Exceptions and warnings as plain data. The texts stay raw: making them comparable is not done here."""
+"""Convert exceptions and warnings to plain data. Texts are not normalised here."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import Any, Sequence
 
 import pytest
 
-#: Characters of one text. The dump of a graph can be megabytes.
+#: Longest text in characters: the dump of a graph can have megabytes.
 LONGEST = 64 * 1024
-#: Frames of one traceback, the innermost ones. Endless recursion has a thousand.
+#: Most frames of a traceback, the innermost ones: infinite recursion has a thousand.
 DEEPEST = 50
 
-# Not resolved: Python names a file by the path it was imported from, symbolic links and all.
+# Symbolic links are not resolved: Python names a file by the path of its import.
 _FOLDERS = {"probes": Path(__file__).absolute().parent.parent, "lib": Path(os.__file__).absolute().parent}
-#: Those between a probe and whoever watches it: no news for anybody.
-_MACHINERY = ("_pytest/", "pluggy/", "probes/recorder/")
+#: Files of frames outside the test itself.
+_INTERNAL = ("_pytest/", "pluggy/", "probes/recorder/")
 
 
 def raised(error: BaseException) -> dict[str, Any]:
-    """What an exception says of itself, and where it came from."""
-    trace = _from_the_probe(error.__traceback__)
+    """Return the description of an exception with its traceback."""
+    trace = _without_outer_internals(error.__traceback__)
     return {
         "exception": name_of(type(error)),
         "bases": [name_of(kind) for kind in type(error).__mro__[1:] if kind not in (BaseException, object)],
@@ -37,13 +37,13 @@ def raised(error: BaseException) -> dict[str, Any]:
 
 
 def warned(caught: Sequence[warnings.WarningMessage]) -> list[dict[str, str]]:
-    """Warnings in the order in which they first came, each text once."""
-    texts = [(name_of(one.category), cut(_text(one.message))) for one in caught]
+    """Return warnings in order of their first occurrence, each text once."""
+    texts = [(name_of(warning.category), cut(_text(warning.message))) for warning in caught]
     return [{"category": category, "message": message} for category, message in dict.fromkeys(texts)]
 
 
 def cut(text: str) -> str:
-    """A text of bounded length. The end stays, too: it often has the cause."""
+    """Return a text of limited length. The end is kept as well: it often has the cause."""
     left_out = len(text) - LONGEST
     if left_out <= 0:
         return text
@@ -51,10 +51,10 @@ def cut(text: str) -> str:
 
 
 def name_of(kind: type) -> str:
-    """The qualified name of a class, by its public place where it has one.
+    """Return the qualified name of a class, in its public module if it has one.
 
-    TracingCheckError is defined in torch.jit._trace and offered as torch.jit.TracingCheckError; the latter is
-    what one writes in an `except`, and what stays when files are moved.
+    TracingCheckError is defined in torch.jit._trace and exported as torch.jit.TracingCheckError; the latter is
+    what users catch, and stays when files are moved.
     """
     public = _PYTEST.get(kind)
     if public:
@@ -68,7 +68,7 @@ def name_of(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-#: They say that they are builtins, which they aren't.
+#: Their ``__module__`` is builtins, although they are not.
 _PYTEST = {
     pytest.fail.Exception: "pytest.fail.Exception",
     pytest.skip.Exception: "pytest.skip.Exception",
@@ -77,19 +77,19 @@ _PYTEST = {
 
 
 def frames(trace: TracebackType | None) -> list[dict[str, Any]]:
-    """The Python frames of a traceback, outermost first, without the machinery's."""
+    """Return the Python frames of a traceback, outermost first, without internal ones."""
     found = [
-        {"file": place(frame.f_code.co_filename), "line": line, "function": frame.f_code.co_name}
+        {"file": portable_path(frame.f_code.co_filename), "line": line, "function": frame.f_code.co_name}
         for frame, line in traceback.walk_tb(trace)
     ]
-    return [frame for frame in found if not str(frame["file"]).startswith(_MACHINERY)][-DEEPEST:]
+    return [frame for frame in found if not str(frame["file"]).startswith(_INTERNAL)][-DEEPEST:]
 
 
-def place(path: str) -> str:
-    """A file by where it belongs: the same on every machine.
+def portable_path(path: str) -> str:
+    """Return a path that is the same on every machine.
 
-    What is installed is named from site-packages on, the probes' files begin with ``probes/`` and the standard
-    library's with ``lib/``; of any other file only the name is told.
+    Installed files are relative to site-packages, files of the suite begin with ``probes/`` and those of the standard
+    library with ``lib/``; other files are reduced to their name.
     """
     path = path.replace("\\", "/")
     for packages in ("/site-packages/", "/dist-packages/"):
@@ -102,17 +102,17 @@ def place(path: str) -> str:
     return path.rsplit("/", 1)[-1]
 
 
-def _from_the_probe(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback without the machinery that it begins with; all of it where there is nothing else."""
+def _without_outer_internals(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without its outer internal frames; unchanged if it has no others."""
     inner = trace
-    while inner is not None and place(inner.tb_frame.f_code.co_filename).startswith(_MACHINERY):
+    while inner is not None and portable_path(inner.tb_frame.f_code.co_filename).startswith(_INTERNAL):
         inner = inner.tb_next
     return inner or trace
 
 
 def _text(thing: object) -> str:
-    """``str(thing)``, whatever that does."""
+    """Return ``str(thing)``, or a placeholder if that raises."""
     try:
         return str(thing)
-    except BaseException as error:  # noqa: BLE001 - an exception that can't be shown was raised all the same
+    except BaseException as error:  # noqa: BLE001 - an exception without a text is recorded as well
         return f"<str() raised {name_of(type(error))}>"

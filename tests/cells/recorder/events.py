@@ -1,25 +1,25 @@
-"""The events file: lines of JSON, each on disk before the next thing is done.
+"""Write the events file: lines of JSON, each written before the run continues.
 
 ========================  =====================================================================================
-``started``               torch is imported: ``python``, ``pytest``, ``torch``, ``gpu``, ``warnings``, ``seconds``,
+``started``               torch was imported: ``python``, ``pytest``, ``torch``, ``gpu``, ``warnings``, ``seconds``,
                           ``at`` (seconds since 1970)
-``import-failed``         it can't be: ``python``, ``pytest``, what was raised, ``seconds``. Nothing else follows
-``collection-failed``     a file of probes can't be read: ``test`` is the file; ``message``
-``collected``             ``tests``: the node ids that will be run
+``import-failed``         it could not be: ``python``, ``pytest``, the exception, ``seconds``. The last event
+``collection-failed``     a test file could not be collected: ``test`` is the file; ``message``
+``collected``             ``tests``: the collected node ids
 ``test-started``          ``test``
-``observing``             ``test``, ``name``: an observation begins
+``observing``             ``test``, ``name``: an observation started
 ``observed``              ``test``, ``name``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *returned*, *raised*
-                          (what was raised), *blocked* (``blocked_by``) or *skipped* (``why``)
+                          (the exception), *blocked* (``blocked_by``) or *skipped* (``why``)
 ``test-finished``         ``test``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *passed*, *failed* or *error*
-                          (what was raised), or *skipped* (``message``), which a whole file can be, too;
+                          (the exception), or *skipped* (``message``), also for a whole file;
                           ``observed``: the number of its observations
-``finished``              ``exit``: pytest's exit code; ``tests``: the number of verdicts; ``warned_in``: the files that
-                          warnings since ``started`` named. Without it the process ended early
+``finished``              ``exit``: pytest's exit code; ``tests``: the number of verdicts; ``warned_in``: the files of
+                          warnings since ``started``. Without this event the process ended early
 ========================  =====================================================================================
 
-What was raised: ``exception``, ``bases``, ``message``, ``frames``, ``traceback``. Every line has ``event`` and ``pid``.
-Where MATRIX_TOKEN is set, the line's digest with that key and a blank stand before it: a line with another one was not
-written here, or was changed. It begins with a line break too, so that what a test writes to the file spoils no line.
+An exception: ``exception``, ``bases``, ``message``, ``frames``, ``traceback``. Every line has ``event`` and ``pid``.
+If MATRIX_TOKEN is set, each line is prefixed by its digest with that key and a space: a line with another digest was
+not written here, or was changed. A line break precedes each line, so that output of a test cannot corrupt it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from typing import Any
 
 
 class Events:
-    """Appends to the events file that the engine named; without one, keeps quiet.
+    """Appends to the events file, if there is one.
 
-    A line is one write to a file opened for it alone: a probe that crashes, forks, changes folder or closes
-    what it finds open costs no line.
+    The file is opened for each line: no line is lost if a test crashes, forks, changes the working directory or closes
+    open files.
     """
 
     def __init__(self, path: str | None, token: str = "") -> None:
@@ -45,12 +45,12 @@ class Events:
 
     @classmethod
     def from_environment(cls) -> Events:
-        """The file that MATRIX_EVENTS names. The tests don't see the variables."""
+        """Return the writer for MATRIX_EVENTS. The variables are removed: tests do not see them."""
         return cls(os.environ.pop("MATRIX_EVENTS", None), os.environ.pop("MATRIX_TOKEN", ""))
 
     def write(self, event: str, /, **fields: Any) -> None:
-        """Append one line. It is ASCII with escapes, which carries any text, lone surrogates too."""
-        # A forked child that forgot to end runs the same tests on; what it sees is not the cell's.
+        """Append one line of ASCII with escapes, which can represent lone surrogates too."""
+        # A forked child that does not exit continues with the same tests: its results are not the cell's.
         if self._path is None or os.getpid() != self._pid:
             return
         line = json.dumps({"event": event, "pid": self._pid, **fields}).encode("ascii")
@@ -59,28 +59,28 @@ class Events:
 
 
 def sealed(line: bytes, token: str) -> bytes:
-    """A line with its digest before it, if there is a key."""
+    """Return a line prefixed by its digest, if there is a key."""
     if not token:
         return line
     return hashlib.blake2b(line, key=token.encode("ascii"), digest_size=16).hexdigest().encode("ascii") + b" " + line
 
 
 class Done:
-    """What earlier processes of this cell came to: tests not to be run again, and observations that ended a process."""
+    """Results of earlier processes: tests that must not run again, and observations during which a process ended."""
 
-    def __init__(self, tests: frozenset[str] = frozenset(), lost: frozenset[str] = frozenset()) -> None:
-        self.tests, self.lost = tests, lost
+    def __init__(self, tests: frozenset[str] = frozenset(), aborted: frozenset[str] = frozenset()) -> None:
+        self.tests, self.aborted = tests, aborted
 
     @classmethod
     def from_environment(cls) -> Done:
-        """What the file says that MATRIX_DONE names, if there is one."""
+        """Return the content of the file in MATRIX_DONE; empty without one."""
         path = os.environ.pop("MATRIX_DONE", None)
         if not path or not Path(path).exists():
             return cls()
-        said = json.loads(Path(path).read_bytes())
-        return cls(frozenset(said["tests"]), frozenset(said["lost"]))
+        content = json.loads(Path(path).read_bytes())
+        return cls(frozenset(content["tests"]), frozenset(content["lost"]))
 
 
 def encodable(text: str) -> str:
-    """A text as the engine keeps it: lone surrogates, as of file names that aren't UTF-8, are escapes."""
+    """Return a text with lone surrogates escaped, as the engine stores it; file names can contain them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

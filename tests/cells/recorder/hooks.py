@@ -1,4 +1,4 @@
-"""From pytest's hooks to events: which tests there are, each one's start, verdict and warnings, and the end."""
+"""pytest hooks that record the collected tests, the start, verdict and warnings of each, and the end."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from . import describe
 from .events import Done, Events, encodable
 from .observer import Observer
 
-#: The run came to its end, whatever the verdicts. Any other exit code means that tests were left over.
+#: Exit codes of a complete run, whatever the verdicts. After any other one, tests are missing.
 _COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 class Recorder:
-    """Writes an event for all that happens to a test."""
+    """Writes the events of tests."""
 
     def __init__(self, events: Events, observer: Observer, done: Done) -> None:
         self._events = events
         self._observer = observer
         self._done = done
         self._verdicts = 0
-        self._broken_off = False
+        self._interrupted = False
         self._verdict: dict[str, Any] | None = None
         self._warnings: list[warnings.WarningMessage] = []
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what an earlier process of this cell has begun."""
-        begun = [encodable(item.nodeid) in self._done.tests for item in items]
-        config.hook.pytest_deselected(items=[item for item, done in zip(items, begun) if done])
-        items[:] = [item for item, done in zip(items, begun) if not done]
+        """Deselect the tests that an earlier process of this cell has started."""
+        started = [encodable(item.nodeid) in self._done.tests for item in items]
+        config.hook.pytest_deselected(items=[item for item, done in zip(items, started) if done])
+        items[:] = [item for item, done in zip(items, started) if not done]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Tell which tests will be run."""
+        """Record the collected tests."""
         self._events.write("collected", tests=[item.nodeid for item in session.items])
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Tell of a file that can't be collected, or skips itself; the others are run all the same."""
+        """Record a file that cannot be collected, or that skips itself; the other files still run."""
         if report.failed:
             self._events.write("collection-failed", test=report.nodeid, message=describe.cut(report.longreprtext))
         elif report.skipped:
             self._finished(report.nodeid, seconds=0.0, **_skipped(report))
 
-    # The outermost wrapper of all, since pytest hands out a test's warnings when its own wrappers are through.
+    # The outermost wrapper: pytest reports the warnings of a test after its own wrappers.
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """One test from its start to its verdict."""
+        """Record a test from its start to its verdict."""
         self._observer.test, self._observer.phase = item.nodeid, None
         self._begin()
         self._events.write("test-started", test=item.nodeid)
@@ -56,19 +56,19 @@ class Recorder:
         result: Any = yield
         seconds = round(time.perf_counter() - started, 6)
         if result.excinfo is not None:
-            self._broken_off = True
-        elif self._verdict is not None:  # else some plugin ran it out of sight
-            self._finished(item.nodeid, **self._seen(self._verdict), seconds=seconds, observed=self._observer.made)
+            self._interrupted = True
+        elif self._verdict is not None:  # without a verdict, a plugin ran it elsewhere
+            self._finished(item.nodeid, **self._details(self._verdict), seconds=seconds, observed=self._observer.made)
 
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, when: str) -> None:
-        """Keep what a test warned outside its observations."""
+        """Collect the warnings of a test outside its observations."""
         self._observer.warned_in.add(warning_message.filename)
         if when == "runtest":
             self._warnings.append(warning_message)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Iterator[None]:
-        """The verdict, as pytest sees it; a failure before or after the test itself is called an error."""
+        """Record pytest's verdict; a failure in setup or teardown is an error."""
         result: Any = yield
         report: pytest.TestReport = result.get_result()
         if report.skipped:
@@ -79,8 +79,8 @@ class Recorder:
             self._verdict = {"outcome": "passed"}
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """The end, which a run that was broken off never reaches."""
-        if exitstatus in _COMPLETE and not self._broken_off:
+        """Record the end of a run that was not interrupted."""
+        if exitstatus in _COMPLETE and not self._interrupted:
             warned_in = sorted(self._observer.warned_in)
             self._events.write("finished", exit=int(exitstatus), tests=self._verdicts, warned_in=warned_in)
 
@@ -88,25 +88,25 @@ class Recorder:
         self._observer.made = 0
         self._verdict, self._warnings = None, []
 
-    def _finished(self, test: str, **seen: Any) -> None:
+    def _finished(self, test: str, **fields: Any) -> None:
         self._verdicts += 1
-        self._events.write("test-finished", test=test, **seen)
+        self._events.write("test-finished", test=test, **fields)
 
-    def _seen(self, verdict: dict[str, Any]) -> dict[str, Any]:
-        """The verdict of the test that ends, with its phase and warnings."""
+    def _details(self, verdict: dict[str, Any]) -> dict[str, Any]:
+        """Return the verdict of the ending test with its phase and warnings."""
         phase = {"phase": self._observer.phase} if self._observer.phase else {}
         return {**verdict, **phase, "warnings": describe.warned(self._warnings)}
 
 
 def _failure(call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
-    """What was raised. Where pytest itself judged, as of a strict expected failure that passed, only its text."""
+    """Return the exception; only pytest's text if there is none, as for a strict xfail that passed."""
     if call.excinfo is None:
         return {"message": describe.cut(report.longreprtext)}
     return describe.raised(call.excinfo.value)
 
 
 def _skipped(report: Any) -> dict[str, Any]:
-    """A skip or an expected failure, with its reason."""
+    """Return the verdict of a skip or an expected failure, with its reason."""
     reason = getattr(report, "wasxfail", None)
     if reason is None:
         # (file, line, "Skipped: reason")

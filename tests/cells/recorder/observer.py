@@ -1,4 +1,4 @@
-"""The `observe` fixture: one named thing that a probe saw."""
+"""The `observe` fixture, which records named blocks of a test."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from . import describe
 from .events import Done, Events
 
-#: They end the whole run, so they aren't kept from it: Ctrl-C, and `pytest.exit`.
+#: These end the whole run and are raised again: Ctrl-C, and `pytest.exit`.
 _ENDING = (KeyboardInterrupt, pytest.exit.Exception)
 
 
-class Blocked(Exception):  # noqa: N818 - it is no error of anybody
-    """What an observation stands on failed, so that there is nothing to observe."""
+class Blocked(Exception):  # noqa: N818 - not an error
+    """An observation that this one depends on failed."""
 
     def __init__(self, by: str) -> None:
         super().__init__(f"blocked by {by}")
@@ -25,9 +25,9 @@ class Blocked(Exception):  # noqa: N818 - it is no error of anybody
 
 
 class Observer:
-    """Makes observations, in the test that is running.
+    """Records observations of the running test.
 
-    Whatever the block raises or warns is recorded, and the test goes on after it::
+    Exceptions and warnings of the block are recorded, and the test continues after it::
 
         def test_script(observe):
             with observe("script", phase="compiling"):
@@ -36,23 +36,23 @@ class Observer:
 
     def __init__(self, events: Events, done: Done) -> None:
         self._events = events
-        self._lost = done.lost
-        #: How many observations the running test has made.
+        self._aborted = done.aborted
+        #: Number of observations of the running test.
         self.made = 0
-        #: The test that is running, and what it is doing just now.
+        #: The running test and its phase.
         self.test: str | None = None
         self.phase: str | None = None
-        #: The files that warnings named.
+        #: Files in which warnings were raised.
         self.warned_in: set[str] = set()
-        #: Name, and what came of it, for people who look at the terminal.
+        #: Name and outcome of each observation, for the terminal summary.
         self.summary: list[tuple[str, str]] = []
 
     @contextlib.contextmanager
     def __call__(self, name: str, *, phase: str | None = None) -> Iterator[None]:
-        """Record what comes of a block: it returns, raises, is blocked or skipped; with all its warnings."""
+        """Record the outcome of a block (returned, raised, blocked or skipped) with all its warnings."""
         _check_name(name)
         if name in dict(self.summary):
-            raise ValueError(f"there is an observation named {name!r} already")
+            raise ValueError(f"there is already an observation named {name!r}")
         self.phase = str(phase) if phase else self.phase
         self._events.write("observing", test=self.test, name=name)
         failure: BaseException | None = None
@@ -61,27 +61,27 @@ class Observer:
             warnings.simplefilter("always")
             try:
                 yield
-            except BaseException as error:  # noqa: BLE001 - SystemExit, too, is something that was seen
+            except BaseException as error:  # noqa: BLE001 - SystemExit is an outcome too
                 failure = error
         seconds = round(time.perf_counter() - started, 6)
-        self.warned_in.update(one.filename for one in caught or [])
-        seen = {**_outcome(failure), "warnings": describe.warned(caught or []), "seconds": seconds}
+        self.warned_in.update(warning.filename for warning in caught or [])
+        fields = {**_outcome(failure), "warnings": describe.warned(caught or []), "seconds": seconds}
         if self.phase:
-            seen["phase"] = self.phase
+            fields["phase"] = self.phase
         self.made += 1
-        self._events.write("observed", test=self.test, name=name, **seen)
-        self.summary.append((name, _in_short(seen)))
+        self._events.write("observed", test=self.test, name=name, **fields)
+        self.summary.append((name, _one_line(fields)))
         if isinstance(failure, _ENDING):
             raise failure
 
     @contextlib.contextmanager
     def needs(self, name: str) -> Iterator[None]:
-        """Do again what the observation ``name`` did, to go on from there; if that fails, this one is blocked.
+        """Repeat the steps of the observation ``name``, on which this one depends; if they fail, it is blocked.
 
-        Not even tried if it took a process along before: one crash is not to become several. Its warnings are
-        left out, for they belong to that other observation.
+        They are not repeated if they ended an earlier process: one crash must not cause another. Their warnings are
+        ignored, since they belong to the other observation.
         """
-        if name in self._lost:
+        if name in self._aborted:
             raise Blocked(name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -95,7 +95,7 @@ class Observer:
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name:
-        raise TypeError(f"the name of an observation must be a string with something in it, not {name!r}")
+        raise TypeError(f"the name of an observation must be a non-empty string, not {name!r}")
 
 
 def _outcome(failure: BaseException | None) -> dict[str, Any]:
@@ -108,9 +108,9 @@ def _outcome(failure: BaseException | None) -> dict[str, Any]:
     return {"outcome": "raised", **describe.raised(failure)}
 
 
-def _in_short(seen: dict[str, Any]) -> str:
-    """One line for the terminal."""
-    if seen["outcome"] != "raised":
-        return " ".join(filter(None, [seen["outcome"], seen.get("blocked_by"), seen.get("why")]))
-    first_line = seen["message"].strip().split("\n", 1)[0]
-    return "raised {}: {}".format(seen["exception"], first_line[:100])
+def _one_line(fields: dict[str, Any]) -> str:
+    """Return an outcome as one line for the terminal."""
+    if fields["outcome"] != "raised":
+        return " ".join(filter(None, [fields["outcome"], fields.get("blocked_by"), fields.get("why")]))
+    first_line = fields["message"].strip().split("\n", 1)[0]
+    return "raised {}: {}".format(fields["exception"], first_line[:100])

@@ -1,4 +1,4 @@
-"""Options that change which tests run are reset: a suite's own settings can hold them, and no test may be missing."""
+"""Reset options that select tests: a suite's settings can contain them, and no test may be missing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any, Final, Mapping
 
 import pytest
 
-#: Options of pytest, pytest-xdist and others that leave tests out, run nothing, or run tests elsewhere. Options that a
-#: plugin did not register are left alone.
+#: Options of pytest, pytest-xdist and others that skip tests, run nothing, or run tests in other processes. Options of
+#: plugins that are not installed are not set.
 _NEUTRAL: Final[Mapping[str, Any]] = {
-    # which tests
+    # select tests
     "maxfail": 0,
     "keyword": "",
     "markexpr": "",
@@ -19,7 +19,7 @@ _NEUTRAL: Final[Mapping[str, Any]] = {
     "newfirst": False,
     "stepwise": False,
     "stepwise_skip": False,
-    # nothing at all
+    # run nothing
     "collectonly": False,
     "setuponly": False,
     "setupplan": False,
@@ -31,7 +31,7 @@ _NEUTRAL: Final[Mapping[str, Any]] = {
     "cacheshow": None,
     "usepdb": False,
     "trace": False,
-    # in other processes
+    # run in other processes
     "numprocesses": None,
     "maxprocesses": None,
     "dist": "no",
@@ -44,7 +44,7 @@ _NEUTRAL: Final[Mapping[str, Any]] = {
 
 
 def neutralise(config: pytest.Config) -> None:
-    """Reset the options of a run that would leave collected tests without a verdict."""
+    """Reset the options that would leave collected tests without a verdict."""
     for name, value in _NEUTRAL.items():
         if hasattr(config.option, name):
             setattr(config.option, name, value)

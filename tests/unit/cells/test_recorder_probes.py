@@ -255,7 +255,7 @@ def test_blocked_and_skipped(many: Run) -> None:
 
 def test_a_name_is_observed_once(many: Run) -> None:
     verdict = many.verdict("test_many.py::test_twice")
-    assert (verdict["outcome"], verdict["message"]) == ("failed", "there is an observation named 'frames' already")
+    assert (verdict["outcome"], verdict["message"]) == ("failed", "there is already an observation named 'frames'")
 
 
 def test_the_phase_is_the_one_in_which_it_failed(many: Run) -> None:

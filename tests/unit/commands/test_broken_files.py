@@ -81,7 +81,7 @@ def test_broken_facts_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 #: Caches: a broken one counts as none.
 CACHES: dict[str, Callable[[Path], Any]] = {
-    "sizes.json": lambda folder: locks._asked_sizes(folder / "pylock.toml"),
+    "sizes.json": lambda folder: locks._requested_sizes(folder / "pylock.toml"),
     "contents.json": lambda folder: _CachedWheel(folder).contents(),
     "end.bin": lambda folder: _CachedWheel(folder).end(),
 }

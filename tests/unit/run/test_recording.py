@@ -12,7 +12,7 @@ from scripts.config.cell import Cell
 from scripts.index.sources import Source
 from scripts.records.model import FreshRecord, Run
 from scripts.run import recording
-from scripts.run.events import TorchSaid, parse
+from scripts.run.events import TorchVersions, parse
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.pytest_runs import SuiteReport
@@ -86,7 +86,7 @@ def test_the_cell_is_what_was_really_tested() -> None:
     ],
 )
 def test_the_build_is_told_by_the_label_or_by_cuda(version: str, cuda: str | None, hip: str | None, build: str) -> None:
-    assert recording.tested_build(TorchSaid(version=version, cuda=cuda, hip=hip)) == build
+    assert recording.tested_build(TorchVersions(version=version, cuda=cuda, hip=hip)) == build
 
 
 def test_another_torch_than_the_wheel_is_named_after() -> None:

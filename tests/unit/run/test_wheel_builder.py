@@ -223,7 +223,7 @@ def test_sources_that_can_not_be_had(make: Callable[[], WheelBuilder], target: T
 def test_a_file_that_is_no_archive(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
     for name in ("mylib-1.0.tar.gz", "mylib-1.0.zip"):
         (tmp_path / name).write_bytes(b"\x1f\x8b not an archive")
-        with pytest.raises(CellError, match="can't be unpacked"):
+        with pytest.raises(CellError, match="cannot be unpacked"):
             make().with_wheel(f"mylib @ {(tmp_path / name).as_uri()}", target)
 
 
