@@ -35,7 +35,7 @@ class Display:
         """Show the progress of a number of cells; displays that share ``reported_fallbacks`` report each only once."""
         self.console = console or make_console(stderr=True, markup=True)
         self.total, self.done, self.current = total, 0, 0
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self._running: dict[Cell, tuple[str, float]] = {}
         self._to_come: dict[Cell, int] = {}
         self._reported_fallbacks: set[str] = set() if reported_fallbacks is None else reported_fallbacks
