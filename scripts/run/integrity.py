@@ -69,7 +69,7 @@ class Contents:
 
     packages: Path
     shared: Mapping[str, FileState]
-    private: Mapping[str, FileState]  # copies of its own, whose modification is only reported
+    private: Mapping[str, FileState]  # copies, whose modification is only reported
     owners: Mapping[str, str]  # names of the wheels
     hashes: Mapping[str, str]  # in the format of RECORD
 

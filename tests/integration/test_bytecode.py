@@ -1,4 +1,4 @@
-"""Bytecode is kept from run to run, and no record shows whether there was any."""
+"""Bytecode is reused from run to run, and records are the same with and without it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.wheels import build_package
 
 CELL = cell("2.5.1")
 
-#: A module whose compiling warns, imported in an observation and so not by the time torch is imported.
+#: A module whose compilation warns, imported in an observation and so after torch.
 LATE = 'TEXT = "\\d"\n'
 PROBE = """
 def test_late(observe):
@@ -19,10 +19,10 @@ def test_late(observe):
 """
 
 
-def test_a_second_run_finds_bytecode_and_sees_the_same(index: LocalIndex, project: MakeProject) -> None:
+def test_a_second_run_reuses_bytecode_and_records_the_same(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     index.add(build_package("late", "1.0", files={"late/__init__.py": LATE}))
-    # Big enough to be worth a compiler.
+    # Big enough to be compiled.
     index.add(build_package("quiet", "1.0", files={"quiet/__init__.py": "# nothing\n" * 50_000}))
     copy = project("2.5.1")
     (copy.root / "tests" / "cells" / "test_late.py").write_text(PROBE)
@@ -31,11 +31,11 @@ def test_a_second_run_finds_bytecode_and_sees_the_same(index: LocalIndex, projec
     ]
     assert [run.code for run in runs] == [0, 0], runs[-1].output
     cache = copy.root / ".matrix" / "cache" / "bytecode"
-    kept = {path.relative_to(cache).parts[0] for path in cache.rglob("*.pyc")}
-    assert {"torch", "pytest", "quiet"} <= kept
-    assert "late" not in kept
+    saved = {path.relative_to(cache).parts[0] for path in cache.rglob("*.pyc")}
+    assert {"torch", "pytest", "quiet"} <= saved
+    assert "late" not in saved
     environment = next((copy.root / ".matrix" / "envs").iterdir())
-    lent = [path for path in environment.rglob("*.pyc") if path.stat().st_nlink > 1]
-    assert any("torch" in path.parts for path in lent)
+    restored = [path for path in environment.rglob("*.pyc") if path.stat().st_nlink > 1]
+    assert any("torch" in path.parts for path in restored)
     warned = copy.records()[CELL]["observations"]["late"]["warnings"]
     assert ["invalid escape sequence" in warning["message"] for warning in warned] == [True]

@@ -1,4 +1,4 @@
-"""The fast path for big wheels changes no record: placeholders for unopened files, and no fast path at all."""
+"""The fast path for big wheels changes no record: with placeholders, and without the fast path."""
 
 from __future__ import annotations
 

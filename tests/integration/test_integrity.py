@@ -1,4 +1,4 @@
-"""Whatever a suite does to its environment, no other cell sees it: not beside it, not later, not after a kill."""
+"""No cell is affected by what the tests of another do to its environment: neither in parallel nor later."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the caches shar
 
 CELL, OTHER = cell("2.5.1"), cell("2.6.0")
 
-#: Records what a module of the environment says, and then does something to the file.
+#: Records the value of a module's variable, and then modifies the module's file.
 PROBE = """
 import importlib.util, os, pathlib, shutil
 def test_module(observe):
     with observe("module"):
         {imports}
-        raise LookupError({tells})
+        raise LookupError({value})
     {after}
 """
 FILE = "pathlib.Path(importlib.util.find_spec('torch').submodule_search_locations[0], 'version.py')"
-TELLS = "getattr(torch.version, 'poisoned', 'clean')"
+VALUE = "getattr(torch.version, 'poisoned', 'clean')"
 
 HARM = {
     "append": f"file = {FILE}; file.open('a').write('poisoned = 1')",
@@ -47,18 +47,18 @@ HARM = {
 }
 
 
-def with_probe(copy: Project, after: str, *, imports: str = "import torch.version", tells: str = TELLS) -> None:
-    text = PROBE.format(imports=imports, tells=tells, after=after)
+def with_probe(copy: Project, after: str, *, imports: str = "import torch.version", value: str = VALUE) -> None:
+    text = PROBE.format(imports=imports, value=value, after=after)
     (copy.root / "tests" / "cells" / "test_module.py").write_text(text)
 
 
-def told(copy: Project, name: str = CELL) -> Any:
+def message(copy: Project, name: str = CELL) -> Any:
     return copy.records()[name]["observations"]["module"]["message"]
 
 
 @pytest.mark.parametrize("kind", HARM)
 @pytest.mark.parametrize("size", [0, store.BIG], ids=["uv", "store"])
-def test_the_next_cell_does_not_see_what_a_test_did(
+def test_the_next_cell_is_not_affected_by_a_modification(
     index: LocalIndex, project: MakeProject, kind: str, size: int
 ) -> None:
     index.add(build_torch("2.5.1", size=size), channel="cpu")
@@ -66,25 +66,25 @@ def test_the_next_cell_does_not_see_what_a_test_did(
     with_probe(copy, HARM[kind])
     first = copy.scripts("run")
     assert first.code == 0, first.output
-    assert told(copy) == "clean"
+    assert message(copy) == "clean"
     if not kind.startswith("then"):
         assert copy.records()[CELL]["run"]["modified"] == ["torch/version.py"]
         assert f"{CELL} modified files of its packages: torch/version.py" in first.output
     with_probe(copy, "pass")
     again = copy.scripts("run", "--fresh")
     assert again.code == 0, again.output
-    assert told(copy) == "clean"
+    assert message(copy) == "clean"
     assert "modified" not in copy.records()[CELL]["run"]
 
 
 @pytest.mark.parametrize("harm", ["os.unlink(file)", "file.rename(str(file) + '.old')", "shutil.rmtree(file.parent)"])
-def test_what_is_only_deleted_or_moved_stays_in_the_cache(index: LocalIndex, project: MakeProject, harm: str) -> None:
+def test_deleted_and_moved_files_stay_in_the_cache(index: LocalIndex, project: MakeProject, harm: str) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     with_probe(copy, f"file = {FILE}; {harm}")
     for _ in range(2):
         assert copy.scripts("run", "--fresh").code == 0
-        assert told(copy) == "clean"
+        assert message(copy) == "clean"
     assert len(index.downloads("*/torch-*")) == 1
 
 
@@ -97,7 +97,7 @@ def test_a_modified_pytest_does_not_break_the_next_cell_of_the_run(index: LocalI
     assert {name: record["status"] for name, record in copy.records().items()} == {CELL: "recorded", OTHER: "recorded"}
 
 
-def test_a_cell_beside_one_that_modifies_what_they_share_runs_again(
+def test_a_cell_runs_again_if_another_modifies_a_file_they_share(
     index: LocalIndex, project: MakeProject, tmp_path: Path
 ) -> None:
     index.add(build_torch("2.5.1"), build_torch("2.6.0"), channel="cpu")
@@ -119,26 +119,26 @@ def test_a_cell_beside_one_that_modifies_what_they_share_runs_again(
             wait({str(modified)!r})
             import shared
 """
-    with_probe(copy, "pass", imports=imports, tells="shared.poisoned if 'shared' in locals() else 'culprit'")
+    with_probe(copy, "pass", imports=imports, value="shared.poisoned if 'shared' in locals() else 'culprit'")
     done = copy.scripts("run", "--jobs", "2", "--require", "shared", timeout=120)
     assert done.code == 0, done.output
-    assert told(copy, OTHER) == "clean"
+    assert message(copy, OTHER) == "clean"
     assert copy.records()[CELL]["run"]["modified"] == ["shared.py"]
     assert "modified" not in copy.records()[OTHER]["run"]
     assert "running again" in (copy.root / ".matrix" / "logs" / f"{OTHER}.log").read_text()
 
 
 @pytest.mark.parametrize("way", ["replaced", "written in place"])
-def test_bytecode_that_a_test_wrote_reaches_no_later_cell(index: LocalIndex, project: MakeProject, way: str) -> None:
+def test_bytecode_written_by_a_test_reaches_no_later_cell(index: LocalIndex, project: MakeProject, way: str) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
-    # Big enough to be worth a compiler.
+    # Big enough to be compiled.
     index.add(build_package("quiet", "1.0", files={"quiet/__init__.py": "# nothing\n" * 50_000}))
     copy = project("2.5.1")
     imports = "import torch.version, quiet"
     with_probe(copy, "pass", imports=imports)
     assert copy.scripts("run", "--require", "quiet").code == 0
-    kept = list((copy.root / ".matrix" / "cache" / "bytecode").glob("torch/*/torch/__pycache__/version.*.pyc"))
-    assert len(kept) == 1
+    saved = list((copy.root / ".matrix" / "cache" / "bytecode").glob("torch/*/torch/__pycache__/version.*.pyc"))
+    assert len(saved) == 1
     write = "os.replace(new, pyc)" if way == "replaced" else "open(pyc, 'wb').write(open(new, 'rb').read())"
     evil = (
         f"import py_compile, sys; file = {FILE}; pyc = importlib.util.cache_from_source(str(file)); s = file.stat(); "
@@ -150,13 +150,11 @@ def test_bytecode_that_a_test_wrote_reaches_no_later_cell(index: LocalIndex, pro
     assert copy.scripts("run", "--require", "quiet").code == 0
     with_probe(copy, "pass", imports=imports)
     assert copy.scripts("run", "--require", "quiet").code == 0
-    assert told(copy) == "clean"
+    assert message(copy) == "clean"
 
 
 @pytest.mark.parametrize("sealed", [True, False])
-def test_a_file_that_was_truncated_in_the_cache_is_replaced(
-    index: LocalIndex, project: MakeProject, sealed: bool
-) -> None:
+def test_a_file_modified_in_the_cache_is_replaced(index: LocalIndex, project: MakeProject, sealed: bool) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     assert copy.scripts("run").code == 0
@@ -172,7 +170,7 @@ def test_a_file_that_was_truncated_in_the_cache_is_replaced(
 
 
 @pytest.mark.parametrize("wrong", [True, False])
-def test_a_failing_import_is_tried_once_more_only_if_files_are_wrong(
+def test_a_failing_import_is_repeated_only_if_files_are_broken(
     index: LocalIndex, project: MakeProject, wrong: bool
 ) -> None:
     torch = build_torch("2.5.1", behaviour=Behaviour(on_import=raises("ImportError", "own")))

@@ -41,7 +41,7 @@ _HEADER: Final = struct.Struct("<4xLLL")
 #: Bytes of sources that compile as fast as the compiler starts: less is not worth it.
 _MIN_SOURCES: Final = 250_000
 
-#: Seconds to compile what one cell imported; all of torch takes 15.
+#: Seconds to compile the modules that a cell imported; all of torch takes 15.
 _TIMEOUT: Final = 120.0
 
 _PATHS: Final = TypeAdapter(list[str])
