@@ -1,6 +1,6 @@
 """The engine of the compatibility matrix: from ``matrix.toml`` to records, timelines and verdicts.
 
-The way of the data, one module a step::
+The data flows one way::
 
-    matrix.toml -> cells -> lock -> environment -> probes -> record -> results -> timeline -> report
+    matrix.toml -> cells -> lock -> environment -> suite -> record -> results -> timeline -> report
 """

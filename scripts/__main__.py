@@ -1,4 +1,4 @@
-"""``python -m scripts``."""
+"""Run a command: ``python -m scripts NAME``."""
 
 from scripts.cli import main
 

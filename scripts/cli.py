@@ -1,4 +1,4 @@
-"""``python -m scripts NAME …``: finds the command, runs it, and turns errors into text and exit codes, once."""
+"""``python -m scripts NAME …``: run a command, and turn its errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from scripts.core.errors import Exit, MatrixError
 from scripts.core.escaping import encodable
 
-#: Each command is a module of `scripts.commands`; its docstring is its help. Imported only when it is run.
+#: Modules of `scripts.commands` and their summaries. A module is imported only when it runs; its docstring is its help.
 COMMANDS: Final = {
     "run": "run cells, then show the table and the drift",
     "accept": "make fresh records the accepted results",
@@ -29,7 +29,7 @@ COMMANDS: Final = {
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "python -m scripts") -> int:
-    """Run one command. Returns its exit code; never raises for what a user can mend."""
+    """Run a command and return its exit code. Errors that a user can fix are printed, not raised."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(_overview(program))
@@ -42,16 +42,16 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m sc
 
 
 def run_command(name: str, arguments: Sequence[str], *, program: str) -> int:
-    """Run the command ``name``; ``program`` is how the usage line calls it."""
+    """Run the command ``name``; ``program`` is its name in the usage line."""
     return run_module(importlib.import_module(f"scripts.commands.{name}"), arguments, program=program)
 
 
 def run_module(command: ModuleType, arguments: Sequence[str], *, program: str) -> int:
-    """Run a module that has `add_arguments` and `run`. Returns its exit code."""
+    """Run a module that has `add_arguments` and `run`, and return its exit code."""
     parser = _parser(command, program)
     try:
         options = parser.parse_args(list(arguments))
-    except SystemExit as stop:  # argparse's own: 0 after --help, 2 for bad usage
+    except SystemExit as stop:  # from argparse: 0 after --help, 2 for invalid arguments
         return Exit.OK if stop.code in {0, None} else Exit.USAGE
     try:
         return int(command.run(options))
@@ -66,7 +66,7 @@ def run_module(command: ModuleType, arguments: Sequence[str], *, program: str) -
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.OK
-    except OSError as error:  # a folder that can't be written, a full disk
+    except OSError as error:  # such as a full disk
         print(f"error: {encodable(str(error))}", file=sys.stderr)
         return Exit.MACHINERY
 

@@ -1,1 +1,1 @@
-"""The commands: one module each, its docstring the help; thin, over the modules that do the work."""
+"""The commands, one thin module each; the docstring is the help text."""

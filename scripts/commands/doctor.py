@@ -1,7 +1,7 @@
-"""Say what this machine can run, before anything is downloaded.
+"""Check what this machine can run, without downloading anything.
 
-Interpreters and where they are, indexes and how fast they answer, disk against the budget, GPUs, and the cells
-of a selection that would be unavailable, with the reason. Exit code 4 when no cell of it can be had.
+Shows interpreters, indexes and their response times, disk space and budget, GPUs, and the cells of a selection that
+would be unavailable, with the reason. Exit code 4: no cell is available.
 """
 
 from __future__ import annotations
@@ -33,59 +33,63 @@ from scripts.run.unpack import fast_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The selection to look at."""
+    """Add the selection to check."""
     add_cells(parser)
     add_selecting(parser)
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Look, and tell."""
+    """Check and print the results."""
     matrix = matrix_toml.load()
     cells = chosen(matrix, options)
     console = make_console(markup=True)
-    console.print(f"[bold]matrix.toml[/] is sound: {len(matrix.releases)} releases, {len(cells)} cells chosen")
-    _tell_machine(console, matrix)
-    _tell_indexes(console, matrix, cells)
-    _tell_interpreters(console, matrix)
+    console.print(f"[bold]matrix.toml[/] is valid: {len(matrix.releases)} releases, {len(cells)} cells selected")
+    _show_machine(console, matrix)
+    _show_indexes(console, matrix, cells)
+    _show_interpreters(console, matrix)
     problems = {cell: problem for cell in cells if (problem := _problem(matrix, cell))}
-    _tell_cells(console, cells, problems)
+    _show_cells(console, cells, problems)
     return Exit.INCONCLUSIVE if len(problems) == len(cells) else Exit.OK
 
 
-def _tell_machine(console: Console, matrix: Matrix) -> None:
+def _show_machine(console: Console, matrix: Matrix) -> None:
     memory, free, budget = machine.memory_bytes(), machine.free_bytes(paths.STATE), int(matrix.budget.disk)
     console.print(
         f"[bold]machine[/]     {machine.platform_name()}, {machine.cores()} cores, "
         f"{human_size(memory) if memory else 'unknown'} memory; {matrix.budget.jobs or default_jobs()} cells at once"
     )
-    enough = "enough" if free >= budget else "[yellow]less than the budget: cells that don't fit will be unavailable[/]"
+    enough = (
+        "enough" if free >= budget else "[yellow]less than the budget: cells that do not fit will be unavailable[/]"
+    )
     console.print(f"[bold]disk[/]        {human_size(free)} free, budget {human_size(budget)}: {enough}")
     if matrix.held:
         held = (
-            "what [[held]] names stays packed" if fast_path.can_watch() else "files can't be watched: all is unpacked"
+            "files in [[held]] are replaced by placeholders"
+            if fast_path.can_watch()
+            else "no inotify: all files are unpacked"
         )
         console.print(f"             {escape(held)}")
-    console.print(f"[bold]GPU[/]         {_gpus() or 'none; the probes run on the CPU'}")
+    console.print(f"[bold]GPU[/]         {_gpus() or 'none; tests run on the CPU'}")
 
 
 def _gpus() -> str | None:
-    """The names of the GPUs as NVIDIA's tool lists them."""
+    """Return the GPUs that nvidia-smi lists, or None."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None
-    answer = processes.capture([tool, "-L"])
-    return "; ".join(answer.stdout.splitlines()) if answer.returncode == 0 else None
+    listed = processes.capture([tool, "-L"])
+    return "; ".join(listed.stdout.splitlines()) if listed.returncode == 0 else None
 
 
-def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell]) -> None:
-    """How fast each index answers that the chosen cells need, and whether its files can be downloaded."""
+def _show_indexes(console: Console, matrix: Matrix, cells: list[Cell]) -> None:
+    """Show the response time of each index that the cells need, or its problem."""
     urls = {name: matrix.builds[name].index for name in dict.fromkeys(cell.build for cell in cells)}
     own = settings.default_index()
     default = own or listings.default_index()
     with ThreadPoolExecutor(8) as pool:
         wanted = dict.fromkeys([default, *(url for url in urls.values() if url)])
         answers = dict(zip(wanted, pool.map(_answer, wanted), strict=True))
-    name = shown(own) if own else "the one that pip and uv know"
+    name = shown(own) if own else "of pip and uv"
     console.print(f"[bold]indexes[/]     default: {escape(name)} {answers[default]}", soft_wrap=True)
     if further := settings.further_sources():
         console.print(f"             further: {escape(', '.join(map(shown, further)))}", soft_wrap=True)
@@ -99,7 +103,7 @@ def _tell_indexes(console: Console, matrix: Matrix, cells: list[Cell]) -> None:
 
 
 def _answer(url: str) -> str:
-    """How an index answers, as markup."""
+    """Return the response time of an index or its problem, as markup."""
     reach = sources.SHARED(url)
     unreachable = "unreachable: " if _unreachable(url) else ""
     problem = f"{unreachable}{reach.error}" if reach.error else sources.files_problem(reach)
@@ -110,17 +114,17 @@ def _unreachable(url: str) -> bool:
     return isinstance(sources.SHARED(url).error, UnreachableError)
 
 
-def _tell_interpreters(console: Console, matrix: Matrix) -> None:
+def _show_interpreters(console: Console, matrix: Matrix) -> None:
     table = Table.grid(padding=(0, 1))
     for python in matrix.pythons:
         found = interpreters.find(python)
-        table.add_row(python, str(found) if found else "[yellow]not here; uv would download it[/]")
+        table.add_row(python, str(found) if found else "[yellow]not installed; uv would download it[/]")
     console.print("[bold]interpreters[/]")
     console.print(table)
 
 
 def _problem(matrix: Matrix, cell: Cell) -> str | None:
-    """Why a cell would be unavailable, as far as that shows without resolving."""
+    """Return why a cell would be unavailable, as far as known without resolving, or None."""
     if not exists(matrix, cell):
         return f"no wheel of {cell.torch} for {cell.build} and Python {cell.python}"
     try:
@@ -130,8 +134,8 @@ def _problem(matrix: Matrix, cell: Cell) -> str | None:
     return interpreters.problem(cell.python)
 
 
-def _tell_cells(console: Console, cells: list[Cell], problems: dict[Cell, str]) -> None:
-    console.print(f"[bold]cells[/]       {len(cells) - len(problems)} of {len(cells)} can be had here")
+def _show_cells(console: Console, cells: list[Cell], problems: dict[Cell, str]) -> None:
+    console.print(f"[bold]cells[/]       {len(cells) - len(problems)} of {len(cells)} available here")
     for problem, count in Counter(problems.values()).most_common():
-        names = ", ".join(cell.id for cell, why in problems.items() if why == problem)
+        names = ", ".join(cell.id for cell, reason in problems.items() if reason == problem)
         console.print(f"             {count} unavailable: {problem} ({names})", soft_wrap=True)

@@ -1,6 +1,6 @@
-"""The JSON Schemas of every file format, generated from the models that read and write them.
+"""JSON Schemas of the file formats, generated from their models.
 
-``python -m scripts.schemas`` writes them anew, ``--check`` says whether they are current.
+``python -m scripts.schemas`` generates them, ``--check`` reports outdated ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from scripts.core import paths
 
-#: Each schema's file, and the module and model it comes from; imported only when schemas are made.
+#: The module and model of each schema file; imported only when schemas are generated.
 MODELS: Final[Mapping[str, tuple[str, str]]] = {
     "matrix.schema.json": ("scripts.config.model", "Matrix"),
     "record.schema.json": ("scripts.records.model", "Record"),
@@ -26,7 +26,7 @@ MODELS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def generated() -> dict[Path, str]:
-    """The text of every schema, by its file."""
+    """Return the text of every schema by its path."""
     return {paths.SCHEMAS / name: _text(module, model) for name, (module, model) in MODELS.items()}
 
 
@@ -38,12 +38,12 @@ def _text(module: str, name: str) -> str:
 
 
 def outdated() -> list[Path]:
-    """The files that don't hold what their models make, or are missing."""
+    """Return the schema files that are missing or differ from their models."""
     return [p for p, text in generated().items() if not p.exists() or p.read_text("utf-8") != text]
 
 
 def write() -> list[Path]:
-    """Write what is outdated; returns the files written."""
+    """Write the outdated schemas and return their paths."""
     texts = generated()
     changed = outdated()
     for path in changed:

@@ -176,10 +176,10 @@ def test_the_plan_tells_what_is_current_and_what_would_come(index: LocalIndex, c
     assert wheels > torch  # the index of torch tells no sizes
 
 
-def test_the_doctor_tells_what_can_be_had_before_anything_is_downloaded(index: LocalIndex, copy: Project) -> None:
+def test_doctor_shows_what_is_available_without_downloading(index: LocalIndex, copy: Project) -> None:
     done = copy.scripts("doctor")
     assert done.code == 0, done.output
-    assert "2 of 2 can be had here" in done.stdout
+    assert "2 of 2 available here" in done.stdout
     assert index.url("cpu") in done.stdout
     index.fail("cpu", Fault.status(503))
     said = copy.scripts("doctor").stdout
