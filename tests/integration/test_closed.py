@@ -52,7 +52,7 @@ def results(copy: Project) -> dict[str, bytes]:
 
 
 def planned(copy: Project, *options: str, env: dict[str, str | None] | None = None) -> bool:
-    """Whether the one cell is current."""
+    """Return whether the only cell is current."""
     done = copy.scripts("plan", "--format", "json", *options, env=env)
     assert done.code == 0, done.output
     (found,) = json.loads(done.stdout)["cells"]
@@ -101,7 +101,7 @@ def test_a_hostile_shell_gives_the_same_bytes_as_a_clean_one(copy: Project) -> N
     assert planned(copy, env={"PYTORCH_JIT": "0"}), "a shell's variable is no part of the fingerprint"
 
 
-def test_settings_of_which_in_files_are_ignored_and_named(copy: Project, index: LocalIndex, tmp_path: Path) -> None:
+def test_settings_that_select_versions_are_ignored_and_named(copy: Project, index: LocalIndex, tmp_path: Path) -> None:
     old = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
     index.add(build_package("extra", "1.0", upload_time=old), build_package("extra", "2.0", upload_time=old))
     config = tmp_path / "home" / ".config" / "uv" / "uv.toml"
@@ -120,7 +120,7 @@ def test_settings_of_which_in_files_are_ignored_and_named(copy: Project, index: 
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "doctor"])
-def test_a_setting_that_can_not_be_used_is_named(copy: Project, command: str) -> None:
+def test_an_unusable_setting_is_named(copy: Project, command: str) -> None:
     done = copy.scripts(command, env={"UV_HTTP_TIMEOUT": "abc"})
     assert (done.code, done.stderr) == (2, "error: UV_HTTP_TIMEOUT: 'abc' is not a whole number of seconds\n")
 
@@ -128,7 +128,7 @@ def test_a_setting_that_can_not_be_used_is_named(copy: Project, command: str) ->
 # --- what a suite declares --------------------------------------------------------------------------------------------
 
 
-def test_a_suite_gets_the_variables_that_it_declares(copy: Project) -> None:
+def test_a_suite_gets_its_declared_variables(copy: Project) -> None:
     add_test(copy, "import os\n\ndef test_x():\n    assert os.environ.get('MINE') == 'yes'\n")
 
     def outcome() -> str:
@@ -184,7 +184,7 @@ def test_a_command_runs_in_the_same_closed_environment(index: LocalIndex, copy: 
 # --- as of a day ------------------------------------------------------------------------------------------------------
 
 
-def test_as_of_a_day_only_what_was_there_is_taken(copy: Project, index: LocalIndex) -> None:
+def test_exclude_newer_ignores_later_files(copy: Project, index: LocalIndex) -> None:
     for version, year in (("1.0", 2024), ("2.0", 2025)):
         index.add(build_package("extra", version, upload_time=dt.datetime(year, 6, 1, 12, tzinfo=dt.UTC)))
     options = ("--require", "extra", "--exclude-newer")
@@ -204,7 +204,7 @@ def test_as_of_a_day_only_what_was_there_is_taken(copy: Project, index: LocalInd
 
 
 @pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX", "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS"])
-def test_another_index_makes_records_out_of_date_however_it_is_set(copy: Project, index: LocalIndex, name: str) -> None:
+def test_another_index_makes_records_out_of_date(copy: Project, index: LocalIndex, name: str) -> None:
     assert copy.scripts("run").code == 0
     assert planned(copy)
     assert not planned(copy, env={name: index.url("other")})
@@ -212,7 +212,7 @@ def test_another_index_makes_records_out_of_date_however_it_is_set(copy: Project
     assert planned(copy, env=same), "the same index by another name"
 
 
-def test_records_from_behind_another_mirror_stay_current(copy: Project, index: LocalIndex, tmp_path: Path) -> None:
+def test_records_made_with_another_mirror_stay_current(copy: Project, index: LocalIndex, tmp_path: Path) -> None:
     assert copy.scripts("run").code == 0
     theirs = tmp_path / "theirs"
     shutil.copytree(copy.root / ".matrix" / "records", theirs)

@@ -33,7 +33,7 @@ def serve(index: LocalIndex, behaviour: Behaviour) -> None:
 # --- acceptance -------------------------------------------------------------------------------------------------------
 
 
-def test_what_results_lack_is_new_and_no_drift(index: LocalIndex, project: MakeProject) -> None:
+def test_a_record_without_accepted_result_is_new_and_no_drift(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     done = copy.scripts("run")
@@ -43,7 +43,7 @@ def test_what_results_lack_is_new_and_no_drift(index: LocalIndex, project: MakeP
     assert copy.results() == {}
 
 
-def test_accepted_results_are_what_is_stable_of_the_records(copy: Project) -> None:
+def test_accepted_results_are_the_stable_part_of_records(copy: Project) -> None:
     records = copy.records()
     assert copy.results() == {id: {k: v for k, v in record.items() if k != "run"} for id, record in records.items()}  # noqa: A001
     texts = {path: path.read_bytes() for path in (copy.root / "results").rglob("*.*")}
@@ -59,7 +59,7 @@ def test_a_second_run_finds_no_drift(copy: Project) -> None:
     assert "new" not in done.stdout
 
 
-def test_drift_is_told_until_it_is_accepted(index: LocalIndex, copy: Project) -> None:
+def test_drift_is_reported_until_it_is_accepted(index: LocalIndex, copy: Project) -> None:
     serve(index, Behaviour(observations={"scripted-call": returns()}))
     drifted = copy.scripts("run", "--fresh")
     assert drifted.code == 1
@@ -98,7 +98,7 @@ def test_every_kind_of_drift_is_exit_code_1(
     assert f"{NEW} {name}: {said}" in told
 
 
-def test_a_torch_that_can_not_be_imported_any_more_is_drift(index: LocalIndex, copy: Project) -> None:
+def test_a_torch_that_no_longer_imports_is_drift(index: LocalIndex, copy: Project) -> None:
     serve(index, Behaviour(on_import=crashes()))
     done = copy.scripts("run", "--fresh")
     assert done.code == 1
@@ -112,7 +112,7 @@ def test_the_same_behaviour_of_another_wheel_is_no_drift(index: LocalIndex, copy
     assert "Drift" not in done.stdout
 
 
-def test_a_cell_that_can_not_be_had_is_neither_drift_nor_accepted(index: LocalIndex, copy: Project) -> None:
+def test_an_unavailable_cell_is_neither_drift_nor_accepted(index: LocalIndex, copy: Project) -> None:
     before = copy.results()
     index.remove(build_torch("2.5.1"), channel="cpu")
     done = copy.scripts("run", "--fresh")
@@ -159,7 +159,7 @@ def test_a_failure_that_is_not_torchs_is_exit_code_3(index: LocalIndex, project:
     assert copy.records()[OLD]["status"] == "recorded"
 
 
-def test_probes_that_can_not_be_read_are_never_exit_code_0(index: LocalIndex, project: MakeProject) -> None:
+def test_an_uncollectable_suite_is_never_exit_code_0(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     for file in (copy.root / "tests" / "cells").glob("test_*.py"):
@@ -169,7 +169,7 @@ def test_probes_that_can_not_be_read_are_never_exit_code_0(index: LocalIndex, pr
     assert "collection failed" in copy.scripts("run").stdout
 
 
-def test_a_folder_without_probes_is_exit_code_3(index: LocalIndex, project: MakeProject) -> None:
+def test_a_folder_without_tests_is_exit_code_3(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     for file in (copy.root / "tests" / "cells").glob("test_*.py"):
@@ -187,7 +187,7 @@ def test_a_bad_matrix_is_exit_code_2(project: MakeProject) -> None:
     assert "releases: this key is required" in done.stderr
 
 
-def test_an_accepted_result_that_can_not_be_read_is_named(copy: Project) -> None:
+def test_an_unreadable_accepted_result_is_named(copy: Project) -> None:
     (result,) = (copy.root / "results").glob(f"*/{OLD}.json")
     result.write_text('{"schema": 99}')
     done = copy.scripts("run")

@@ -49,7 +49,7 @@ def run(copy: Project, folder: Path) -> tuple[Finished, dict[str, Any]]:
     ],
     ids=["incomplete", "killed", "option", "plugin", "internal"],
 )
-def test_what_says_nothing_of_torch_is_no_current_record(
+def test_an_inconclusive_record_is_not_current(
     index: LocalIndex, project: MakeProject, tmp_path: Path, files: dict[str, str], expected: tuple[str, str]
 ) -> None:
     kind, message = expected
@@ -68,7 +68,7 @@ def test_what_says_nothing_of_torch_is_no_current_record(
     assert second["run"]["timings"] != record["run"]["timings"]  # it ran again
 
 
-def test_texts_that_are_no_unicode_are_recorded(index: LocalIndex, project: MakeProject, tmp_path: Path) -> None:
+def test_invalid_unicode_is_recorded(index: LocalIndex, project: MakeProject, tmp_path: Path) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     code = r"""
 import pytest, warnings
@@ -87,9 +87,7 @@ def test_name(observe):
     assert outcomes == {"test_message": "passed", "test_skip": "skipped", "test_name": "failed"}
 
 
-def test_any_folder_of_a_project_and_of_a_suite_will_do(
-    index: LocalIndex, tmp_path: Path, real_pytest: list[Any]
-) -> None:
+def test_any_folder_name_of_project_and_suite_works(index: LocalIndex, tmp_path: Path, real_pytest: list[Any]) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = Project(tmp_path / "old [x] $HOME ü a%20b", matrix_text(index, ["2.5.1"]), index)
     shell = {"LC_ALL": "C", "LANG": None, "PYTHONUTF8": None}

@@ -1,4 +1,4 @@
-"""What indexes do wrong: a glitch changes nothing, an outage moves a whole run, an answer is told as what it is."""
+"""Faulty indexes: a glitch changes nothing, an outage moves the whole run to the fallback, errors are reported."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_glitch_does_not_move_a_run_to_the_fallback(index: LocalIndex, project
 
 
 @pytest.mark.parametrize("fault", [Fault.status(503), Fault.status(429), Fault.reset()], ids=name_of)
-def test_a_glitch_while_uv_asks_is_no_missing_release(index: LocalIndex, project: MakeProject, fault: Fault) -> None:
+def test_a_glitch_during_resolution_is_retried(index: LocalIndex, project: MakeProject, fault: Fault) -> None:
     index.add(build_torch("2.5.1", label=None))
     index.fail("default", fault)
     copy = project("2.5.1", builds={})
@@ -76,7 +76,7 @@ def test_a_glitch_while_uv_asks_is_no_missing_release(index: LocalIndex, project
 
 
 @pytest.mark.parametrize(("fault", "kind", "message"), ANSWERS, ids=name_of)
-def test_an_answer_is_told_as_it_is_and_moves_nothing(
+def test_an_error_of_the_index_is_reported_and_causes_no_fallback(
     index: LocalIndex, project: MakeProject, fault: Fault, kind: str, message: str
 ) -> None:
     both(index, "2.5.1")
@@ -91,7 +91,7 @@ def test_an_answer_is_told_as_it_is_and_moves_nothing(
 
 
 @pytest.mark.parametrize(("fault", "kind", "message"), ANSWERS[:-1], ids=name_of)
-def test_the_default_index_is_told_as_it_is_too(
+def test_an_error_of_the_default_index_is_reported(
     index: LocalIndex, project: MakeProject, fault: Fault, kind: str, message: str
 ) -> None:
     index.add(build_torch("2.5.1", label=None))
@@ -103,7 +103,7 @@ def test_the_default_index_is_told_as_it_is_too(
     assert message in found[1]
 
 
-def test_a_yanked_release_has_the_reason_of_its_index(index: LocalIndex, project: MakeProject) -> None:
+def test_a_yanked_release_has_the_reason_from_the_index(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu", yanked="broken on [Windows]")
     index.add(build_torch("2.5.0"), channel="cpu")
     copy = project("2.5.0", "2.5.1")
@@ -117,9 +117,7 @@ def test_a_yanked_release_has_the_reason_of_its_index(index: LocalIndex, project
 # --- fallbacks --------------------------------------------------------------------------------------------------------
 
 
-def test_an_index_that_comes_back_within_a_run_leaves_the_run_where_it_is(
-    index: LocalIndex, project: MakeProject
-) -> None:
+def test_an_index_that_recovers_during_a_run_does_not_change_it(index: LocalIndex, project: MakeProject) -> None:
     both(index, "2.4.1", "2.5.0", "2.5.1")
     index.fail("cpu", Fault.status(503), times=4)  # as many as a check has attempts
     copy = project("2.4.1", "2.5.0", "2.5.1")
@@ -150,7 +148,7 @@ def test_the_record_of_a_fallback_is_out_of_date_once_the_index_answers(
     assert index.requests == []
 
 
-def test_a_run_that_has_something_to_do_never_mixes(index: LocalIndex, project: MakeProject) -> None:
+def test_a_run_never_mixes_index_and_fallback(index: LocalIndex, project: MakeProject) -> None:
     both(index, "2.4.1", "2.5.1")
     copy = project("2.4.1")
     matrix = (copy.root / "matrix.toml").read_text()
@@ -167,7 +165,7 @@ def test_a_run_that_has_something_to_do_never_mixes(index: LocalIndex, project: 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
 @pytest.mark.parametrize("build", ["cpu", "default"])  # asked by ourselves, and by uv alone
-def test_a_proxy_that_fails_is_named(index: LocalIndex, project: MakeProject, build: str, proxy: str) -> None:
+def test_a_failing_proxy_is_named(index: LocalIndex, project: MakeProject, build: str, proxy: str) -> None:
     index.add(build_torch("2.5.1", label=None if build == "default" else build), channel=build)
     copy = project("2.5.1", builds={} if build == "default" else {"cpu": None})
     done = copy.nox("-s", "matrix", env={"ALL_PROXY": proxy, "NO_PROXY": None})
@@ -190,7 +188,7 @@ def test_scan_reads_and_marks_yanked_releases(index: LocalIndex, project: MakePr
     assert "yanked  2.5.1: broken" in done.stdout
 
 
-def test_doctor_tells_every_index_for_itself(index: LocalIndex, project: MakeProject) -> None:
+def test_doctor_reports_each_index(index: LocalIndex, project: MakeProject) -> None:
     both(index, "2.5.1")
     index.add(build_torch("2.5.1", label="cu124"), channel="cu124")
     index.fail("/whl/cpu/torch/", Fault.status(403))

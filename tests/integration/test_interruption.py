@@ -86,7 +86,7 @@ def probing(index: LocalIndex, copy: Project) -> Callable[[], bool]:
     ],
     ids=lambda parameter: parameter.__name__ if callable(parameter) else parameter.name,
 )
-def test_a_run_that_is_stopped_goes_on_where_it_was(
+def test_a_stopped_run_continues(
     index: LocalIndex,
     project: MakeProject,
     stage: Callable[[LocalIndex, Project], Callable[[], bool]],
@@ -114,7 +114,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     assert not list((copy.root / ".matrix" / "envs").iterdir())
 
 
-def test_a_run_that_is_killed_again_and_again_comes_to_its_end(index: LocalIndex, project: MakeProject) -> None:
+def test_a_run_completes_after_repeated_kills(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch(FIRST), build_torch(SECOND), channel="cpu")
     copy = project(FIRST, SECOND, extra="[budget]\njobs = 1\n")
     finished: dict[str, Any] = {}
@@ -131,9 +131,7 @@ def test_a_run_that_is_killed_again_and_again_comes_to_its_end(index: LocalIndex
     assert {record["status"] for record in copy.records().values()} == {"recorded"}
 
 
-def test_a_cell_that_never_got_its_turn_does_not_keep_an_interrupted_run(
-    index: LocalIndex, project: MakeProject
-) -> None:
+def test_a_waiting_cell_does_not_block_an_interrupted_run(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch(FIRST), build_torch(SECOND), channel="cpu")
     index.fail(f"*/torch-{FIRST}*.metadata", Fault.hang())
     copy = project(FIRST, SECOND, extra="[budget]\njobs = 2\n")
@@ -144,7 +142,7 @@ def test_a_cell_that_never_got_its_turn_does_not_keep_an_interrupted_run(
     assert copy.records() == {}
 
 
-def test_what_a_probe_leaves_running_is_ended(index: LocalIndex, project: MakeProject) -> None:
+def test_processes_started_by_a_test_are_killed(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch(SECOND), channel="cpu")
     copy = project(SECOND)
     (copy.root / "tests" / "cells" / "test_daemon.py").write_text(

@@ -1,4 +1,4 @@
-"""What the probes see in a cell's environment, and what a crash, a hang or a broken torch costs."""
+"""The suite in a cell's environment, also with a crash, a timeout or a broken torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(
     return record, copy
 
 
-def test_a_record_holds_all_that_was_seen(index: LocalIndex, project: MakeProject) -> None:
+def test_a_record_holds_all_tests_and_observations(index: LocalIndex, project: MakeProject) -> None:
     record, copy = run(index, project)
     assert record["status"] == "recorded"
     assert {name: seen["outcome"] for name, seen in record["observations"].items()} == {
@@ -49,7 +49,7 @@ def test_a_record_holds_all_that_was_seen(index: LocalIndex, project: MakeProjec
     assert all(timings[stage] > 0 for stage in ("resolve", "install", "import", "probes", "total"))
 
 
-def test_warnings_are_part_of_what_is_seen(index: LocalIndex, project: MakeProject) -> None:
+def test_warnings_are_recorded(index: LocalIndex, project: MakeProject) -> None:
     record, _ = run(index, project, Behaviour(observations={"trace": warns("FutureWarning", "no more in 3.0")}))
     assert record["observations"]["trace"]["warnings"] == [
         {"category": "builtins.FutureWarning", "message": "no more in 3.0"}
@@ -58,9 +58,7 @@ def test_warnings_are_part_of_what_is_seen(index: LocalIndex, project: MakeProje
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
-def test_a_crash_costs_only_the_probe_that_crashed(
-    index: LocalIndex, project: MakeProject, number: signal.Signals
-) -> None:
+def test_a_crash_affects_only_its_test(index: LocalIndex, project: MakeProject, number: signal.Signals) -> None:
     record, _ = run(index, project, Behaviour(observations={"script": crashes(number)}))
     seen = record["observations"]
     assert record["status"] == "recorded"
@@ -72,7 +70,7 @@ def test_a_crash_costs_only_the_probe_that_crashed(
     assert seen["script-while-caching"]["outcome"] == "returned"
 
 
-def test_a_hang_costs_only_the_probe_that_hung(index: LocalIndex, project: MakeProject) -> None:
+def test_a_timeout_affects_only_its_test(index: LocalIndex, project: MakeProject) -> None:
     act = Behaviour(observations={"traced-call": hangs()})
     record, copy = run(index, project, act, limits={"probe": 5})
     seen = record["observations"]
@@ -93,7 +91,7 @@ def test_a_hang_costs_only_the_probe_that_hung(index: LocalIndex, project: MakeP
     ],
     ids=["crash", "hang", "error"],
 )
-def test_a_torch_that_can_not_be_imported(
+def test_a_torch_that_fails_to_import(
     index: LocalIndex, project: MakeProject, act: Act, expected: tuple[str, str, str]
 ) -> None:
     status, kind, message = expected
@@ -103,7 +101,7 @@ def test_a_torch_that_can_not_be_imported(
     assert record["observations"] == record["tests"] == {}
 
 
-def test_another_torch_inside_than_the_wheel_is_named_after(index: LocalIndex, project: MakeProject) -> None:
+def test_a_wheel_with_another_torch_version_inside(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1", inside="2.5.0+cpu"), channel="cpu")
     copy = project("2.5.1")
     copy.nox("-s", "matrix")
@@ -127,7 +125,7 @@ def test_a_new_file_of_tests_is_recorded_too(index: LocalIndex, project: MakePro
     assert record["tests"]["test_mine.py::test_mine"]["outcome"] == "passed"
 
 
-def test_one_file_of_tests_that_can_not_be_read_costs_only_itself(index: LocalIndex, project: MakeProject) -> None:
+def test_a_collection_failure_affects_only_its_file(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     (copy.root / "tests" / "cells" / "test_mine.py").write_text("import nonsense\n")
@@ -139,7 +137,7 @@ def test_one_file_of_tests_that_can_not_be_read_costs_only_itself(index: LocalIn
     assert "No module named 'nonsense'" in record["tests"]["test_mine.py"]["message"]
 
 
-def test_when_no_file_of_tests_can_be_read_the_cell_is_an_error(index: LocalIndex, project: MakeProject) -> None:
+def test_a_cell_with_collection_failures_only_is_an_error(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     for file in (copy.root / "tests" / "cells").glob("test_*.py"):
@@ -155,7 +153,7 @@ def test_when_no_file_of_tests_can_be_read_the_cell_is_an_error(index: LocalInde
     assert {test["outcome"] for test in record["tests"].values()} == {"error"}
 
 
-def test_an_environment_is_closed_off(index: LocalIndex, project: MakeProject) -> None:
+def test_the_environment_is_closed(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1", label="cu124", behaviour=Behaviour(gpu="a GPU")), channel="cu124")
     copy = project("2.5.1", builds={"cu124": None})
     leak = copy.root.parent / "leak"
@@ -177,7 +175,7 @@ def test_an_environment_is_closed_off(index: LocalIndex, project: MakeProject) -
     assert test["outcome"] == "passed", test
 
 
-def test_a_build_that_asks_for_the_gpu_gets_it(index: LocalIndex, project: MakeProject) -> None:
+def test_a_gpu_build_sees_the_gpu(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1", label="cu124", behaviour=Behaviour(gpu="a GPU")), channel="cu124")
     copy = project("2.5.1", builds={"cu124": None})
     matrix = copy.root / "matrix.toml"

@@ -1,4 +1,4 @@
-"""What nox shows of the cells, and how it selects them."""
+"""Sessions of nox: lists, selection of cells, help, and errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def copy(index: LocalIndex, project: MakeProject) -> Project:
     ],
     ids=" ".join,
 )
-def test_what_is_selected_is_run(copy: Project, arguments: list[str], expected: list[str]) -> None:
+def test_selected_cells_run(copy: Project, arguments: list[str], expected: list[str]) -> None:
     done = copy.nox(*arguments)
     assert done.code == 0, done.output
     assert list(copy.records()) == expected
@@ -58,7 +58,7 @@ def test_a_python_without_cells_selects_none(copy: Project) -> None:
 @pytest.mark.parametrize(
     "arguments", [["-j2", "-s", "matrix"], ["-s", "matrix", "--", "--jobs", "2"], ["-j2", "-s", "cell"]]
 )
-def test_many_at_once(index: LocalIndex, project: MakeProject, arguments: list[str]) -> None:
+def test_many_cells_run_in_parallel(index: LocalIndex, project: MakeProject, arguments: list[str]) -> None:
     releases = ["1.12.1", "1.13.1", "2.4.1", "2.5.1"]
     index.add(*(build_torch(release) for release in releases), channel="cpu")
     copy = project(*releases)
@@ -69,7 +69,7 @@ def test_many_at_once(index: LocalIndex, project: MakeProject, arguments: list[s
     }
 
 
-def test_the_list_for_machines(copy: Project) -> None:
+def test_the_machine_readable_session_list(copy: Project) -> None:
     assert [session["session"] for session in json.loads(copy.nox("-l", "--json").stdout)] == ["matrix"]
     done = copy.nox("-l", "--json", "-s", "cell", "plan", "doctor", "accept", "report", "tests", "lint", "new")
     assert done.code == 0, done.output
@@ -80,14 +80,14 @@ def test_the_list_for_machines(copy: Project) -> None:
     assert {"accept", "report", "plan", "doctor", "tests", "lint"} <= sessions.keys()
 
 
-def test_the_list_for_people_says_what_each_session_does(copy: Project) -> None:
+def test_the_session_list_describes_each_session(copy: Project) -> None:
     said = copy.nox("-l").stdout
     assert "- new -> The newer one." in said
     assert f"- cell({OLD}) [matrix] -> Run one cell." in said
     assert "* matrix -> Run what has no current record" in said
 
 
-def test_the_list_for_people_has_a_short_line_for_each_session_and_the_cells_last(copy: Project) -> None:
+def test_the_session_list_is_short_with_the_cells_last(copy: Project) -> None:
     listed = [line for line in copy.nox("-l").stdout.splitlines() if line.startswith(("* ", "- "))]
     names = [line.split(" ")[1] for line in listed]
     assert names[:2] == ["matrix", "new"]
@@ -99,7 +99,7 @@ def test_the_list_for_people_has_a_short_line_for_each_session_and_the_cells_las
 
 
 @pytest.mark.parametrize(("columns", "color"), [("80", "FORCE_COLOR"), ("120", "NO_COLOR")])
-def test_no_command_prints_blanks_at_the_ends_of_lines(copy: Project, columns: str, color: str) -> None:
+def test_no_command_prints_trailing_blanks(copy: Project, columns: str, color: str) -> None:
     copy.env.update({"COLUMNS": columns, color: "1", "TERM": "xterm-256color"})
     commands = [["run", NEW], ["run"], ["accept"], ["report"], ["report", "--timings"], ["report", "--only-changes"]]
     commands += [["report", "--compare", "1.12.1", "2.5.1"], ["doctor"], ["plan"], ["plan", "--simulate", "1,2"]]
@@ -123,7 +123,7 @@ def test_no_command_prints_blanks_at_the_ends_of_lines(copy: Project, columns: s
     ],
     ids=["key", "specifier", "build", "TOML"],
 )
-def test_a_bad_matrix_is_told_by_every_session(copy: Project, change: tuple[str, str], said: str) -> None:
+def test_every_session_reports_a_bad_matrix(copy: Project, change: tuple[str, str], said: str) -> None:
     copy.write_matrix((copy.root / "matrix.toml").read_text().replace(*change))
     for arguments in (["-l"], ["-s", "matrix"]):
         done = copy.nox(*arguments)
@@ -145,7 +145,7 @@ def test_a_bad_matrix_is_told_by_every_session(copy: Project, change: tuple[str,
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )
-def test_bad_usage_is_told_with_the_remedy(copy: Project, arguments: list[str], said: str) -> None:
+def test_usage_errors_name_the_remedy(copy: Project, arguments: list[str], said: str) -> None:
     done = copy.scripts("run", *arguments)
     assert done.code == 2
     assert said in done.stderr
@@ -159,7 +159,7 @@ def test_each_session_has_help(copy: Project) -> None:
         assert "usage: nox -s" in done.stdout
 
 
-def test_the_plan_tells_what_is_current_and_what_would_come(index: LocalIndex, copy: Project) -> None:
+def test_the_plan_lists_current_cells_and_downloads(index: LocalIndex, copy: Project) -> None:
     def planned() -> dict[str, dict[str, object]]:
         done = copy.scripts("plan", "--format", "json")
         assert done.code == 0, done.output

@@ -1,4 +1,4 @@
-"""Cells that can't be had: each with the stage it came to, the kind of failure, and a message that names it."""
+"""Unavailable cells: each has a stage, a kind of failure, and a message that names the cause."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_conflict_among_pins(index: LocalIndex, project: MakeProject) -> None:
     assert "pluggy>=1" in message
 
 
-def test_a_pin_on_what_no_index_has_is_not_taken_for_a_missing_release(index: LocalIndex, project: MakeProject) -> None:
+def test_a_missing_requirement_is_not_a_missing_release(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1", extra='[[pins]]\nrequire = "nmupy<2"\nreason = "for this test"\n')
     stage, kind, message = reason(copy, cell("2.5.1"))
@@ -99,9 +99,7 @@ def test_no_interpreter(index: LocalIndex, project: MakeProject) -> None:
     assert index.requests == []
 
 
-def test_an_interpreter_that_pyenv_has_installed_and_not_active(
-    index: LocalIndex, project: MakeProject, tmp_path: Path
-) -> None:
+def test_an_inactive_interpreter_of_pyenv_is_found(index: LocalIndex, project: MakeProject, tmp_path: Path) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     # nox alone is on the PATH: the Python that has it is one of an environment, which doesn't count.
@@ -123,7 +121,7 @@ def test_an_interpreter_that_pyenv_has_installed_and_not_active(
 # --- downloading and installing ---------------------------------------------------------------------------------------
 
 
-def test_a_wheel_with_another_hash_than_the_index_says(index: LocalIndex, project: MakeProject) -> None:
+def test_a_hash_mismatch(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu", sha256="0" * 64)
     stage, kind, message = reason(project("2.5.1"), cell("2.5.1"), status="error")
     assert (stage, kind) == ("download", "hash mismatch")
@@ -131,7 +129,7 @@ def test_a_wheel_with_another_hash_than_the_index_says(index: LocalIndex, projec
 
 
 @pytest.mark.parametrize("fault", [Fault.cut(5000), Fault.drop(), Fault.status(503)], ids=lambda fault: fault.do)
-def test_a_download_that_breaks_off_and_the_next_run(index: LocalIndex, project: MakeProject, fault: Fault) -> None:
+def test_an_interrupted_download_and_the_next_run(index: LocalIndex, project: MakeProject, fault: Fault) -> None:
     index.add(build_torch("2.5.1", size=100_000), channel="cpu")
     index.fail("*/torch-*.whl", fault)
     copy = project("2.5.1")
@@ -143,14 +141,14 @@ def test_a_download_that_breaks_off_and_the_next_run(index: LocalIndex, project:
     assert copy.records()[cell("2.5.1")]["status"] == "recorded"
 
 
-def test_a_wheel_that_is_no_zip(index: LocalIndex, project: MakeProject) -> None:
+def test_a_broken_wheel(index: LocalIndex, project: MakeProject) -> None:
     index.add(truncated(build_torch("2.5.1", size=100_000)), channel="cpu")
     stage, kind, _ = reason(project("2.5.1"), cell("2.5.1"), status="error")
     assert (stage, kind) == ("download", "broken wheel")
 
 
 @pytest.mark.parametrize("build", ["default", "cpu"])  # whose index tells no sizes
-def test_too_small_a_budget_costs_only_the_cells_that_do_not_fit(
+def test_a_small_disk_budget_affects_only_cells_that_do_not_fit(
     index: LocalIndex, project: MakeProject, build: str
 ) -> None:
     sizes = {"2.4.1": 0, "2.5.0": 40_000_000, "2.5.1": 0}
@@ -168,7 +166,7 @@ def test_too_small_a_budget_costs_only_the_cells_that_do_not_fit(
         assert copy.records()[cell(release, build)]["status"] == "recorded"
 
 
-def test_what_could_not_be_had_does_not_replace_what_was_seen(index: LocalIndex, project: MakeProject) -> None:
+def test_an_unavailable_cell_does_not_replace_a_record(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1", builds={"cpu": None})
     assert copy.nox("-s", "matrix").code == 0

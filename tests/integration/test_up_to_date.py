@@ -46,7 +46,7 @@ def ran(copy: Project, *arguments: str, expected: int = 0) -> set[str]:
     }
 
 
-def test_a_second_run_runs_nothing_and_asks_nothing(index: LocalIndex, copy: Project) -> None:
+def test_a_second_run_runs_nothing_and_requests_nothing(index: LocalIndex, copy: Project) -> None:
     before = copy.records()
     assert ran(copy) == set()
     assert index.requests == []
@@ -59,7 +59,7 @@ def test_fresh_runs_all_from_the_cache(index: LocalIndex, copy: Project) -> None
     assert index.downloads() == []
 
 
-def test_upgrade_runs_what_resolves_to_something_else(index: LocalIndex, copy: Project) -> None:
+def test_upgrade_runs_cells_with_another_lock(index: LocalIndex, copy: Project) -> None:
     before = copy.records()
     assert ran(copy, "--upgrade") == set()
     assert copy.records() == before
@@ -107,9 +107,7 @@ def touch_probes(copy: Project) -> None:
     ],
     ids=["pin", "reason", "probe", "index", "touched"],
 )
-def test_a_change_makes_out_of_date_what_it_touches(
-    copy: Project, change: Callable[[Project], None], expected: set[str]
-) -> None:
+def test_a_change_affects_only_its_cells(copy: Project, change: Callable[[Project], None], expected: set[str]) -> None:
     change(copy)
     assert ran(copy) == expected
     assert ran(copy) == set()
@@ -122,14 +120,14 @@ def test_another_requirement_for_one_run(copy: Project) -> None:
     assert "helper" not in copy.records()[NEW]["packages"]
 
 
-def test_a_record_that_can_not_be_read_is_made_again(copy: Project) -> None:
+def test_an_unreadable_record_is_replaced(copy: Project) -> None:
     (record,) = (copy.root / ".matrix" / "records").glob(f"*/{OLD}.json")
     record.write_text('{"schema": 99}')
     assert ran(copy) == {OLD}
     assert copy.records()[OLD]["status"] == "recorded"
 
 
-def test_environments_stay_where_that_is_asked_for(copy: Project) -> None:
+def test_environments_are_kept_on_request(copy: Project) -> None:
     assert ran(copy, "--fresh", "--keep") == {OLD, NEW}
     kept = [path for path in (copy.root / ".matrix" / "envs").iterdir() if path.is_dir()]
     assert len(kept) == 2

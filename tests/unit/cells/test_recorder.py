@@ -1,4 +1,4 @@
-"""The recorder of tests/cells, run by a real pytest in a process of its own, against a torch made of a few lines."""
+"""The recorder of tests/cells, run by a real pytest in a new process, with a minimal torch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TORCH = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one process of pytest did."""
+    """Result of one pytest process."""
 
     events: list[dict[str, Any]]
     code: int
@@ -139,7 +139,7 @@ def suite(tmp_path: Path) -> Suite:
     return Suite(tmp_path)
 
 
-def test_events_come_in_the_order_of_happening(suite: Suite) -> None:
+def test_events_are_in_order(suite: Suite) -> None:
     run = suite.probe("def test_a(observe):\n    with observe('one'): pass\ndef test_b(): pass").run()
     assert run.names() == [
         *("started", "collected", "test-started", "observing", "observed", "test-finished"),
@@ -150,7 +150,7 @@ def test_events_come_in_the_order_of_happening(suite: Suite) -> None:
     assert len({event["pid"] for event in run.events}) == 1
 
 
-def test_started_says_what_torch_is(suite: Suite) -> None:
+def test_the_start_has_the_versions_of_torch(suite: Suite) -> None:
     started = suite.probe("def test_a(): pass").run().only("started")
     assert started["torch"] == {"version": "2.5.1+cpu", "git_version": "a8d6afb", "cuda": None, "hip": None}
     assert started["python"] == ".".join(map(str, sys.version_info[:3]))
@@ -161,7 +161,7 @@ def test_started_says_what_torch_is(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize(("visible", "gpu"), [("0", "H100"), ("", None)])
-def test_hidden_gpus_are_not_asked_for(suite: Suite, visible: str, gpu: str | None) -> None:
+def test_hidden_gpus_are_not_queried(suite: Suite, visible: str, gpu: str | None) -> None:
     cuda = "def is_available(): return True\ndef get_device_name(_): return 'H100'"
     suite.write(suite.site, {"torch/cuda.py": cuda, "torch/version.py": "cuda = '12.4'"})
     suite.write(suite.site, {"torch/__init__.py": "from . import cuda, version; __version__ = '2'"})
@@ -180,7 +180,7 @@ def test_hidden_gpus_are_not_asked_for(suite: Suite, visible: str, gpu: str | No
         ("", "builtins.AttributeError", "module 'torch' has no attribute 'version'"),
     ],
 )
-def test_without_torch_nothing_is_run(suite: Suite, torch: str, exception: str, message: str) -> None:
+def test_no_test_runs_without_torch(suite: Suite, torch: str, exception: str, message: str) -> None:
     suite.write(suite.site, {"torch/__init__.py": torch})
     run = suite.probe("def test_a(): pass").run()
     assert run.names() == ["import-failed"]
@@ -191,7 +191,7 @@ def test_without_torch_nothing_is_run(suite: Suite, torch: str, exception: str, 
 
 
 @pytest.mark.parametrize("end", ["os.abort()", "os._exit(0)", "pytest.exit('enough')", "raise KeyboardInterrupt"])
-def test_what_ends_the_process_costs_one_observation(suite: Suite, end: str) -> None:
+def test_a_crash_aborts_only_its_observation(suite: Suite, end: str) -> None:
     suite.probe(f"""
         import os, pytest
         def test_a(observe):
@@ -216,7 +216,7 @@ def test_what_ends_the_process_costs_one_observation(suite: Suite, end: str) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGABRT from outside")
-def test_a_hanging_process_shows_where_it_is(suite: Suite) -> None:
+def test_a_hanging_process_prints_its_stack(suite: Suite) -> None:
     suite.probe("import time\ndef test_a(observe):\n    with observe('endless'): time.sleep(600)")
     process = suite.start()
     suite.wait_for("observing")
@@ -228,7 +228,7 @@ def test_a_hanging_process_shows_where_it_is(suite: Suite) -> None:
     assert "Fatal Python error: Aborted" in run.output
 
 
-def test_a_file_that_cannot_be_collected_costs_itself_only(suite: Suite) -> None:
+def test_a_collection_failure_affects_only_its_file(suite: Suite) -> None:
     suite.probe("import torch.no_such_thing", "test_broken.py").probe("def test_a(): pass")
     suite.probe("import pytest\npytest.importorskip('torch.export')", "test_skipped.py")
     run = suite.run()
@@ -241,13 +241,13 @@ def test_a_file_that_cannot_be_collected_costs_itself_only(suite: Suite) -> None
     assert run.only("finished")["exit"] == 1
 
 
-def test_nothing_left_to_run_is_an_end_too(suite: Suite) -> None:
+def test_a_process_without_remaining_tests_finishes(suite: Suite) -> None:
     suite.leave_out("test_it.py::test_a")
     run = suite.probe("def test_a(): pass").run()
     assert (run.only("collected")["tests"], run.only("finished")["exit"]) == ([], 5)
 
 
-def test_without_an_events_file_the_probes_are_an_ordinary_suite(suite: Suite) -> None:
+def test_without_an_events_file_the_suite_runs_as_usual(suite: Suite) -> None:
     suite.probe("""
         def test_good(observe):
             with observe("fine"): pass
@@ -260,20 +260,20 @@ def test_without_an_events_file_the_probes_are_an_ordinary_suite(suite: Suite) -
     assert "raised builtins.ValueError: so bad\n" in run.output
 
 
-def test_settings_around_the_probes_do_not_matter(suite: Suite) -> None:
+def test_settings_outside_the_suite_are_ignored(suite: Suite) -> None:
     outside = {"pytest.ini": "[pytest]\naddopts = --no-such-option", "conftest.py": "raise RuntimeError('not mine')"}
     suite.write(suite.work, outside)
     suite.write(suite.cells.parent, outside)
     assert suite.probe("def test_a(): pass").run().only("finished")["exit"] == 0
 
 
-def test_no_cache_is_left_behind(suite: Suite) -> None:
+def test_no_cache_is_written(suite: Suite) -> None:
     suite.probe("def test_a(): pass").run()
     assert not list(suite.cells.parent.rglob(".pytest_cache"))
     assert list(suite.work.iterdir()) == []
 
 
-def test_the_probes_make_the_observations_of_the_design() -> None:
+def test_the_built_in_suite_records_the_documented_observations() -> None:
     calls = (node for path in CELLS.glob("test_*.py") for node in ast.walk(ast.parse(path.read_text("utf-8"))))
     names = [
         ast.literal_eval(node.args[0])

@@ -183,7 +183,7 @@ def test_an_exception_has_its_public_name_and_bases(many: Run) -> None:
     assert many.verdict("test_many.py::test_pytest_fail")["exception"] == "pytest.fail.Exception"
 
 
-def test_frames_begin_in_the_probe(many: Run) -> None:
+def test_frames_begin_in_the_test(many: Run) -> None:
     seen = many.seen("frames")
     assert [(f["file"], f["function"]) for f in seen["frames"]] == [
         ("probes/test_many.py", "test_frames"),
@@ -194,7 +194,7 @@ def test_frames_begin_in_the_probe(many: Run) -> None:
     assert seen["traceback"].endswith("ZeroDivisionError: deep down\n")
 
 
-def test_warnings_are_kept_in_order_and_folded(many: Run) -> None:
+def test_warnings_are_in_order_without_duplicates(many: Run) -> None:
     assert many.seen("warns")["warnings"] == [
         {"category": "torch.jit.TracerWarning", "message": "one"},
         {"category": "torch.jit.TracerWarning", "message": "two"},
@@ -205,7 +205,7 @@ def test_warnings_are_kept_in_order_and_folded(many: Run) -> None:
     ]
 
 
-def test_what_one_probe_does_to_the_process_is_undone(many: Run) -> None:
+def test_warning_filters_and_output_are_restored_after_a_test(many: Run) -> None:
     assert many.seen("after-closing")["outcome"] == "returned"
     assert many.verdict("test_many.py::test_filters_and_output")["outcome"] == "passed"
     heard = many.verdict("test_many.py::test_filters_are_back")["warnings"]
@@ -219,7 +219,7 @@ def test_exits_are_results(many: Run) -> None:
     assert (verdict["outcome"], verdict["exception"]) == ("failed", "builtins.SystemExit")
 
 
-def test_a_forked_child_says_nothing(many: Run) -> None:
+def test_a_forked_child_writes_no_events(many: Run) -> None:
     assert many.verdict("test_many.py::test_fork")["outcome"] == "passed"
     assert len({event["pid"] for event in many.events}) == 1
 
@@ -234,13 +234,13 @@ def test_texts_are_cut_in_the_middle(many: Run) -> None:
         assert len(event["traceback"]) < 66_000
 
 
-def test_any_text_arrives(many: Run) -> None:
+def test_any_text_is_recorded(many: Run) -> None:
     assert many.seen("\ud800 \x00 \U0001d4b3 \u2028 name")["message"] == "\udcff\x00\x1b[31m\u2028\r\n\U0001d4b3"
     assert many.seen("unprintable")["message"] == "<str() raised builtins.SystemExit>"
     assert many.only("collected")["tests"][-1].startswith("test_many.py::test_parameter[")
 
 
-def test_endless_recursion_is_told_in_few_frames(many: Run) -> None:
+def test_infinite_recursion_is_recorded_with_few_frames(many: Run) -> None:
     assert many.seen("endless")["exception"] == "builtins.RecursionError"
     assert len(many.seen("endless")["frames"]) == 50
 

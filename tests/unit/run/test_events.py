@@ -75,7 +75,7 @@ def record(data: bytes, end: End = ENDED) -> FreshRecord:
 HONEST = record(b"\n".join(LINES))
 
 
-def test_all_that_was_seen_is_recorded() -> None:
+def test_all_events_are_recorded() -> None:
     assert HONEST.status == "recorded"
     assert {name: test.outcome for name, test in HONEST.tests.items()} == {
         "t::a": "passed",
@@ -100,19 +100,19 @@ def check(made: FreshRecord) -> None:
 
 
 @given(st.lists(st.sampled_from(range(len(LINES))), max_size=2 * len(LINES)), st.sampled_from([0, 1, -11, -9, 4]))
-def test_lines_that_are_deleted_doubled_or_in_another_order(chosen: list[int], code: int) -> None:
+def test_deleted_repeated_and_reordered_lines(chosen: list[int], code: int) -> None:
     names = {-11: "SIGSEGV", -9: "SIGKILL"}
     check(record(b"\n".join(LINES[number] for number in chosen), End(returncode=code, signal_name=names.get(code))))
 
 
 @given(st.integers(0, sum(map(len, LINES)) + len(LINES)), st.integers(0, 200), st.binary(max_size=20))
-def test_bytes_that_are_cut_out_or_put_in(start: int, length: int, instead: bytes) -> None:
+def test_deleted_and_inserted_bytes(start: int, length: int, instead: bytes) -> None:
     whole = b"\n".join(LINES)
     check(record(whole[:start] + instead + whole[start + length :]))
 
 
 @given(st.integers(0, 5000))
-def test_a_file_that_ends_early(end: int) -> None:
+def test_a_truncated_file(end: int) -> None:
     check(record(b"\n".join(LINES)[:end], End(returncode=-11, signal_name="SIGSEGV")))
 
 
@@ -124,7 +124,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(st.sampled_from(range(len(EVENTS))), st.data())
-def test_any_value_in_any_place(number: int, data: st.DataObject) -> None:
+def test_any_value_in_any_field(number: int, data: st.DataObject) -> None:
     event = dict(EVENTS[number])
     key = data.draw(st.sampled_from(sorted(event)))
     event[key] = data.draw(JSON)
@@ -132,7 +132,7 @@ def test_any_value_in_any_place(number: int, data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_at_all(data: bytes) -> None:
+def test_any_bytes(data: bytes) -> None:
     assert record(data).status != "recorded"
 
 
@@ -148,21 +148,21 @@ FORGED: dict[str, Callable[[], list[bytes]]] = {
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_forged_lines_cost_themselves_and_are_named(name: str) -> None:
+def test_forged_lines_are_ignored_and_reported(name: str) -> None:
     data = b"\n".join([*FORGED[name](), *LINES[:4], *FORGED[name](), *LINES[4:], *FORGED[name]()])
     read = events.parse(data, TOKEN)
     assert len(read.problems) == 3
     assert record(data) == HONEST
 
 
-def test_what_torch_says_of_itself_need_not_be_a_string() -> None:
+def test_version_attributes_of_torch_need_not_be_strings() -> None:
     read = events.parse(b'{"event": "started", "torch": {"version": "2.5.1", "cuda": 12.4, "git_version": 7}}')
     started = read.events[0]
     assert isinstance(started, Started)
     assert (started.torch.cuda, started.torch.git_version) == ("12.4", "7")
 
 
-def test_a_version_that_is_none_is_another_torch() -> None:
+def test_an_invalid_version_is_a_wrong_version() -> None:
     reason = record(sealed(b'{"event": "started", "torch": {"version": "unknown"}}')).reason
     assert reason is not None
     assert (reason.kind, reason.message) == ("wrong version", "the wheel of 2.5.1 says it is unknown")

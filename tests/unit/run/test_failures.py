@@ -1,4 +1,4 @@
-"""What uv says, as a stage and a kind."""
+"""Failures of uv and of the system, by stage and kind."""
 
 from __future__ import annotations
 
@@ -91,16 +91,16 @@ def test_failures_of_installing(output: str, stage: str, kind: str) -> None:
         ("hash mismatch", "error"),
     ],
 )
-def test_the_status_that_a_kind_means(kind: str, status: str) -> None:
+def test_a_kind_of_failure_determines_the_status(kind: str, status: str) -> None:
     assert failures.CellError("install", kind, "…").status == status
 
 
-def test_failures_of_the_system() -> None:
+def test_system_errors() -> None:
     assert failures.of_exception(OSError(errno.ENOSPC, "No space left on device")).reason.kind == "disk full"
     assert failures.of_exception(PermissionError(errno.EACCES, "no")).reason.kind == "system error"
 
 
-def test_messages_are_one_line_without_colour_and_advice() -> None:
+def test_messages_are_one_line_without_colour_and_hints() -> None:
     output = "\x1b[1merror\x1b[0m: No solution\n  found\n\n  hint: try something else" + "x" * 2000
     assert failures.of_resolving(output).reason.message == "No solution found"
     assert len(failures.of_resolving("x" * 5000).reason.message) == 600
@@ -116,7 +116,7 @@ def test_messages_are_one_line_without_colour_and_advice() -> None:
         ("Installed 3 packages in 40ms\n", 0),
     ],
 )
-def test_the_time_of_the_download_is_as_uv_tells_it(said: str, seconds: float) -> None:
+def test_the_download_time_is_parsed_from_uv(said: str, seconds: float) -> None:
     assert installation.prepared_seconds(said) == seconds
 
 
@@ -129,7 +129,7 @@ def test_the_time_of_the_download_is_as_uv_tells_it(said: str, seconds: float) -
         ("error: Failed to fetch: `http://127.0.0.1:1/torch/`", None),
     ],
 )
-def test_the_project_that_uv_found_no_version_of(output: str, project: str | None) -> None:
+def test_the_project_without_versions_is_parsed_from_uv(output: str, project: str | None) -> None:
     assert failures.missing_project(output) == project
 
 
@@ -148,7 +148,7 @@ def test_untrusted_output_is_classified_in_linear_time(unit: str) -> None:
 
 
 @pytest.mark.parametrize("unit", ["<meta ", "<title", "<title>", "<title> ", "<", " "])
-def test_pages_that_are_none_are_recognised_in_linear_time(unit: str) -> None:
+def test_invalid_pages_are_recognised_in_linear_time(unit: str) -> None:
     body = unit * (1_000_000 // len(unit))
     before = time.thread_time()
     for pattern in (listings._FOREIGN, listings._TITLE):

@@ -1,4 +1,4 @@
-"""What a killed run left is removed by the next, and what a run beside it has is not."""
+"""Leftovers of a killed run are removed by the next; files of a running process are kept."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def test_a_process_is_alive_until_it_ends() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-", "x", "1", "{pid}-1", "{pid}-", "9" * 30 + "-1", "-1-5"])
-def test_another_name_is_nobodys(name: str) -> None:
+def test_an_invalid_name_is_not_alive(name: str) -> None:
     assert not owners.alive(name.format(pid=os.getpid()))
 
 
-def test_what_belongs_to_nobody_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_without_a_running_owner_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     cache, envs, dead, mine = tmp_path / "cache", tmp_path / "envs", ended(), owners.me()
     gone = [

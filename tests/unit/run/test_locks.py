@@ -37,25 +37,25 @@ def lock(tmp_path: Path) -> locks.Lock:
     return locks.load(tmp_path / "pylock.toml", SOURCE)
 
 
-def test_pins_come_by_release() -> None:
+def test_pins_depend_on_the_release() -> None:
     assert "numpy<2" in locks.requirements(MATRIX, cell("2.2.2"))
     assert "numpy" in locks.requirements(MATRIX, cell("2.5.1"))
     assert any(need.startswith("setuptools") for need in locks.requirements(MATRIX, cell("1.10.2")))
 
 
-def test_a_further_requirement_takes_the_place_of_a_pin_on_the_same_package() -> None:
+def test_an_extra_requirement_replaces_a_pin_on_the_same_package() -> None:
     needs = locks.requirements(MATRIX, cell("2.2.2"), ["NumPy>=2", "einops"])
     assert "numpy<2" not in needs
     assert needs[-2:] == ["NumPy>=2", "einops"]
 
 
-def test_a_lock_tells_what_will_be_tested(lock: locks.Lock) -> None:
+def test_a_lock_lists_the_wheels(lock: locks.Lock) -> None:
     assert lock.torch.filename == "torch-2.5.1+cu124-cp311-cp311-linux.whl"
     assert lock.versions == {"numpy": "1.26.4", "torch": "2.5.1+cu124"}
     assert lock.torch.sha256 == "bb"
 
 
-def test_sizes_that_were_asked_for_are_kept_beside_the_lock(lock: locks.Lock) -> None:
+def test_requested_sizes_are_saved_beside_the_lock(lock: locks.Lock) -> None:
     assert (lock.torch.size, lock.bytes) == (None, 100)
     (lock.path.parent / "sizes.json").write_text(json.dumps({lock.torch.url: 900}))
     again = locks.load(lock.path, SOURCE)
@@ -78,7 +78,7 @@ def test_requirement_lines_are_exact_and_hashed(lock: locks.Lock) -> None:
         ("index 'cpu' is unreachable", "/wheels", ["torch==2.5.1+cpu", "torch===2.5.1", "torch==2.5.1"]),
     ],
 )
-def test_a_label_is_asked_for_only_where_a_further_source_may_have_it(
+def test_a_label_is_required_only_if_another_source_may_have_it(
     monkeypatch: pytest.MonkeyPatch, fallback: str | None, links: str, expected: list[str]
 ) -> None:
     for name in ("UV_FIND_LINKS", "UV_EXTRA_INDEX_URL", "UV_INDEX", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):

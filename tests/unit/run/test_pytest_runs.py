@@ -1,4 +1,4 @@
-"""Suites as others write them, run by a real pytest: each collected test has a verdict, or the record is incomplete."""
+"""Various suites, run by a real pytest: each collected test has a verdict, or the record is incomplete."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def verdicts(report: SuiteReport) -> dict[str, str]:
         "--setup-plan",
     ],
 )
-def test_no_option_of_a_suite_leaves_a_test_out(tmp_path: Path, option: str) -> None:
+def test_options_of_a_suite_skip_no_test(tmp_path: Path, option: str) -> None:
     report = run(tmp_path, {"pytest.ini": f"[pytest]\naddopts = {option} --strict-markers", "test_it.py": THREE})
     assert (verdicts(report), report.missing, report.aborted) == (ALL, (), ()), report.output
 
@@ -65,7 +65,7 @@ def test_no_option_of_a_suite_leaves_a_test_out(tmp_path: Path, option: str) -> 
         ("pytest.ini", "[pytest]\naddopts = -x\npython_functions = check_*"),
     ],
 )
-def test_what_else_a_suite_sets_stays(tmp_path: Path, name: str, text: str) -> None:
+def test_other_settings_of_a_suite_are_kept(tmp_path: Path, name: str, text: str) -> None:
     files = {
         name: text,
         "conftest.py": "import pytest\n@pytest.fixture\ndef mine(): return 7",
@@ -85,23 +85,23 @@ def test_what_else_a_suite_sets_stays(tmp_path: Path, name: str, text: str) -> N
         ("import os; os.abort()", "crashed by SIGABRT"),
     ],
 )
-def test_what_ends_the_process_costs_one_test(tmp_path: Path, act: str, message: str) -> None:
+def test_a_crash_aborts_only_its_test(tmp_path: Path, act: str, message: str) -> None:
     report = run(tmp_path, {"test_it.py": f"def test_a(): pass\ndef test_b():\n    {act}\ndef test_c(): pass"})
     expected = {"test_it.py::test_a": "passed", "test_it.py::test_b": message, "test_it.py::test_c": "passed"}
     assert (verdicts(report), report.missing) == (expected, ())
 
 
-def test_what_stops_the_session_after_each_test_costs_none(tmp_path: Path) -> None:
+def test_stopping_the_session_skips_no_test(tmp_path: Path) -> None:
     stop = "def pytest_runtest_teardown(item): item.session.shouldstop = 'enough'"
     assert verdicts(run(tmp_path, {"conftest.py": stop, "test_it.py": THREE})) == ALL
 
 
-def test_a_conftest_that_sets_options_leaves_no_test_out(tmp_path: Path) -> None:
+def test_options_set_by_a_conftest_skip_no_test(tmp_path: Path) -> None:
     text = "def pytest_configure(config): config.option.maxfail = 1; config.option.keyword = 'two'"
     assert verdicts(run(tmp_path, {"conftest.py": text, "test_it.py": THREE})) == ALL
 
 
-def test_a_process_that_dies_before_its_first_test_leaves_the_rest_missing(tmp_path: Path) -> None:
+def test_after_a_crash_before_the_first_test_the_others_are_missing(tmp_path: Path) -> None:
     conftest = """
         import os, pathlib
         def pytest_sessionstart(session):
@@ -115,7 +115,7 @@ def test_a_process_that_dies_before_its_first_test_leaves_the_rest_missing(tmp_p
     assert report.missing == ("test_it.py::test_b",)
 
 
-def test_a_kill_from_outside_is_tried_once_more(tmp_path: Path) -> None:
+def test_a_killed_test_is_retried_once(tmp_path: Path) -> None:
     act = "import os, pathlib, signal\ndef test_a(): pass\ndef test_b():\n    {}os.kill(os.getpid(), signal.SIGKILL)\n"
     once = "pathlib.Path('x').exists() or pathlib.Path('x').touch() or "
     report = run(tmp_path / "once", {"test_it.py": act.format(once) + "def test_c(): pass"})
@@ -127,7 +127,7 @@ def test_a_kill_from_outside_is_tried_once_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["old [x]", "$HOME", "with blanks", "a::b", "ü ✓", "~", "-x", "%d {x}"])
-def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
+def test_any_folder_name_works(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     writes = "import pathlib\ndef test_a(): pathlib.Path('left').touch()"
     report = run(folder, {"test_it.py": writes, "sub [1]/test_it_too.py": "def test_b(): pass"})
@@ -137,12 +137,12 @@ def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
     assert not (folder / "suite" / "left").exists()
 
 
-def test_a_file_named_with_a_line_break_crashes_once(tmp_path: Path) -> None:
+def test_a_line_break_in_a_file_name_does_not_repeat_a_crash(tmp_path: Path) -> None:
     report = run(tmp_path, {"test_a\nb.py": "import os\ndef test_a(): os.abort()", "test_c.py": "def test_c(): pass"})
     assert verdicts(report) == {"test_a\nb.py::test_a": "crashed by SIGABRT", "test_c.py::test_c": "passed"}
 
 
-def test_a_file_name_that_is_not_utf_8_crashes_once(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_does_not_repeat_a_crash(tmp_path: Path) -> None:
     (tmp_path / "suite").mkdir()
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/suite/test_\xff.py")).write_text("import os\ndef test_a(): os.abort()")
     report = run(tmp_path, {"test_c.py": "def test_c(): pass"})
@@ -160,7 +160,7 @@ def test_a_file_name_that_is_not_utf_8_crashes_once(tmp_path: Path) -> None:
         "path.unlink(); os.mkfifo(path); path.chmod(0)",
     ],
 )
-def test_a_test_that_spoils_the_events_makes_them_incomplete_at_most(tmp_path: Path, spoil: str) -> None:
+def test_a_test_can_only_make_the_events_incomplete(tmp_path: Path, spoil: str) -> None:
     code = f"""
         import os, pathlib
         def test_a(): pass
@@ -175,7 +175,7 @@ def test_a_test_that_spoils_the_events_makes_them_incomplete_at_most(tmp_path: P
     assert "9" not in {event.torch.version for event in [report.started] if event}
 
 
-def test_a_name_that_is_none_fails_the_test(tmp_path: Path) -> None:
+def test_an_invalid_observation_name_fails_the_test(tmp_path: Path) -> None:
     report = run(tmp_path, {"test_it.py": "def test_a(observe):\n    with observe(5): pass\ndef test_b(): pass"})
     assert verdicts(report) == {"test_it.py::test_a": "failed", "test_it.py::test_b": "passed"}
     assert report.problems == report.missing == ()

@@ -60,7 +60,7 @@ def observed(name: str, outcome: str = "returned", **more: Any) -> dict[str, Any
 # --- what was tested --------------------------------------------------------------------------------------------------
 
 
-def test_the_cell_is_what_was_really_tested() -> None:
+def test_the_cell_is_the_tested_one() -> None:
     made = record(STARTED, finished("t"))
     assert (made.status, made.cell.id, made.run.asked) == ("recorded", "2.5.1-cu124-py3.11", CELL.id)
     assert made.wheel is not None
@@ -85,11 +85,11 @@ def test_the_cell_is_what_was_really_tested() -> None:
         ("2.5.1+gitabc123", "12.4", None, "cu124"),
     ],
 )
-def test_the_build_is_told_by_the_label_or_by_cuda(version: str, cuda: str | None, hip: str | None, build: str) -> None:
+def test_the_build_comes_from_label_or_cuda(version: str, cuda: str | None, hip: str | None, build: str) -> None:
     assert recording.tested_build(TorchVersions(version=version, cuda=cuda, hip=hip)) == build
 
 
-def test_another_torch_than_the_wheel_is_named_after() -> None:
+def test_a_torch_of_another_version_than_its_wheel_is_an_error() -> None:
     other = {"event": "started", "torch": {"version": "2.5.0", "cuda": None, "hip": None}}
     with pytest.raises(CellError, match=r"the wheel of 2\.5\.1 says it is 2\.5\.0") as caught:
         record(other, finished("t"))
@@ -108,14 +108,14 @@ def test_texts_are_normalised_and_tracebacks_stay_with_the_run() -> None:
     assert "tracebacks" not in made.accepted().model_dump()
 
 
-def test_blocked_and_skipped_say_why() -> None:
+def test_blocked_and_skipped_observations_have_a_reason() -> None:
     made = record(
         STARTED, observed("a", "blocked", blocked_by="b"), observed("c", "skipped", why="none"), finished("t")
     )
     assert (made.observations["a"].blocked_by, made.observations["c"].why) == ("b", "none")
 
 
-def test_what_took_its_process_along_is_told_as_lost() -> None:
+def test_an_observation_that_ended_its_process_is_recorded() -> None:
     abort = AbortedTest(test="t", observation="trace", outcome="crashed", message="crashed by SIGSEGV")
     begun = {"event": "observing", "test": "t", "name": "trace"}
     made = record(STARTED, begun, observed("script"), finished("u"), aborted=(abort,))
@@ -128,7 +128,7 @@ def test_what_took_its_process_along_is_told_as_lost() -> None:
 # --- cells without a verdict ------------------------------------------------------------------------------------------
 
 
-def test_an_import_that_fails() -> None:
+def test_a_failed_import() -> None:
     with pytest.raises(CellError, match="OSError: libx") as caught:
         record({"event": "import-failed", "exception": "builtins.OSError", "message": "libx"})
     assert (caught.value.status, caught.value.reason.stage, caught.value.reason.kind) == (
@@ -142,7 +142,7 @@ def test_an_import_that_fails() -> None:
     ("outcome", "message", "status"),
     [("crashed", "crashed by SIGABRT", "crashed"), ("timed-out", "no sign of life within the limit", "timed-out")],
 )
-def test_a_process_that_never_imported_torch(outcome: Abort, message: str, status: str) -> None:
+def test_a_process_that_ended_before_the_import(outcome: Abort, message: str, status: str) -> None:
     output = (
         "terminate called\n  what():  no\nFatal Python error: Aborted\n\n"
         '  File "x.py", line 1 in inner\n  File "y.py", line 2 in outer\n'
@@ -155,7 +155,7 @@ def test_a_process_that_never_imported_torch(outcome: Abort, message: str, statu
     assert "outer" not in str(caught.value)
 
 
-def test_only_files_that_can_not_be_collected_are_an_error() -> None:
+def test_a_cell_with_collection_failures_only_is_an_error() -> None:
     failed = {"event": "collection-failed", "test": "test_x.py", "message": "No module named 'x'"}
     made = record(STARTED, failed)
     assert made.reason is not None
@@ -164,13 +164,13 @@ def test_only_files_that_can_not_be_collected_are_an_error() -> None:
     assert record(STARTED, failed, finished("t")).status == "recorded"
 
 
-def test_no_probes_at_all_are_an_error() -> None:
+def test_a_suite_without_tests_is_an_error() -> None:
     made = record(STARTED, {"event": "finished", "exit": 5})
     assert made.reason is not None
     assert (made.status, made.reason.kind) == ("error", "no probes")
 
 
-def test_what_could_not_be_had() -> None:
+def test_an_unavailable_cell() -> None:
     error = CellError("resolve", "no wheel", "none for this Python")
     made = recording.unavailable(CELL, "linux-x86_64", error, RUN, None)
     assert (made.status, made.cell.id, made.is_conclusive, made.usable) == ("unavailable", CELL.id, False, False)

@@ -1,4 +1,4 @@
-"""Which files of a source folder count, and their digest."""
+"""Source files of a folder, and their digest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def found(folder: Path) -> list[str]:
     return [path.as_posix() for path in source_tree.files(folder)]
 
 
-def test_what_was_made_of_the_sources_does_not_count(tmp_path: Path) -> None:
+def test_generated_files_are_ignored(tmp_path: Path) -> None:
     write(tmp_path, ".gitignore", *SOURCES)
     before = source_tree.digest(tmp_path)
     write(tmp_path, *MADE)
@@ -34,12 +34,12 @@ def test_what_was_made_of_the_sources_does_not_count(tmp_path: Path) -> None:
     assert source_tree.digest(tmp_path) == before
 
 
-def test_the_build_folder_of_setuptools_does_not_count(tmp_path: Path) -> None:
+def test_the_build_folder_of_setuptools_is_ignored(tmp_path: Path) -> None:
     write(tmp_path, "setup.py", "build/lib/stale.py", "build/bdist.linux-x86_64/x")
     assert found(tmp_path) == ["setup.py"]
 
 
-def test_the_digest_is_of_names_and_contents(tmp_path: Path) -> None:
+def test_the_digest_depends_on_names_and_contents(tmp_path: Path) -> None:
     write(tmp_path, "a", "b")
     first = source_tree.digest(tmp_path)
     os.utime(tmp_path / "a", (1, 1))
@@ -58,7 +58,7 @@ def test_a_copy_has_the_same_digest(tmp_path: Path) -> None:
     assert source_tree.digest(tmp_path / "to") == source_tree.digest(tmp_path / "from")
 
 
-def test_links_are_followed_once_and_what_is_no_file_is_left_out(tmp_path: Path) -> None:
+def test_links_are_followed_once_and_special_files_are_ignored(tmp_path: Path) -> None:
     write(tmp_path / "outside", "shared.py")
     write(tmp_path / "lib", "a.py")
     (tmp_path / "lib" / "linked").symlink_to(tmp_path / "outside")

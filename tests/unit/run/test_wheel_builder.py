@@ -74,14 +74,14 @@ def test_a_folder_is_built_once_from_a_copy(tmp_path: Path, make: Callable[[], W
     assert sources.snapshot(folder) == before
 
 
-def test_the_same_sources_make_the_same_wheel(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
+def test_builds_are_reproducible(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
     folders = [write_project(tmp_path / name) for name in ("here", "there")]
     lines = [f"mylib @ {folder.as_uri()}" for folder in folders]
     assert len({make().identity(line) for line in lines}) == 1
     assert len({make().with_wheel(line, target) for line in lines}) == 1
 
 
-def test_an_edit_makes_another_wheel(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
+def test_an_edit_leads_to_a_new_wheel(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
     folder = write_project(tmp_path / "mylib")
     line = f"mylib @ {folder.as_uri()}"
     first, before = make().with_wheel(line, target), make().identity(line)
@@ -180,7 +180,7 @@ def test_a_version_from_git(tmp_path: Path, make: Callable[[], WheelBuilder], ta
     ("name", "message"),
     [("mylib", "compiling mylib.c | secret: None | no compiler here"), ("other", "is 'other', not 'mylib'")],
 )
-def test_what_can_not_be_built(
+def test_a_failed_build(
     tmp_path: Path, make: Callable[[], WheelBuilder], target: Target, name: str, message: str
 ) -> None:
     folder = write_project(tmp_path / "mylib", name, fails="no compiler here" if name == "mylib" else "")
@@ -195,7 +195,7 @@ def test_what_can_not_be_built(
     assert target.log.read_text().count("Building wheel") == 1
 
 
-def test_a_build_that_takes_too_long(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
+def test_a_build_timeout(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
     folder = write_project(tmp_path / "mylib")
     with (folder / "backend.py").open("a") as file:
         file.write("import time\ntime.sleep(100)\n")
@@ -214,13 +214,13 @@ def test_a_build_that_takes_too_long(tmp_path: Path, make: Callable[[], WheelBui
         ("file:///no/such/mylib-1.0.tar.gz", "source unreachable"),
     ],
 )
-def test_sources_that_can_not_be_had(make: Callable[[], WheelBuilder], target: Target, url: str, kind: str) -> None:
+def test_unreachable_sources(make: Callable[[], WheelBuilder], target: Target, url: str, kind: str) -> None:
     with pytest.raises(CellError) as caught:
         make().with_wheel(f"mylib @ {url}", target)
     assert (caught.value.reason.kind, caught.value.status) == (kind, "unavailable")
 
 
-def test_a_file_that_is_no_archive(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
+def test_an_invalid_archive(tmp_path: Path, make: Callable[[], WheelBuilder], target: Target) -> None:
     for name in ("mylib-1.0.tar.gz", "mylib-1.0.zip"):
         (tmp_path / name).write_bytes(b"\x1f\x8b not an archive")
         with pytest.raises(CellError, match="cannot be unpacked"):
@@ -228,7 +228,7 @@ def test_a_file_that_is_no_archive(tmp_path: Path, make: Callable[[], WheelBuild
 
 
 @pytest.mark.parametrize("line", ["numpy<2", "x @ https://example.org/x-1-py3-none-any.whl"])
-def test_what_has_a_wheel_stays_as_it_is(make: Callable[[], WheelBuilder], target: Target, line: str) -> None:
+def test_a_requirement_with_a_wheel_is_unchanged(make: Callable[[], WheelBuilder], target: Target, line: str) -> None:
     assert make().with_wheel(line, target) == line == make().identity(line)
 
 
@@ -251,7 +251,7 @@ def test_the_identity_of_a_wheel_is_its_content(tmp_path: Path, make: Callable[[
     assert str(tmp_path) not in first
 
 
-def test_build_requirements_are_taken_as_of_a_day(
+def test_exclude_newer_applies_to_build_requirements(
     tmp_path: Path, make: Callable[[], WheelBuilder], target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_project(tmp_path / "mylib")
