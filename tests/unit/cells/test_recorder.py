@@ -60,8 +60,8 @@ class Run:
         assert len(found) == 1, (name, fields, found, self.output)
         return found[0]
 
-    def seen(self, name: str) -> dict[str, Any]:
-        """An observation."""
+    def observation(self, name: str) -> dict[str, Any]:
+        """Return the event of an observation."""
         return self.only("observed", name=name)
 
     def verdict(self, test: str) -> dict[str, Any]:
@@ -108,17 +108,17 @@ class Suite:
             errors="replace",
         )
 
-    def finish(self, process: subprocess.Popen[str], seen: int = 0) -> Run:
+    def finish(self, process: subprocess.Popen[str], earlier: int = 0) -> Run:
         output, _ = process.communicate(timeout=60)
-        return Run(events=self.read()[seen:], code=process.returncode, output=output)
+        return Run(events=self.read()[earlier:], code=process.returncode, output=output)
 
     def run(self, *, record: bool = True, **env: str) -> Run:
-        """Run all probes; the events are those of this process alone."""
-        seen = len(self.read())
-        return self.finish(self.start(record=record, **env), seen)
+        """Run the suite; return the events of this process only."""
+        earlier = len(self.read())
+        return self.finish(self.start(record=record, **env), earlier)
 
     def leave_out(self, *tests: str, lost: Sequence[str] = ()) -> None:
-        """Say what an earlier process came to."""
+        """Write the results of an earlier process."""
         self.done.write_text(json.dumps({"tests": tests, "lost": lost}), encoding="utf-8")
 
     def read(self) -> list[dict[str, Any]]:
@@ -203,7 +203,7 @@ def test_a_crash_aborts_only_its_observation(suite: Suite, end: str) -> None:
         """)
     first = suite.run()
     assert "finished" not in first.names()
-    assert first.seen("first")["outcome"] == "returned"
+    assert first.observation("first")["outcome"] == "returned"
     assert "test_a" not in [event.get("test") for event in first.events if event["event"] == "test-finished"]
 
     told = "observed" in [event["event"] for event in first.events if event.get("name") == "second"]
@@ -211,7 +211,7 @@ def test_a_crash_aborts_only_its_observation(suite: Suite, end: str) -> None:
     second = suite.run()
     assert second.only("collected")["tests"] == ["test_it.py::test_b"]
     assert second.only("finished")["exit"] == 0
-    third = second.seen("third")
+    third = second.observation("third")
     assert (third["outcome"], third.get("blocked_by")) == (("returned", None) if told else ("blocked", "second"))
 
 

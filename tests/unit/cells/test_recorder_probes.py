@@ -175,27 +175,27 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_an_exception_has_its_public_name_and_bases(many: Run) -> None:
-    assert many.seen("jit-error")["exception"] == "torch.jit.Error"
-    assert many.seen("jit-error")["bases"] == ["builtins.RuntimeError", "builtins.Exception"]
-    assert many.seen("hidden")["exception"] == "torch.jit._trace.Hidden"
-    assert many.seen("local")["exception"] == "test_many.test_names.<locals>.Own"
-    assert many.seen("local")["bases"] == ["builtins.KeyError", "builtins.LookupError", "builtins.Exception"]
+    assert many.observation("jit-error")["exception"] == "torch.jit.Error"
+    assert many.observation("jit-error")["bases"] == ["builtins.RuntimeError", "builtins.Exception"]
+    assert many.observation("hidden")["exception"] == "torch.jit._trace.Hidden"
+    assert many.observation("local")["exception"] == "test_many.test_names.<locals>.Own"
+    assert many.observation("local")["bases"] == ["builtins.KeyError", "builtins.LookupError", "builtins.Exception"]
     assert many.verdict("test_many.py::test_pytest_fail")["exception"] == "pytest.fail.Exception"
 
 
 def test_frames_begin_in_the_test(many: Run) -> None:
-    seen = many.seen("frames")
-    assert [(f["file"], f["function"]) for f in seen["frames"]] == [
+    observation = many.observation("frames")
+    assert [(f["file"], f["function"]) for f in observation["frames"]] == [
         ("probes/test_many.py", "test_frames"),
         ("probes/test_many.py", "inner"),
     ]
-    assert (seen["outcome"], seen["phase"], seen["message"]) == ("raised", "tracing", "deep down")
-    assert "observer.py" not in seen["traceback"]
-    assert seen["traceback"].endswith("ZeroDivisionError: deep down\n")
+    assert (observation["outcome"], observation["phase"], observation["message"]) == ("raised", "tracing", "deep down")
+    assert "observer.py" not in observation["traceback"]
+    assert observation["traceback"].endswith("ZeroDivisionError: deep down\n")
 
 
 def test_warnings_are_in_order_without_duplicates(many: Run) -> None:
-    assert many.seen("warns")["warnings"] == [
+    assert many.observation("warns")["warnings"] == [
         {"category": "torch.jit.TracerWarning", "message": "one"},
         {"category": "torch.jit.TracerWarning", "message": "two"},
     ]
@@ -206,15 +206,19 @@ def test_warnings_are_in_order_without_duplicates(many: Run) -> None:
 
 
 def test_warning_filters_and_output_are_restored_after_a_test(many: Run) -> None:
-    assert many.seen("after-closing")["outcome"] == "returned"
+    assert many.observation("after-closing")["outcome"] == "returned"
     assert many.verdict("test_many.py::test_filters_and_output")["outcome"] == "passed"
     heard = many.verdict("test_many.py::test_filters_are_back")["warnings"]
     assert heard == [{"category": "builtins.UserWarning", "message": "heard"}]
 
 
 def test_exits_are_results(many: Run) -> None:
-    seen = many.seen("sys-exit")
-    assert (seen["outcome"], seen["exception"], seen["message"]) == ("raised", "builtins.SystemExit", "bye")
+    observation = many.observation("sys-exit")
+    assert (observation["outcome"], observation["exception"], observation["message"]) == (
+        "raised",
+        "builtins.SystemExit",
+        "bye",
+    )
     verdict = many.verdict("test_many.py::test_exit")
     assert (verdict["outcome"], verdict["exception"]) == ("failed", "builtins.SystemExit")
 
@@ -225,7 +229,7 @@ def test_a_forked_child_writes_no_events(many: Run) -> None:
 
 
 def test_texts_are_cut_in_the_middle(many: Run) -> None:
-    for event in (many.seen("huge"), many.verdict("test_many.py::test_huge_verdict")):
+    for event in (many.observation("huge"), many.verdict("test_many.py::test_huge_verdict")):
         message = event["message"]
         assert len(message) < 66_000
         assert message[0] == "a"
@@ -235,21 +239,21 @@ def test_texts_are_cut_in_the_middle(many: Run) -> None:
 
 
 def test_any_text_is_recorded(many: Run) -> None:
-    assert many.seen("\ud800 \x00 \U0001d4b3 \u2028 name")["message"] == "\udcff\x00\x1b[31m\u2028\r\n\U0001d4b3"
-    assert many.seen("unprintable")["message"] == "<str() raised builtins.SystemExit>"
+    assert many.observation("\ud800 \x00 \U0001d4b3 \u2028 name")["message"] == "\udcff\x00\x1b[31m\u2028\r\n\U0001d4b3"
+    assert many.observation("unprintable")["message"] == "<str() raised builtins.SystemExit>"
     assert many.only("collected")["tests"][-1].startswith("test_many.py::test_parameter[")
 
 
 def test_infinite_recursion_is_recorded_with_few_frames(many: Run) -> None:
-    assert many.seen("endless")["exception"] == "builtins.RecursionError"
-    assert len(many.seen("endless")["frames"]) == 50
+    assert many.observation("endless")["exception"] == "builtins.RecursionError"
+    assert len(many.observation("endless")["frames"]) == 50
 
 
 def test_blocked_and_skipped(many: Run) -> None:
-    blocked = many.seen("blocked")
+    blocked = many.observation("blocked")
     assert (blocked["outcome"], blocked["blocked_by"], blocked["warnings"]) == ("blocked", "frames", [])
     assert "exception" not in blocked
-    skipped = many.seen("skipped")
+    skipped = many.observation("skipped")
     assert (skipped["outcome"], skipped["why"]) == ("skipped", "no such thing here")
 
 
