@@ -1,4 +1,4 @@
-"""What every integration test starts from: a copy of the project, and an index that has the real pytest."""
+"""Fixtures: a copy of the project, and an index with the real pytest."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def project(tmp_path: Path, index: LocalIndex) -> MakeProject:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real browser. `tests.support.find_browser` sees by this name which tests need one."""
+    """A real browser; `tests.support.find_browser` finds the tests that need one by this name."""
     with chromium() as browser:
         yield browser

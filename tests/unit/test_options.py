@@ -1,4 +1,4 @@
-"""Options of the command line: what is refused, with which words."""
+"""Command-line options, and the messages of their errors."""
 
 from __future__ import annotations
 

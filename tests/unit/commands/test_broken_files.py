@@ -1,4 +1,4 @@
-"""Files that are not what they should be: a message that names the file, or they are made anew; never a traceback."""
+"""Broken files are named in a message or created again; they never cause a traceback."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def put(path: Path, content: bytes | None) -> None:
         path.write_bytes(content)
 
 
-#: What people and other programs hand in, or what can't be made anew: the message names the file.
+#: Input files, and files that can't be created again: the message names the file.
 REFUSING: dict[str, Callable[[Path], object]] = {
     "record": lambda path: Store(path.parents[1]).load(path, Record),
     "records": lambda path: Store(path.parents[1]).read(Record),
@@ -89,7 +89,7 @@ CACHES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 @pytest.mark.parametrize("name", CACHES)
-def test_a_broken_cache_counts_as_none(tmp_path: Path, name: str, content: bytes | None) -> None:
+def test_a_broken_cache_is_ignored(tmp_path: Path, name: str, content: bytes | None) -> None:
     put(tmp_path / name, content)
     found = CACHES[name](tmp_path)
     assert not found or found == {"schema": 1}
@@ -136,7 +136,7 @@ def test_an_impossible_path_is_a_usage_error(
         ("bisect", "--replay", False),
     ],
 )
-def test_a_file_is_no_folder_and_a_folder_no_file(
+def test_files_and_folders_are_not_interchangeable(
     tmp_path: Path, command: str, option: str, is_folder: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "there"

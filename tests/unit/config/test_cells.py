@@ -1,4 +1,4 @@
-"""Cells: ids, order, and what selections expand into."""
+"""Cells: ids, order, and the expansion of selections."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ any_cell = st.builds(
 
 
 @given(any_cell)
-def test_an_id_leads_back_to_its_cell(cell: Cell) -> None:
+def test_ids_round_trip(cell: Cell) -> None:
     assert Cell.parse(cell.id) == cell
 
 
 @given(st.lists(any_cell, unique_by=lambda cell: cell.id))
-def test_slugs_keep_apart_what_ids_keep_apart(found: list[Cell]) -> None:
+def test_distinct_ids_have_distinct_slugs(found: list[Cell]) -> None:
     assert len({cell.slug for cell in found}) == len(found)
 
 
 @pytest.mark.parametrize("text", ["", "2.5.1", "2.5.1-cpu", "2.5.1-cpu-3.11", "2.5.1-CPU-py3.11", "2.5.1-cpu-py2.7"])
-def test_what_is_no_id_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_id_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match=r"2\.5\.1-cpu-py3\.11"):
         Cell.parse(text)
 
@@ -45,10 +45,10 @@ def test_releases_are_in_version_order_not_in_text_order() -> None:
 
 @given(st.lists(releases, min_size=1, unique=True))
 def test_latest_patches_keeps_one_of_each_minor(found: list[str]) -> None:
-    kept = cells.latest_patches(found)
-    assert kept == sorted(kept, key=versions.version)
+    patches = cells.latest_patches(found)
+    assert patches == sorted(patches, key=versions.version)
     for release in found:
-        same = [k for k in kept if versions.version(k).release[:2] == versions.version(release).release[:2]]
+        same = [k for k in patches if versions.version(k).release[:2] == versions.version(release).release[:2]]
         assert len(same) == 1
         assert versions.version(same[0]) >= versions.version(release)
 
@@ -68,12 +68,12 @@ def test_full_takes_every_release_and_cuda_only_cuda_builds() -> None:
     assert all(cell.build.startswith("cu") for cell in cells.expand(MATRIX, MATRIX.selections["cuda"]))
 
 
-def test_selecting_options_narrow() -> None:
+def test_selecting_options_filter_cells() -> None:
     full = cells.expand(MATRIX, MATRIX.selections["full"])
     few = cells.filtered(full, torch=">=2.5,<2.6", build="c*", python="3.11")
     assert [cell.id for cell in few] == ["2.5.0-cpu-py3.11", "2.5.1-cpu-py3.11"]
 
 
-def test_a_nightly_counts_by_its_order() -> None:
+def test_a_nightly_matches_by_its_order() -> None:
     assert versions.matches("2.16.0.dev20261101", ">=2.15")
     assert not versions.matches("2.16.0.dev20261101", ">=2.16")

@@ -1,4 +1,4 @@
-"""New releases: which ones, and where they go in matrix.toml."""
+"""New releases, and their insertion into matrix.toml."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ releases = [
 """
 
 
-def test_comments_stay_and_versions_in_them_are_no_releases() -> None:
+def test_comments_are_kept_and_their_versions_ignored() -> None:
     assert edits.added(COMMENTED, ["1.9.3", "2.1.0", "2.2.1", "2.3.0"]) == ADDED
 
 

@@ -1,4 +1,4 @@
-"""Reading matrix.toml: what is refused, and with which words."""
+"""Reading matrix.toml, and the messages of its errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def problems_of(text: str) -> list[str]:
     return caught.value.problems
 
 
-def test_the_project_s_own_file_is_sound() -> None:
+def test_the_project_s_own_file_is_valid() -> None:
     matrix = matrix_toml.load()
     assert len(matrix.releases) == 38
 
@@ -104,7 +104,7 @@ def test_the_project_s_own_file_is_sound() -> None:
         None if isinstance(value, list) or value is None else str(value[1] if isinstance(value, tuple) else value)[:40]
     ),
 )
-def test_each_mistake_is_named_by_its_key(change: tuple[str, str], words: list[str] | None) -> None:
+def test_each_mistake_is_reported_with_its_key(change: tuple[str, str], words: list[str] | None) -> None:
     if words is None:
         matrix_toml.parse(GOOD)
         return
@@ -131,12 +131,12 @@ def test_a_path_is_relative_to_the_file(tmp_path: Path, key: str, text: str) -> 
     assert f"mylib @ {(tmp_path / 'none').as_uri()}" in str(matrix_toml.parse(text, tmp_path / "matrix.toml"))
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     text = GOOD.replace("fallback", "fallbak").replace('reason = "built against NumPy 1"', "")
     assert len(problems_of(text)) == 2
 
 
-def test_ids_alike_as_folders_collide() -> None:
+def test_ids_with_equal_folder_names_collide() -> None:
     text = GOOD.replace(
         'cells = ["1.13.1-cpu-py3.9"]', 'cells = ["1.13.1-cpu-py3.9"]\nbuilds = ["cpu", "c.pu", "c.p.u"]'
     )
@@ -175,7 +175,7 @@ def test_the_default_selection_is_the_latest_patch_of_each_minor() -> None:
 
 
 @given(st.text(max_size=200))
-def test_no_text_makes_the_reader_fail_otherwise(text: str) -> None:
+def test_other_errors_are_never_raised(text: str) -> None:
     for candidate in (text, GOOD + text):
         assert all("Traceback" not in problem for problem in _problems_or_none(candidate))
 
@@ -190,7 +190,7 @@ def test_no_text_makes_the_reader_fail_otherwise(text: str) -> None:
         ("2026-01-31 12:00:00+02:00", "2026-01-31T10:00:00Z"),
     ],
 )
-def test_days_and_timestamps(text: str, expected: str) -> None:
+def test_dates_and_timestamps(text: str, expected: str) -> None:
     assert values.timestamp(text) == expected
     assert values.timestamp(expected) == expected
 
@@ -198,6 +198,6 @@ def test_days_and_timestamps(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "1 week", "2026-02-30", "2026-01-31T12:00:00", "2026-01", "9999-12-31", "20260131"]
 )
-def test_what_is_no_day(text: str) -> None:
+def test_invalid_timestamps_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a date or a timestamp with a time zone"):
         values.timestamp(text)

@@ -1,4 +1,4 @@
-"""Requirements as people write them."""
+"""Parsing requirements in the syntax of pip and uv."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from scripts.config.requirement import RequirementError
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with packages of every form in it."""
-    for place in ("mylib", "with space", "odd [x] #1%20", "größe"):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / "pyproject.toml").write_text('[project]\nname = "My.Lib"\n', encoding="utf-8")
-    for place, file, text in (
+    for location in ("mylib", "with space", "odd [x] #1%20", "größe"):
+        (tmp_path / location).mkdir()
+        (tmp_path / location / "pyproject.toml").write_text('[project]\nname = "My.Lib"\n', encoding="utf-8")
+    for location, file, text in (
         ("old", "setup.py", "import setuptools\nsetuptools.setup(name='oldlib', version='1')\n"),
         ("cfg", "setup.cfg", "[metadata]\nname = cfglib\n"),
         ("cfg", "setup.py", "from setuptools import setup\nsetup()\n"),
@@ -28,8 +28,8 @@ def folder(tmp_path: Path) -> Path:
         ("broken", "pyproject.toml", "= ="),
         ("plain", "README.md", ""),
     ):
-        (tmp_path / place).mkdir(exist_ok=True)
-        (tmp_path / place / file).write_text(text)
+        (tmp_path / location).mkdir(exist_ok=True)
+        (tmp_path / location / file).write_text(text)
     for name in ("mylib-1.0.tar.gz", "mylib-1.0-py3-none-any.whl", "mylib.zip", "mylib.whl", "notes.txt"):
         (tmp_path / name).touch()
     return tmp_path
@@ -39,7 +39,7 @@ PLAIN = ["numpy", "numpy<2", "NumPy>=2,!=2.1", "mylib[test]", 'x>1; python_versi
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_a_plain_requirement_stays_as_it_is(folder: Path, text: str) -> None:
+def test_a_plain_requirement_is_unchanged(folder: Path, text: str) -> None:
     assert requirement.parse(text, folder) == text
 
 
@@ -71,7 +71,7 @@ LOCATED = [
 
 
 @pytest.mark.parametrize(("text", "line"), LOCATED, ids=[text for text, _ in LOCATED])
-def test_a_place_becomes_an_absolute_url(folder: Path, text: str, line: str) -> None:
+def test_a_location_becomes_an_absolute_url(folder: Path, text: str, line: str) -> None:
     assert requirement.parse(text, folder) == line.replace("{}", folder.as_uri())
 
 
@@ -136,7 +136,7 @@ PARTS = st.sampled_from([*"[]@;/\\.~-=<>!#%:(), \n\0", *WORDS])
 @example("(" * 5000)
 @example("x;" + "(" * 5000)
 @example("x @ https://" + "[" * 50)
-def test_no_text_raises_anything_else(text: str) -> None:
+def test_other_errors_are_never_raised(text: str) -> None:
     try:
         line = requirement.parse(text, Path("/no/such/folder"))
     except RequirementError:

@@ -1,4 +1,4 @@
-"""Printed lines end without blanks, on a terminal and elsewhere, and are otherwise as Rich makes them."""
+"""Printed lines are like those of Rich, without trailing spaces."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def printed(renderable: RenderableType, console: Console) -> str:
 
 
 @given(st.lists(st.tuples(WORDS, WORDS), max_size=4), st.sampled_from([20, 80, 120]))
-def test_lines_are_rich_s_but_for_the_blanks_at_their_ends(cells: list[tuple[str, str]], width: int) -> None:
+def test_lines_equal_those_of_rich_without_trailing_spaces(cells: list[tuple[str, str]], width: int) -> None:
     parts = Group(table(cells), Padding("text", (1, 6)), Text("a  "), Syntax("-a\n+b", "diff"))
     trimmed = printed(parts, make_console(width=width, file=io.StringIO()))
     padded = printed(parts, Console(width=width, file=io.StringIO(), highlight=False, emoji=False, markup=False))
@@ -47,7 +47,7 @@ def test_lines_are_rich_s_but_for_the_blanks_at_their_ends(cells: list[tuple[str
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_on_a_terminal_colours_stay_and_blanks_go(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_colours_without_trailing_spaces(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     text = printed(table([("left", "right"), ("a", "b")]), make_console(width=width))
@@ -55,7 +55,7 @@ def test_on_a_terminal_colours_stay_and_blanks_go(width: int, monkeypatch: pytes
     assert [line for line in plain(text).split("\n") if line != line.rstrip()] == []
 
 
-def test_a_live_display_has_none_either() -> None:
+def test_a_live_display_has_no_trailing_spaces() -> None:
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80, color_system=None)
     with Live(Trimmed(table([("left", "right")])), console=console):
@@ -64,7 +64,7 @@ def test_a_live_display_has_none_either() -> None:
     assert [line for line in plain(file.getvalue()).split("\n") if line != line.rstrip()] == []
 
 
-def test_what_follows_on_the_same_line_keeps_its_distance() -> None:
+def test_spaces_within_a_line_are_kept() -> None:
     console = make_console(width=80, file=io.StringIO())
     with console.capture() as captured:
         console.print("a  ", end="")
@@ -72,12 +72,12 @@ def test_what_follows_on_the_same_line_keeps_its_distance() -> None:
     assert captured.get() == "a  b    c\n"
 
 
-def test_a_file_gets_no_colour_even_if_the_terminal_must(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_gets_no_colour_despite_force_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     file = io.StringIO()
     make_console(file=file, width=80).print(Text("bold", style="bold red"))
     assert file.getvalue() == "bold\n"
 
 
-def test_texts_are_no_markup() -> None:
+def test_markup_is_off_by_default() -> None:
     assert printed("[bold]a[/] :smile:", make_console(width=80, file=io.StringIO())) == "[bold]a[/] :smile:\n"

@@ -41,7 +41,7 @@ documents = st.builds(
 
 
 @given(documents)
-def test_a_document_is_read_back_as_it_was_written(document: Document) -> None:
+def test_documents_round_trip(document: Document) -> None:
     text = FORMAT.dump(document)
     assert FORMAT.parse(text, "x") == document
     assert FORMAT.dump(FORMAT.parse(text, "x")) == text
@@ -104,7 +104,7 @@ def test_an_older_document_is_migrated_step_by_step() -> None:
         ('{"schema": 2, "name": 1}', "title: Input should be a valid string"),
     ],
 )
-def test_what_is_no_document_is_refused_with_file_problem_and_remedy(text: str, problem: str) -> None:
+def test_an_invalid_document_is_refused_with_file_problem_and_remedy(text: str, problem: str) -> None:
     with pytest.raises(SchemaError, match=rf"x\.json: invalid document: {problem}.*; write it again"):
         FORMAT.parse(text, "x.json")
 

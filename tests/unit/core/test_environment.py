@@ -1,4 +1,4 @@
-"""Closed environments: what of a shell reaches a child, and what a suite may declare."""
+"""Closed environments: independent of the shell, and extended by what a suite declares."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.support.shells import HOSTILE, SECRETS
 
 PYTHON = Path(sys.executable)
 
-#: Variables of a shell: any at all, and those that are known to do harm.
+#: Environment variables of a shell: arbitrary ones, and known harmful ones.
 NAMES = st.one_of(st.sampled_from(sorted(HOSTILE)), st.from_regex(r"[A-Z_][A-Z0-9_]{0,20}", fullmatch=True))
 SHELLS = st.dictionaries(NAMES, st.text(st.characters(exclude_characters="\0", codec="utf-8")), max_size=20)
 
 
 @given(SHELLS)
-def test_a_cell_sees_nothing_of_the_shell(shell: dict[str, str]) -> None:
+def test_a_cell_is_independent_of_the_shell(shell: dict[str, str]) -> None:
     if sys.platform == "win32":
         shell = {name: value for name, value in shell.items() if name not in environment._MACHINE}
     of_shell = environment.cell(PYTHON, Path("work"), gpu=False, declared={}, environ=shell)
@@ -45,7 +45,7 @@ def test_a_cell_has_fixed_values(tmp_path: Path) -> None:
     assert shown[4:] == [str(tmp_path), [], "1"]
 
 
-def test_a_suite_s_variables_win_over_fixed_ones(tmp_path: Path) -> None:
+def test_a_suite_s_variables_override_fixed_ones(tmp_path: Path) -> None:
     declared = {"OMP_NUM_THREADS": "4", "PYTORCH_JIT": "0", "PATH": "/extra"}
     env = environment.cell(PYTHON, tmp_path, gpu=False, declared=declared, environ={"PATH": "/user"})
     assert (env["OMP_NUM_THREADS"], env["PYTORCH_JIT"]) == ("4", "0")
@@ -68,11 +68,11 @@ def test_a_suite_s_variables_win_over_fixed_ones(tmp_path: Path) -> None:
         ("É", "not a variable name"),
     ],
 )
-def test_what_a_suite_can_not_declare(name: str, why: str) -> None:
+def test_reserved_variables_cannot_be_declared(name: str, why: str) -> None:
     assert why in str(environment.problem(name, "x"))
 
 
-def test_what_a_suite_can_declare() -> None:
+def test_other_variables_can_be_declared() -> None:
     assert environment.problem("PYTORCH_JIT", "") is None
     assert environment.problem("PYTHONHASHSEED", "random") is None
     assert "null" in str(environment.problem("X", "a\0b"))

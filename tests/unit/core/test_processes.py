@@ -1,4 +1,4 @@
-"""Running programs: output, limits, and that nothing of a tree of processes is left."""
+"""Running programs: output, timeouts, and the end of whole process trees."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(log: Path, code: str, **limits: Any) -> processes.Finished:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended, or does so shortly."""
+    """Return whether a process ends within 10 seconds."""
     try:
         return not psutil.wait_procs([psutil.Process(pid)], timeout=10)[1]
     except psutil.NoSuchProcess:
@@ -39,7 +39,7 @@ def written(path: Path) -> bool:
     return path.exists() and bool(path.read_text())
 
 
-def test_output_goes_to_the_log_behind_the_command(tmp_path: Path) -> None:
+def test_output_follows_the_command_in_the_log(tmp_path: Path) -> None:
     log = tmp_path / "new" / "x.log"
     first = run(log, "import sys; print('out', flush=True); print('err', file=sys.stderr)")
     assert (first.ok, first.output) == (True, "out\nerr\n")
@@ -54,21 +54,21 @@ def test_a_signal_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("session", [True, False])
-def test_what_takes_too_long_is_ended_with_all_it_started(tmp_path: Path, session: bool) -> None:
-    told = tmp_path / "pid"
+def test_a_timeout_kills_the_process_tree(tmp_path: Path, session: bool) -> None:
+    pid_file = tmp_path / "pid"
     code = (
         "import pathlib, subprocess, sys\n"
         f"child = subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session={session})\n"
-        f"pathlib.Path({str(told)!r}).write_text(str(child.pid))\n"
+        f"pathlib.Path({str(pid_file)!r}).write_text(str(child.pid))\n"
         f"{SLEEP}"
     )
-    ended = run(tmp_path / "x.log", code, deadline=lambda: -math.inf if written(told) else math.inf)
+    ended = run(tmp_path / "x.log", code, deadline=lambda: -math.inf if written(pid_file) else math.inf)
     assert ended.timed_out
     assert not ended.ok
-    assert gone(int(told.read_text()))
+    assert gone(int(pid_file.read_text()))
 
 
-def test_what_a_program_leaves_in_its_group_is_ended_too(tmp_path: Path) -> None:
+def test_orphans_in_the_process_group_are_killed(tmp_path: Path) -> None:
     code = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEP!r}]).pid)"
     assert gone(int(run(tmp_path / "x.log", code).output))
 
@@ -93,16 +93,16 @@ print(found.pid, flush=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps together what a program starts")
-def test_a_daemon_is_ended_with_the_program_that_started_it(tmp_path: Path) -> None:
+def test_a_daemon_is_killed_when_its_program_ends(tmp_path: Path) -> None:
     ended = run(tmp_path / "x.log", f"{DAEMON}{FIND}")
     assert ended.ok, ended.output
     assert gone(int(ended.output))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps together what a program starts")
-def test_a_daemon_is_ended_with_a_run_that_is_killed(tmp_path: Path) -> None:
-    told = tmp_path / "pid"
-    code = f"{DAEMON}{FIND}open({str(told)!r}, 'w').write(str(found.pid))\n{SLEEP}"
+def test_a_daemon_is_killed_when_the_run_is_killed(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    code = f"{DAEMON}{FIND}open({str(pid_file)!r}, 'w').write(str(found.pid))\n{SLEEP}"
     engine = (
         "import pathlib, sys; from scripts.core import processes; from scripts.core import environment\n"
         f"processes.run([sys.executable, '-c', {code!r}], log=pathlib.Path({str(tmp_path / 'x.log')!r}), "
@@ -110,14 +110,14 @@ def test_a_daemon_is_ended_with_a_run_that_is_killed(tmp_path: Path) -> None:
     )
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONSAFEPATH": "1"}
     with subprocess.Popen([sys.executable, "-c", engine], env=env, cwd=tmp_path) as child:
-        while not written(told):
+        while not written(pid_file):
             assert child.poll() is None
             time.sleep(0.01)
         child.kill()
-    assert gone(int(told.read_text()))
+    assert gone(int(pid_file.read_text()))
 
 
-def test_much_output_takes_neither_memory_nor_disk(tmp_path: Path) -> None:
+def test_long_output_is_cut(tmp_path: Path) -> None:
     code = "import sys\nprint('first')\nfor _ in range(300): sys.stdout.write('x' * 999_999 + '\\n')\nprint('last')"
     before = psutil.Process().memory_info().rss
     ended = run(tmp_path / "x.log", code, timeout=120)
@@ -132,35 +132,35 @@ def test_much_output_takes_neither_memory_nor_disk(tmp_path: Path) -> None:
     assert log.endswith("last\n")
 
 
-def test_output_between_the_bounds_is_whole(tmp_path: Path) -> None:
+def test_output_within_the_limits_is_complete(tmp_path: Path) -> None:
     ended = run(tmp_path / "x.log", "print(*range(900_000))")
     assert (tmp_path / "x.log").read_text().endswith(f"{' '.join(map(str, range(900_000)))}\n")
     assert ended.ok
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that is always full")
-def test_a_log_that_can_not_be_written_changes_nothing() -> None:
+def test_an_unwritable_log_is_ignored() -> None:
     assert run(Path("/dev/full"), "print('out')").output == "out\n"
 
 
-def test_what_a_program_prints_is_returned() -> None:
+def test_capture_returns_the_output() -> None:
     code = "import sys; print(sys.stdin.read() + '\u2713'); print('no', file=sys.stderr); sys.exit(3)"
-    said = processes.capture([sys.executable, "-X", "utf8", "-c", code], text="some ")
-    assert (said.returncode, said.stdout, said.stderr) == (3, "some \u2713\n", "no\n")
+    captured = processes.capture([sys.executable, "-X", "utf8", "-c", code], text="some ")
+    assert (captured.returncode, captured.stdout, captured.stderr) == (3, "some \u2713\n", "no\n")
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         processes.capture(["no-such-program"])
     assert processes.capture([sys.executable, "-c", SLEEP], timeout=0.1).returncode != 0
 
 
 def test_an_interruption_ends_the_wait_for_a_lock(tmp_path: Path) -> None:
-    seen: list[BaseException] = []
+    stopped_by: list[BaseException] = []
 
     def wait() -> None:
         try:
             with locked(tmp_path / "lock"):
                 pass
         except processes.Stopped as stopped:
-            seen.append(stopped)
+            stopped_by.append(stopped)
 
     def interrupted() -> None:
         with processes.interruptible():
@@ -174,30 +174,30 @@ def test_an_interruption_ends_the_wait_for_a_lock(tmp_path: Path) -> None:
     worker = threading.Thread(target=wait)
     with filelock.FileLock(tmp_path / "lock"), pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert len(seen) == 1
+    assert len(stopped_by) == 1
     with locked(tmp_path / "lock"):
         pass
 
 
-def test_an_interruption_ends_what_runs_and_lets_nothing_start(tmp_path: Path) -> None:
-    seen: list[BaseException] = []
-    told = tmp_path / "pid"
+def test_an_interruption_kills_children_and_starts_none(tmp_path: Path) -> None:
+    stopped_by: list[BaseException] = []
+    pid_file = tmp_path / "pid"
 
     def work() -> None:
         try:
             run(
                 tmp_path / "x.log",
-                f"import os, pathlib; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); {SLEEP}",
+                f"import os, pathlib; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); {SLEEP}",
             )
         except processes.Stopped as stopped:
-            seen.append(stopped)
+            stopped_by.append(stopped)
 
     worker = threading.Thread(target=work)
 
     def interrupted() -> None:
         with processes.interruptible():
             worker.start()
-            while not written(told):
+            while not written(pid_file):
                 worker.join(0.01)
             try:
                 signal.raise_signal(signal.SIGTERM)
@@ -207,13 +207,13 @@ def test_an_interruption_ends_what_runs_and_lets_nothing_start(tmp_path: Path) -
 
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
         interrupted()
-    assert len(seen) == 1
-    assert gone(int(told.read_text()))
+    assert len(stopped_by) == 1
+    assert gone(int(pid_file.read_text()))
     assert run(tmp_path / "x.log", "").ok  # after the interruption is over
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask")
-def test_children_have_the_usual_umask(tmp_path: Path) -> None:
+def test_children_have_a_fixed_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         shown = run(tmp_path / "x.log", "import os; print(oct(os.umask(0)))")
@@ -222,25 +222,25 @@ def test_children_have_the_usual_umask(tmp_path: Path) -> None:
     assert shown.output == "0o22\n"
 
 
-def test_the_guardian_starts_whatever_the_shell_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_watchdog_starts_regardless_of_the_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "psutil.py").write_text("raise SystemExit('not mine')")
-    beside = watchdog.start()
-    assert beside.poll() is None
-    watchdog._dismiss(beside)
-    assert beside.returncode == 0
+    process = watchdog.start()
+    assert process.poll() is None
+    watchdog._dismiss(process)
+    assert process.returncode == 0
 
 
-def test_the_guardian_ends_what_has_the_mark_and_nothing_else() -> None:
-    marked, other = (
+def test_the_watchdog_kills_only_marked_processes() -> None:
+    marked, unmarked = (
         subprocess.Popen([sys.executable, "-c", SLEEP], env={**os.environ, watchdog.VARIABLE: mark})
         for mark in ("this", "another")
     )
     try:
         watchdog.end("this")
         assert marked.poll() is not None
-        assert other.poll() is None
+        assert unmarked.poll() is None
     finally:
-        other.kill()
-        other.wait(timeout=10)
+        unmarked.kill()
+        unmarked.wait(timeout=10)

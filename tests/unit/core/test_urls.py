@@ -1,4 +1,4 @@
-"""File URLs: one conversion, there and back."""
+"""File URLs: conversion in both directions."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def test_other_spellings(url: str, windows: bool, path: PurePath) -> None:
 @pytest.mark.parametrize(
     "url", ["file:a", "file:", "file://server/a", "https://example.org/a", "/a", "file:///a%00b", ""]
 )
-def test_what_names_no_file_is_refused(url: str) -> None:
+def test_urls_without_a_local_path_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"not |null"):
         urls.to_pure_path(url, windows=False)
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1).filter(lambda part: part != ".")))
-def test_any_path_comes_back(parts: list[str]) -> None:
+def test_conversion_round_trips(parts: list[str]) -> None:
     path = PurePosixPath("/", *(os.fsdecode(os.fsencode(part.encode("utf-8", "ignore").decode())) for part in parts))
     assert urls.to_pure_path(urls.of_path(path), windows=False) == path
 
