@@ -96,7 +96,7 @@ def _nights(matrix: Matrix) -> list[str]:
     index = matrix.builds[channels.build_name(channels.NIGHTLY, _BUILD)].index or ""
     with Web() as web:
         wheels = wheel_files.of_build(listings.wheels(web, index), _BUILD)
-    found = list(wheel_files.one_a_release(wheels, machine.platform_name()))
+    found = list(wheel_files.one_per_release(wheels, machine.platform_name()))
     if not found:
         raise MatrixError(f"{index} has no nightly for {machine.platform_name()}")
     return found

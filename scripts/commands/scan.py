@@ -121,7 +121,7 @@ def choose(web: Web, matrix: Matrix, options: argparse.Namespace) -> tuple[str, 
     spec = options.torch or f">={matrix.releases[0]}"
     chosen = {
         release: wheel
-        for release, wheel in wheel_files.one_a_release(found, options.platform, options.python).items()
+        for release, wheel in wheel_files.one_per_release(found, options.platform, options.python).items()
         if matches(release, spec)
     }
     if not chosen:

@@ -74,7 +74,7 @@ class Explainer:
             if wheel.filename == tested.filename and wheel.sha256 in {None, tested.sha256}:
                 return dataclasses.replace(wheel, sha256=tested.sha256)
         # It came from a local folder, say. All wheels of a release have the same Python files.
-        substitute = wheel_files.one_a_release(page, cell.platform).get(cell.torch)
+        substitute = wheel_files.one_per_release(page, cell.platform).get(cell.torch)
         if substitute is None:
             raise WebError(f"{cell.id}: its index no longer has {tested.filename}")
         return substitute

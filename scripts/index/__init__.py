@@ -1,1 +1,1 @@
-"""Package indexes: the user's settings of them."""
+"""Package indexes: settings, HTTP, listings, channels, and files inside remote wheels."""

@@ -1,4 +1,4 @@
-"""The nightly and test channels: builds of their own, on indexes beside the stable one."""
+"""The nightly and test channels: separate builds, on indexes beside the stable one."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def index_url(index: str, channel: str) -> str:
 
 
 def with_channels(matrix: Matrix) -> Matrix:
-    """Return the matrix with the builds of both channels, for each build that has an index of its own.
+    """Return the matrix with the builds of both channels, for each build with a separate index.
 
-    They have no fallback, as no other index has their wheels.
+    They have no fallback, since no other index has their wheels.
     """
     builds = dict(matrix.builds)
     for name, build in matrix.builds.items():
@@ -43,19 +43,19 @@ def with_channels(matrix: Matrix) -> Matrix:
 
 
 def position(versions: Sequence[str], option: str, text: str) -> int:
-    """Return the position of a version, where a date names the nightly of that day.
+    """Return the position of a version; a date stands for the nightly of that day.
 
     Raises:
-        UsageError: it is not among the versions; the message names ``option`` and the nearest version.
+        UsageError: the version does not exist; the message names ``option`` and the nearest version.
     """
-    date = re.sub(r"\D", "", text) if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) else None
+    day = re.sub(r"\D", "", text) if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) else None
     for number, version in enumerate(versions):
-        if version == _public(text) or (date and version.endswith(f".dev{date}")):
+        if version == _public(text) or (day and version.endswith(f".dev{day}")):
             return number
     if not versions:
-        raise UsageError(f"{option}: the index offers no version at all for this platform and build")
-    near = did_you_mean(text, list(versions))
-    raise UsageError(f"{option}: the index has no {text!r}{near}; it has {versions[0]} to {versions[-1]}")
+        raise UsageError(f"{option}: the index has no versions for this platform and build")
+    hint = did_you_mean(text, list(versions))
+    raise UsageError(f"{option}: the index has no {text!r}{hint}; it has {versions[0]} to {versions[-1]}")
 
 
 def _public(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Errors of package indexes and file servers: what an exception or a status means, as a class and a message. Pure."""
+"""Errors of package indexes and file servers: the class and message for an exception or an HTTP status. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from scripts.core.urls import shown
 from scripts.index import settings
 from scripts.index.settings import Settings
 
-#: PyTorch's download host is a bucket that nobody may list, so S3 answers 403 where a file is missing (S3's
+#: PyTorch's download host is a bucket without permission to list it, so S3 answers 403 for a missing file (S3's
 #: documentation of GetObject, "Permissions").
 _FORBIDDEN_MEANS_MISSING: Final = frozenset({"download.pytorch.org"})
 
-#: Answers that say nothing about what was asked for: the server, or something before it, is in trouble.
+#: Statuses of a temporary failure of the server, or of a proxy or balancer before it.
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-#: What exceptions mean whose own text says it badly; of those that wrap each other the first that is found.
+#: Messages for exceptions whose own text is unclear; of nested exceptions the first match counts.
 _REASONS: Final = (
     (socket.gaierror, "the host name cannot be resolved"),
     (urllib3.exceptions.IncompleteRead, "the connection was closed before the end"),
@@ -70,7 +70,7 @@ class NotAnIndexError(WebError):
 
 
 class EmptyPageError(WebError):
-    """An index page that lists no file at all."""
+    """An index page that lists no files."""
 
     kind = "empty index page"
 
@@ -91,9 +91,9 @@ class NoRangesError(WebError):
 
 
 def of_status(url: str, status: int, *, xml: bool = False) -> WebError:
-    """Return the error for an answer of 400 or above, or a redirect without a destination.
+    """Return the error for a status of 400 or above, or for a redirect without a destination.
 
-    ``xml`` tells that the answer is XML, as S3's own errors are.
+    ``xml`` is True if the answer is XML, as S3's own errors are.
     """
     message = f"{shown(url)}: HTTP {status}{_phrase(status)}"
     if status < HTTPStatus.BAD_REQUEST:
@@ -137,7 +137,7 @@ def proxies(url: str, found: Settings) -> dict[str, str]:
 
 
 def through(url: str) -> str:
-    """Return the words that name the proxy which requests to a URL go through; none without a proxy."""
+    """Return a note on the proxy that requests to a URL go through; empty without a proxy."""
     try:
         proxy = requests.utils.select_proxy(url, proxies(url, settings.read()))
     except ValueError:
@@ -166,5 +166,5 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _wrapped(error: BaseException) -> BaseException | None:
     """Return the error that another one wraps: its reason, its cause, or the first of its arguments."""
-    inner = (getattr(error, "reason", None), getattr(error, "original_error", None), error.__cause__, *error.args)
-    return next((one for one in inner if isinstance(one, BaseException)), None)
+    candidates = (getattr(error, "reason", None), getattr(error, "original_error", None), error.__cause__, *error.args)
+    return next((inner for inner in candidates if isinstance(inner, BaseException)), None)

@@ -27,25 +27,25 @@ CONNECTIONS: Final = 16
 
 #: Redirects of one request; a real index has one or two.
 _REDIRECTS: Final = 10
-#: Redirects that were not followed, since they name no destination.
-_NOWHERE: Final = frozenset({300, 301, 302, 303, 307, 308})
-#: Bytes that a stream hands out at once.
+#: Statuses of redirects; one is returned only if it has no destination.
+_REDIRECT_STATUSES: Final = frozenset({300, 301, 302, 303, 307, 308})
+#: Bytes that a stream returns at once.
 _PIECE: Final = 1 << 18
 
 _FAILURES: Final = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 
 T = TypeVar("T")
 
-# It warns of each attempt; what counts is how a request ended.
+# It warns about each attempt; only the outcome of a request matters.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 class _BrokenOffError(Exception):
-    """An answer that began well and broke off; its cause tells why."""
+    """A response that was interrupted; the reason is its cause."""
 
 
 class Web:
-    """An HTTP client for many threads. Counts requests, and bytes of bodies as they came over the wire."""
+    """An HTTP client; safe for threads. Counts requests and the bytes of bodies as transferred."""
 
     def __init__(self, retries: Retries = Retries()) -> None:  # noqa: B008 - frozen
         self._plan = retries
@@ -54,7 +54,7 @@ class Web:
         adapter = HTTPAdapter(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS, max_retries=Retry.of(retries))
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
-        # Given with each request: requests lets its own variables win over a session's setting.
+        # Passed with each request: variables of requests would override a setting of the session.
         self._verify = settings.certificate_file() or True
         self._settings = settings.read()
         self._lock = threading.Lock()
@@ -70,7 +70,7 @@ class Web:
         self._session.close()
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
-        """Return a page, read to its end. 304 is an answer too. Raises `WebError`."""
+        """Return a page with its body; also for 304. Raises `WebError`."""
         return self._repeated(url, functools.partial(self._whole, "GET", url, headers or {}))
 
     def head(self, url: str) -> requests.Response:
@@ -100,7 +100,7 @@ class Web:
 
     def _whole(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
         with self._answer(method, url, headers) as response, _body():
-            _ = response.content  # requests keeps it
+            _ = response.content  # read and cached by requests
             return response
 
     def _range(self, url: str, wanted: str) -> tuple[int, bytes, int]:
@@ -116,7 +116,7 @@ class Web:
             return first, content, size
 
     def _repeated(self, url: str, action: Callable[[], T]) -> T:
-        """Do ``action`` again where an answer breaks off; the adapter repeats what fails before. Raises `WebError`."""
+        """Repeat ``action`` if a response is interrupted; the adapter retries earlier failures. Raises `WebError`."""
         retry = Retry.of(self._plan)
         with _explained(url):
             while True:
@@ -137,7 +137,7 @@ class Web:
             response.close()
 
     def _send(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
-        """Return an answer whose body is still to be read."""
+        """Return a response whose body is not read yet."""
         response = self._session.request(
             method,
             url,
@@ -148,12 +148,12 @@ class Web:
             verify=self._verify,
             proxies=proxies(url, self._settings),
         )
-        if not response.ok or response.status_code in _NOWHERE:
+        if not response.ok or response.status_code in _REDIRECT_STATUSES:
             with response:
                 self._count(response)
                 xml = "xml" in response.headers.get("Content-Type", "")
                 raise of_status(response.url or url, response.status_code, xml=xml)
-        response.raw.enforce_content_length = True  # else half a file looks whole
+        response.raw.enforce_content_length = True  # otherwise a truncated file would seem complete
         return response
 
     def _count(self, response: requests.Response) -> None:
@@ -163,7 +163,7 @@ class Web:
 
 
 class Download:
-    """A file as it comes over the network. What breaks off is resumed, not started anew."""
+    """A download as a stream. An interrupted download is resumed where it stopped."""
 
     def __init__(self, web: Web, url: str) -> None:
         self._web, self._url = web, url
@@ -195,14 +195,14 @@ class Download:
         return piece
 
     def _resumed(self) -> requests.Response:
-        """Return the answer to a request for what is still to come."""
+        """Return the response to a request for the rest of the file."""
         headers = {"Accept-Encoding": "identity"}
         if self._taken:
             headers["Range"] = f"bytes={self._taken}-"
         self._response = response = self._web._send("GET", self._url, headers)  # noqa: SLF001
         if response.status_code != requests.codes.partial_content:
             with _body():
-                _skip(response.raw, self._taken)  # a server without ranges starts anew
+                _skip(response.raw, self._taken)  # a server without range requests starts from the beginning
         return response
 
     def _close(self) -> None:
@@ -220,7 +220,7 @@ def _skip(raw: urllib3.BaseHTTPResponse, size: int) -> None:
 
 @contextlib.contextmanager
 def _body() -> Iterator[None]:
-    """Tell failures while a body is read, which the adapter does not see, from those before."""
+    """Mark failures while a body is read, which the adapter does not retry."""
     try:
         yield
     except _FAILURES as error:
@@ -229,7 +229,7 @@ def _body() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _explained(url: str) -> Iterator[None]:
-    """Turn every way to fail into a `WebError` that names the URL."""
+    """Turn every failure into a `WebError` that names the URL."""
     try:
         yield
     except _FAILURES as error:
@@ -237,7 +237,7 @@ def _explained(url: str) -> Iterator[None]:
 
 
 def sizes(wanted: Iterable[str]) -> dict[str, int]:
-    """Return the size of each file in bytes by its URL, without those that nobody tells. Never raises."""
+    """Return the sizes of files in bytes by URL; unknown sizes are left out. Never raises."""
     wanted = list(wanted)
     if not wanted:
         return {}

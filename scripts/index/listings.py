@@ -1,7 +1,7 @@
 """The wheels of a project on an index, from its page in JSON or HTML (PEP 503, PEP 691).
 
-Pages are kept, and asked for again with the conditions that the last answer gave, so that an unchanged page is not sent
-again. Where the index is unreachable the page of last time is used, with a warning.
+Pages are cached and requested conditionally, so that an unchanged page is not sent again. If the index is unreachable,
+the cached page is used, with a warning.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from scripts.index.wheel_files import WheelFile, is_wheel
 
 _log = logging.getLogger(__name__)
 
-#: What a page of an index never has, and login pages of captive portals do.
+#: Elements of login pages and captive portals that an index page never has.
 _FOREIGN: Final = re.compile(r"<(?:form|input|script|iframe|meta[^<>]+refresh)\b", re.IGNORECASE)
 _TITLE: Final = re.compile(r"<title[^<>]*>\s*([^<]{1,80})", re.IGNORECASE)
 #: For a diagnosis after a failure: the installer has repeated its requests already.
@@ -40,7 +40,7 @@ _DIAGNOSIS: Final = Retries(attempts=2, timeout=8)
 
 
 def default_index() -> str:
-    """Return the URL of the configured default index, or of the one that pip and uv know by themselves."""
+    """Return the URL of the configured default index, or pip's and uv's built-in one."""
     return settings.default_index() or pypi_simple.PYPI_SIMPLE_ENDPOINT
 
 
@@ -53,46 +53,46 @@ def wheels(
     yanked: bool = False,
     stale: bool = True,
 ) -> list[WheelFile]:
-    """Return the wheels of a project that an index lists, in the page's order.
+    """Return the wheels of a project on an index, in the page's order.
 
     Args:
         web: the HTTP client.
         index: the index's URL.
         project: the project's normalised name.
-        cache: where pages are kept, if not in the project's own folder.
+        cache: the folder for cached pages, instead of the project's own.
         yanked: include yanked files, which have a reason in `WheelFile.yanked`.
-        stale: where the index is unreachable, use the page of last time.
+        stale: use the cached page if the index is unreachable.
 
     Raises:
-        UnreachableError: the index is unreachable, and its page was never read before or must be a new one.
-        WebError: the index has no such project, an empty page, denies access, or is no index at all.
+        UnreachableError: the index is unreachable, and there is no cached page or it must not be used.
+        WebError: the index does not have the project, has an empty page, denies access, or is not an index.
     """
     url = f"{index.rstrip('/')}/{project}/"
     folder = (cache or paths.STATE / "wheels") / "pages"
     page = _local(url) if urls.is_file(url) else _page(web, url, folder, stale=stale)
-    found = [_wheel(package) for package in _packages(page, url, project) if is_wheel(unquote(package.filename))]
-    return [wheel for wheel in found if yanked or wheel.yanked is None]
+    listed = [_wheel(package) for package in _packages(page, url, project) if is_wheel(unquote(package.filename))]
+    return [wheel for wheel in listed if yanked or wheel.yanked is None]
 
 
 def _packages(page: dict[str, str], url: str, project: str) -> list[DistributionPackage]:
-    """Return the files that a page lists. Raises `WebError` for one that lists none, naming the reason."""
+    """Return the files listed by a page. Raise `WebError`, with the reason, if there are none."""
     try:
-        found = _parsed(page, project).packages
+        packages = _parsed(page, project).packages
     except (ValueError, KeyError, TypeError, pypi_simple.UnsupportedRepoVersionError) as error:
         raise NotAnIndexError(f"{shown(url)}: not an index page ({error})") from error
-    if any(package.version for package in found):
-        return found
-    moved = _place(page["url"]) != _place(url)
-    foreign = found or moved or "html" not in page["type"] or _FOREIGN.search(page["body"])
+    if any(package.version for package in packages):
+        return packages
+    redirected = _location(page["url"]) != _location(url)
+    foreign = packages or redirected or "html" not in page["type"] or _FOREIGN.search(page["body"])
     if foreign and "json" not in page["type"]:
         title = _TITLE.search(page["body"])
         name = f", but one titled {title[1].strip()!r}" if title else ""
-        place = f", redirected to {shown(page['url'])}" if moved else ""
-        raise NotAnIndexError(f"{shown(url)}: not an index page{name}{place} (a captive portal or a login page?)")
+        target = f", redirected to {shown(page['url'])}" if redirected else ""
+        raise NotAnIndexError(f"{shown(url)}: not an index page{name}{target} (a captive portal or a login page?)")
     raise EmptyPageError(f"{shown(url)}: the page lists no files")
 
 
-def _place(url: str) -> tuple[str, str]:
+def _location(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
 
@@ -106,7 +106,7 @@ def _parsed(page: dict[str, str], project: str) -> ProjectPage:
 
 def _wheel(package: DistributionPackage) -> WheelFile:
     return WheelFile(
-        filename=unquote(package.filename),  # some pages write a label's "+" as %2B in the name too
+        filename=unquote(package.filename),  # some pages encode the "+" of a label as %2B
         url=package.url,
         sha256=package.digests.get("sha256"),
         size=package.size,
@@ -115,7 +115,7 @@ def _wheel(package: DistributionPackage) -> WheelFile:
 
 
 def _local(url: str) -> dict[str, str]:
-    """Return the page of an index in a folder. Raises `WebError`."""
+    """Return the page of a local index. Raises `WebError`."""
     try:
         path = urls.to_path(url) / "index.html"
         return {"url": url, "type": "text/html", "body": path.read_text("utf-8")}
@@ -126,9 +126,9 @@ def _local(url: str) -> dict[str, str]:
 
 
 def _page(web: Web, url: str, folder: Path, *, stale: bool) -> dict[str, str]:
-    """Return a page's text, type and address; it is kept in ``folder``."""
-    kept = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
-    before = _kept(kept)
+    """Return a page's text, type and URL, and cache it in ``folder``."""
+    cached = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+    before = _load(cached)
     conditions = {
         header: before[name]
         for header, name in (("If-None-Match", "etag"), ("If-Modified-Since", "modified"))
@@ -139,7 +139,7 @@ def _page(web: Web, url: str, folder: Path, *, stale: bool) -> dict[str, str]:
     except UnreachableError as error:
         if before is None or not stale:
             raise
-        _log.warning("%s; using the page as it was last read", error)
+        _log.warning("%s; using the cached page", error)
         return before
     if before and response.status_code == requests.codes.not_modified:
         return before
@@ -151,12 +151,12 @@ def _page(web: Web, url: str, folder: Path, *, stale: bool) -> dict[str, str]:
         "body": _text(response),
     }
     if before != page:
-        write_atomically(kept, json.dumps(page))
+        write_atomically(cached, json.dumps(page))
     return page
 
 
 def _text(response: requests.Response) -> str:
-    """Return a page's text; UTF-8 where it names no encoding, or one that nobody knows."""
+    """Return a page's text; UTF-8 if its encoding is missing or unknown."""
     header = Message()
     header["Content-Type"] = response.headers.get("Content-Type", "")
     try:
@@ -165,7 +165,7 @@ def _text(response: requests.Response) -> str:
         return response.content.decode("utf-8", "replace")
 
 
-def _kept(path: Path) -> dict[str, str] | None:
+def _load(path: Path) -> dict[str, str] | None:
     try:
         page: Any = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -196,7 +196,7 @@ def why_missing(index: str, project: str, release: str | None, label: str | None
 
 
 def _yanked(listed: Sequence[WheelFile]) -> YankedError | None:
-    """Return the error for a release all of whose wheels are yanked, with the index's reasons."""
+    """Return the error for a release whose wheels are all yanked, with the index's reasons."""
     if not listed or any(wheel.yanked is None for wheel in listed):
         return None
     reasons = dict.fromkeys(wheel.yanked for wheel in listed if wheel.yanked)

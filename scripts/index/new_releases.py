@@ -1,4 +1,4 @@
-"""Releases that the default index has and matrix.toml lacks, and the edit that adds them."""
+"""Releases on the default index that matrix.toml lacks, and the edit that adds them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scripts.index.wheel_files import WheelFile
 
 
 def find(matrix: Matrix) -> News:
-    """Return the releases and Pythons that the default index has wheels for and the matrix lacks."""
+    """Return the releases and Pythons with wheels on the default index that the matrix lacks."""
     with Web() as web:
         wheels = wheel_files.stable(listings.wheels(web, listings.default_index()))
     releases = edits.missing(matrix.releases, (wheel.release for wheel in wheels))

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-#: Sections that ``pip install`` reads. One of the latter wins, whichever file it is in.
+#: Sections that ``pip install`` reads. The latter wins, even from a file of lower priority.
 _SECTIONS: Final = ("global", "install")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Option:
-    """One option of pip that is set: its value with single blanks between items, and where it was found."""
+    """An option of pip: its value, with items separated by single spaces, and its origin."""
 
     value: str
     where: str  # "PIP_INDEX_URL", or "index-url in /etc/pip.conf"
@@ -30,7 +30,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Option]:
         try:
             parser.read(path, encoding="utf-8")
         except (OSError, configparser.Error, UnicodeDecodeError):
-            continue  # pip itself refuses to start then
+            continue  # pip itself refuses to start with such a file
         for section in filter(parser.has_section, _SECTIONS):
             found[section] |= {_name(key): _option(value, path, key) for key, value in parser.items(section)}
     variables = {
@@ -50,10 +50,10 @@ def _option(value: str, path: Path, key: str) -> Option:
 
 
 def files(environ: Mapping[str, str], *, platform: str = sys.platform, prefix: str = sys.prefix) -> Iterator[Path]:
-    """Return pip's configuration files, the strongest last: system, user, virtual environment, ``PIP_CONFIG_FILE``.
+    """Yield pip's configuration files by ascending priority: system, user, virtual environment, ``PIP_CONFIG_FILE``.
 
-    As pip's documentation has it ("Configuration"), and ``pip config debug`` shows it: `os.devnull` as
-    ``PIP_CONFIG_FILE`` turns all files off, a file that exists only the user's.
+    As in pip's documentation ("Configuration") and the output of ``pip config debug``: `os.devnull` as
+    ``PIP_CONFIG_FILE`` disables all files, an existing file disables only the user's.
     """
     override = environ.get("PIP_CONFIG_FILE")
     if override == os.devnull:

@@ -1,7 +1,7 @@
-"""Reading files inside remote wheels: by ranges of bytes, or from a whole download; all of it kept for good.
+"""Files inside remote wheels, read with range requests or from a whole download, and cached.
 
-What was read lies under ``.matrix/wheels/<identity>/``, by the wheel's sha256: its table of contents, and each
-file that was wanted. A wheel never changes, so nothing there is ever out of date.
+The cache is ``.matrix/wheels/<sha256 of the wheel>/``: the table of contents, and each file that was read. Wheels never
+change, so the cache never expires.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from scripts.index.wheel_files import WheelFile
 
 _log = logging.getLogger(__name__)
 
-#: Bytes at the end of a wheel that tell where its table of contents is; the table itself is about 1 MB.
+#: Bytes at the end of a wheel that locate its table of contents; the table itself has about 1 MB.
 _END: Final = 4096
 
 
 class NotCachedError(WebError):
-    """A wheel without an address was asked for more than is kept of it."""
+    """A wheel has no URL, and the requested part of it is not cached."""
 
     def __init__(self, wheel: WheelFile) -> None:
-        super().__init__(f"{wheel.filename}: nothing is known of where it is")
+        super().__init__(f"{wheel.filename}: not cached, and its URL is unknown")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Member:
-    """A file in a wheel, as its table of contents has it: bytes when unpacked, and CRC-32."""
+    """A file in a wheel's table of contents: its unpacked size in bytes, and its CRC-32."""
 
     size: int
     crc: int
@@ -54,107 +54,107 @@ _CONTENTS: Final = TypeAdapter(dict[str, tuple[int, int]])
 
 
 class Reader:
-    """Reads wheels, from many threads. ``download`` fetches wheels whole, where a server gives no ranges."""
+    """Reads wheels; safe for threads. ``download`` fetches whole wheels, for servers without range requests."""
 
     def __init__(self, web: Web, *, folder: Path | None = None, download: bool = False) -> None:
         self.web, self.download = web, download
         self.folder = folder or paths.STATE / "wheels"
-        self.cached = 0  # wheels of which nothing had to be fetched
+        self.cached = 0  # wheels that needed no request
 
     def contents(self, wheel: WheelFile) -> Mapping[str, Member]:
-        """Every file of a wheel. Raises `WebError`."""
-        shelf = self._shelf(wheel)
-        kept = shelf.contents()
-        return self._fetch(wheel, shelf, ()) if kept is None else kept
+        """Return the table of contents of a wheel. Raises `WebError`."""
+        cache = self._cache(wheel)
+        contents = cache.contents()
+        return self._fetch(wheel, cache, ()) if contents is None else contents
 
     def read(self, wheel: WheelFile, names: Collection[str]) -> dict[str, bytes | None]:
-        """Some files of a wheel, each None where the wheel has none of that name. Raises `WebError`."""
-        shelf = self._shelf(wheel)
-        found = {name: shelf.file(name) for name in names}
+        """Return some files of a wheel by name; None for a file that it does not have. Raises `WebError`."""
+        cache = self._cache(wheel)
+        found = {name: cache.file(name) for name in names}
         missing = [name for name, content in found.items() if content is None]
-        contents = shelf.contents() if missing else None
+        contents = cache.contents() if missing else None
         if missing and (contents is None or any(name in contents for name in missing)):
-            self._fetch(wheel, shelf, missing)
-            found |= {name: shelf.file(name) for name in missing}
+            self._fetch(wheel, cache, missing)
+            found |= {name: cache.file(name) for name in missing}
         else:
             self.cached += 1
         return found
 
-    def _shelf(self, wheel: WheelFile) -> _CachedWheel:
-        return _CachedWheel(self.folder / (wheel.sha256 or self._stand_in(wheel)))
+    def _cache(self, wheel: WheelFile) -> _CachedWheel:
+        return _CachedWheel(self.folder / (wheel.sha256 or self._unhashed_id(wheel)))
 
-    def _stand_in(self, wheel: WheelFile) -> str:
-        """The identity of a wheel whose index gives no hash: where it is, and what the server says of it."""
+    def _unhashed_id(self, wheel: WheelFile) -> str:
+        """Return an identity for a wheel without a hash: a digest of its URL and of the server's headers for it."""
         if not wheel.url:
             raise NotCachedError(wheel)
         headers = self.web.head(wheel.url).headers
-        said = [headers.get(name, "") for name in ("ETag", "Last-Modified", "Content-Length")]
-        return "unhashed-" + hashlib.sha256("\n".join([wheel.url, *said]).encode()).hexdigest()
+        validators = [headers.get(name, "") for name in ("ETag", "Last-Modified", "Content-Length")]
+        return "unhashed-" + hashlib.sha256("\n".join([wheel.url, *validators]).encode()).hexdigest()
 
-    def _fetch(self, wheel: WheelFile, shelf: _CachedWheel, names: Collection[str]) -> Mapping[str, Member]:
-        """Put a wheel's table of contents and some of its files on the shelf; returns the table."""
+    def _fetch(self, wheel: WheelFile, cache: _CachedWheel, names: Collection[str]) -> Mapping[str, Member]:
+        """Cache a wheel's table of contents and some of its files; returns the table."""
         if not wheel.url:
             raise NotCachedError(wheel)
-        with _sound(wheel), self._whole(wheel) if self.download else self._in_parts(wheel, shelf) as archive:
+        with _translated_errors(wheel), self._whole(wheel) if self.download else self._ranges(wheel, cache) as archive:
             contents = {i.filename: Member(size=i.file_size, crc=i.CRC) for i in archive.infolist()}
             for name in set(names) & contents.keys():
-                shelf.put_file(name, archive.read(name))
-            shelf.put_contents(contents)
+                cache.save_file(name, archive.read(name))
+            cache.save_contents(contents)
             return contents
 
     @contextmanager
-    def _in_parts(self, wheel: WheelFile, shelf: _CachedWheel) -> Iterator[zipfile.ZipFile]:
-        """A wheel of which only what is read comes over the wire; the end of it only the first time."""
-        end = shelf.end()
+    def _ranges(self, wheel: WheelFile, cache: _CachedWheel) -> Iterator[zipfile.ZipFile]:
+        """Open a wheel with range requests for the parts that are read; its end is requested only once."""
+        end = cache.end()
         source = _Ranges(self.web, wheel, end)
         with _remote(wheel, source, len(end[0]) if end else _END) as archive:
             if end is None:
-                shelf.put_end(*source.end_from(archive.start_dir))
+                cache.save_end(*source.end_from(archive.start_dir))
             yield archive
 
     @contextmanager
     def _whole(self, wheel: WheelFile) -> Iterator[zipfile.ZipFile]:
-        """A wheel that is downloaded, checked, read and removed."""
+        """Download, verify and open a wheel, and remove it afterwards."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        room = shutil.disk_usage(self.folder).free
-        if wheel.size is not None and wheel.size > room:
-            raise WebError(f"{wheel.filename} has {wheel.size:,} bytes, and {room:,} are free on the disk")
+        free = shutil.disk_usage(self.folder).free
+        if wheel.size is not None and wheel.size > free:
+            raise WebError(f"{wheel.filename}: too large for the disk: {wheel.size:,} bytes, {free:,} free")
         with tempfile.TemporaryDirectory(prefix=".download-", dir=self.folder) as scratch:
             path = Path(scratch, "wheel.zip")
             self.web.save(wheel.url, path)
             with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if wheel.sha256 not in {None, found}:
-                raise WebError(f"{wheel.filename}: its sha256 is {found}, and the index says {wheel.sha256}")
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if wheel.sha256 not in {None, digest}:
+                raise WebError(f"{wheel.filename}: hash mismatch: sha256 {digest}, expected {wheel.sha256}")
             with zipfile.ZipFile(path) as archive:
                 yield archive
 
 
-def entries(web: Web, wheel: WheelFile) -> list[zipfile.ZipInfo]:
-    """The table of contents of a wheel, read from its end and not kept. Raises `WebError`."""
-    with _sound(wheel), _remote(wheel, _Ranges(web, wheel, None), _END) as archive:
+def read_contents(web: Web, wheel: WheelFile) -> list[zipfile.ZipInfo]:
+    """Return the table of contents of a wheel, without the cache. Raises `WebError`."""
+    with _translated_errors(wheel), _remote(wheel, _Ranges(web, wheel, None), _END) as archive:
         return archive.infolist()
 
 
 @contextmanager
-def _sound(wheel: WheelFile) -> Iterator[None]:
-    """Tell of a wheel that can't be read, whatever is wrong with it. Raises `WebError`."""
+def _translated_errors(wheel: WheelFile) -> Iterator[None]:
+    """Turn all errors of an unreadable wheel into `WebError`."""
     try:
         yield
     except RemoteZipError as error:
         raise WebError(f"{wheel.filename}: {error}") from error
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise WebError(f"{wheel.filename} is no sound wheel: {error}") from error
+        raise WebError(f"{wheel.filename}: not a valid wheel: {error}") from error
 
 
 def _remote(wheel: WheelFile, source: _Ranges, first: int) -> zipfile.ZipFile:
-    """A remote wheel as an archive, of which so many bytes at the end are read first."""
+    """Open a remote wheel as an archive; its last ``first`` bytes are read first."""
     archive: zipfile.ZipFile = RemoteZip(wheel.url, initial_buffer_size=first, fetcher=lambda *_, **__: source)
     return archive
 
 
 class _Ranges:
-    """What `RemoteZip` reads from: ranges of a remote file, or the end of it that was kept."""
+    """The source that `RemoteZip` reads from: ranges of a remote file, or its cached end."""
 
     def __init__(self, web: Web, wheel: WheelFile, end: tuple[bytes, int] | None) -> None:
         self._web, self._wheel, self._end = web, wheel, end
@@ -162,23 +162,23 @@ class _Ranges:
         self._size = end[1] if end else wheel.size
 
     def fetch(self, data_range: tuple[int, int | None], stream: bool = False) -> PartialBuffer:  # noqa: ARG002
-        """A range, inclusive; a negative start without an end counts from the end of the file."""
+        """Return a range, both ends included; a negative start without an end counts from the end of the file."""
         first, last = data_range
         if self._end and first < 0:
             start, content = self._end[1] - len(self._end[0]), self._end[0]
         else:
-            start, content, self._size = self._web.range(self._wheel.url, self._wanted(first, last))
+            start, content, self._size = self._web.range(self._wheel.url, self._header(first, last))
             self._read[start] = content
         return PartialBuffer(io.BytesIO(content), start, len(content), stream=False)
 
-    def _wanted(self, first: int, last: int | None) -> str:
-        """The range as HTTP writes it; not every server can count from the end, so a known size is used."""
+    def _header(self, first: int, last: int | None) -> str:
+        """Return the range for an HTTP header; not from the end if the size is known, since some servers reject that."""
         if first >= 0:
             return f"{first}-{'' if last is None else last}"
         return str(first) if self._size is None else f"{max(0, self._size + first)}-{self._size - 1}"
 
     def end_from(self, start: int) -> tuple[bytes, int]:
-        """All from ``start`` to the end, pieced together from what was read; and the size of the file."""
+        """Return the bytes from ``start`` to the end, joined from what was read, and the size of the file."""
         content = b""
         for offset, piece in sorted(self._read.items()):
             content += piece[max(0, start + len(content) - offset) :]
@@ -186,7 +186,7 @@ class _Ranges:
 
 
 class _CachedWheel:
-    """What is kept of one wheel. Every file is written whole or not at all."""
+    """The cached parts of one wheel. Files are written whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -198,19 +198,19 @@ class _CachedWheel:
             return None
         return {name: Member(size=size, crc=crc) for name, (size, crc) in table.items()}
 
-    def put_contents(self, contents: Mapping[str, Member]) -> None:
+    def save_contents(self, contents: Mapping[str, Member]) -> None:
         table = {name: [member.size, member.crc] for name, member in contents.items()}
         _write(self._folder / "contents.json", json.dumps(table, separators=(",", ":")).encode())
 
     def end(self) -> tuple[bytes, int] | None:
-        """The wheel's last bytes, from its table of contents on, and the size of the wheel."""
+        """Return the wheel's last bytes, from its table of contents on, and the size of the wheel."""
         try:
             size, _, content = (self._folder / "end.bin").read_bytes().partition(b"\n")
             return (content, int(size)) if content else None
         except (OSError, ValueError):
             return None
 
-    def put_end(self, content: bytes, size: int) -> None:
+    def save_end(self, content: bytes, size: int) -> None:
         _write(self._folder / "end.bin", b"%d\n%s" % (size, content))
 
     def file(self, name: str) -> bytes | None:
@@ -219,17 +219,17 @@ class _CachedWheel:
         except OSError:
             return None
 
-    def put_file(self, name: str, content: bytes) -> None:
+    def save_file(self, name: str, content: bytes) -> None:
         _write(self._path(name), content)
 
     def _path(self, name: str) -> Path:
-        """A flat name of bounded length, unique and harmless whatever a wheel calls its files."""
+        """Return the path of a file: its name is unique, bounded in length and safe, whatever its name in the wheel."""
         digest = hashlib.sha256(name.encode()).hexdigest()[:12]
         return self._folder / "files" / f"{digest}-{quote(name, safe='')[-120:]}"
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside ``path`` and rename."""
+    """Write to a temporary file beside ``path`` and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:

@@ -1,4 +1,4 @@
-"""How often requests are repeated: exponential backoff with jitter, ``Retry-After``, bounded in number and time."""
+"""Retries of requests: exponential backoff with jitter, ``Retry-After``, bounded in number and time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scripts.index.errors import TRANSIENT
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Retries:
-    """How often and for how long a request is repeated. All times are in seconds."""
+    """Limits on the retries of a request. All times are in seconds."""
 
     attempts: int = 5
-    backoff: float = 0.25  # doubles from the second repetition on; the first follows at once
-    longest: float = 30.0  # between two attempts, also where the server asks for more with Retry-After
-    total: float = 90.0  # from the first failure on; no further attempt starts later
-    timeout: float = 30.0  # to connect, and between two pieces of an answer
+    backoff: float = 0.25  # doubles from the second retry on; the first follows at once
+    longest: float = 30.0  # between two attempts, even if Retry-After is longer
+    total: float = 90.0  # from the first failure on; no attempt starts later
+    timeout: float = 30.0  # to connect, and between two chunks of a response
 
 
 class Retry(urllib3.Retry):

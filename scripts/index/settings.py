@@ -1,7 +1,8 @@
-"""The user's settings of pip and uv: those that say where packages come from, and nothing else.
+"""The user's settings of pip and uv that determine where packages come from.
 
-Indexes, mirrors, proxies, certificates and credentials are honoured, wherever they are set: uv's variables and files,
-or else pip's. What would change *which* packages are taken is left out and named, see `Settings.ignored`.
+Indexes, mirrors, proxies, certificates and credentials are honoured, wherever they are set: in uv's variables and
+files, or else in pip's. Settings that would change *which* packages are selected are ignored and reported, see
+`Settings.ignored`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scripts.core import environment, paths
 from scripts.core.errors import UsageError
 from scripts.index import pip_config, uv_config
 
-#: Variables that are handed on to uv as they are.
+#: Variables that are passed on to uv.
 _WHERE: Final = re.compile(
     r"UV_(DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|INDEX_STRATEGY|INDEX_\w+_(USERNAME|PASSWORD)"
     r"|KEYRING_PROVIDER|CREDENTIALS_DIR|API_KEY|AUTH_TOKEN|(S3|GCS|AZURE)_ENDPOINT_URL"
@@ -30,20 +31,20 @@ _WHERE: Final = re.compile(
     r"|HTTP_TIMEOUT|SSL_CERT_FILE|SSL_CERT_DIR|SSL_CLIENT_CERT|NETRC|PYX_\w+"
     r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
 )
-#: What programs that know credentials read; handed on where uv is set to ask one, or a cloud's storage.
+#: Variables of credential helpers; passed on if uv is configured to use a keyring or a cloud storage.
 _CREDENTIALS: Final = re.compile(
     r"PYTHON_KEYRING_\w+|KEYRING_\w+|ARTIFACTS_\w+|AWS_\w+|GOOGLE_\w+|CLOUDSDK_\w+|AZURE_\w+|VSS_NUGET_\w+"
 )
 _ASKS: Final = ("UV_KEYRING_PROVIDER", "UV_S3_ENDPOINT_URL", "UV_GCS_ENDPOINT_URL", "UV_AZURE_ENDPOINT_URL")
 
-#: Variables that change which versions or files are taken, or how.
+#: Variables that change which versions or files are selected, or how they are installed.
 _WHICH: Final = re.compile(
     r"UV_(TORCH_BACKEND|CUDA_DRIVER_VERSION|AMD_GPU_ARCHITECTURE|PRERELEASE\w*|RESOLUTION|FORK_STRATEGY|CONSTRAINT"
     r"|BUILD_CONSTRAINT|OVERRIDE|EXCLUDE|EXCLUDE_NEWER\w*|NO_BINARY|NO_BINARY_PACKAGE|ONLY_BINARY|NO_BUILD"
     r"|NO_BUILD_PACKAGE|NO_BUILD_ISOLATION|NO_SOURCES|NO_SOURCES_PACKAGE|REQUIRE_HASHES|NO_VERIFY_HASHES"
     r"|INSECURE_NO_ZIP_VALIDATION|SKIP_WHEEL_FILENAME_CHECK|LIBC|NO_CACHE|LINK_MODE)"
 )
-#: The same of pip's options.
+#: pip's options with the same effect.
 _WHICH_OF_PIP: Final = frozenset(
     {
         *("constraint", "build-constraint", "requirement", "pre", "all-releases", "only-final", "uploaded-prior-to"),
@@ -53,7 +54,7 @@ _WHICH_OF_PIP: Final = frozenset(
     }
 )
 
-#: pip's option -> uv's variable. uv reads its own; people behind a mirror often have only pip's.
+#: pip's option -> uv's variable, since users behind a mirror often configure only pip.
 _FROM_PIP: Final = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_EXTRA_INDEX_URL",
@@ -67,8 +68,8 @@ _FROM_PIP: Final = {
     "timeout": "UV_HTTP_TIMEOUT",
     "retries": "UV_HTTP_RETRIES",
 }
-#: Names that say the same to uv; where one is set, pip's option is not used.
-_SAME: Final = {
+#: Other variables with the same meaning for uv; if one is set, pip's option is not used.
+_ALIASES: Final = {
     "UV_DEFAULT_INDEX": ("UV_INDEX_URL",),
     "UV_EXTRA_INDEX_URL": ("UV_INDEX",),
     "HTTP_PROXY": ("http_proxy",),
@@ -77,7 +78,7 @@ _SAME: Final = {
     "ALL_PROXY": tuple(n for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for n in (name, name.lower())),
 }
 
-#: What a value must look like, and how that is said. uv's own complaint would be about something else.
+#: The pattern of a value and its description. uv's own error message would be misleading.
 _COUNT: Final = (r"\d+", "a whole number")
 _SECONDS: Final = (r"\d+", "a whole number of seconds")
 _SWITCH: Final = (r"(?i)1|0|true|false|t|f|yes|no|y|n|on|off", "true or false")
@@ -99,27 +100,27 @@ _FORMS: Final = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where packages come from, as uv's variables."""
+    """The sources of packages, as uv's variables."""
 
     variables: Mapping[str, str]
-    ignored: tuple[str, ...]  # what would have changed which packages are taken: names, each with its file if any
+    ignored: tuple[str, ...]  # settings that would change which packages are selected: names, each with its file if any
 
     @property
     def note(self) -> str | None:
-        """What was ignored, as a line for people."""
+        """A line that names the ignored settings."""
         names = ", ".join(self.ignored)
-        return f"note: ignored, since it would change which packages are taken: {names}" if names else None
+        return f"note: ignored, since it would change which packages are selected: {names}" if names else None
 
     @property
     def default_index(self) -> str | None:
-        """URL of the default index, or None for the one that pip and uv know by themselves."""
+        """URL of the default index; None for pip's and uv's built-in one."""
         value = self.variables.get("UV_DEFAULT_INDEX") or self.variables.get("UV_INDEX_URL")
         return self._url(value) if value else None
 
     @property
     def further_indexes(self) -> list[str]:
-        """URLs of the indexes that are searched besides."""
-        return [self._url(one) for name in ("UV_EXTRA_INDEX_URL", "UV_INDEX") for one in self._items(name)]
+        """URLs of the additional indexes."""
+        return [self._url(item) for name in ("UV_EXTRA_INDEX_URL", "UV_INDEX") for item in self._items(name)]
 
     @property
     def find_links(self) -> list[str]:
@@ -128,18 +129,18 @@ class Settings:
 
     @property
     def proxies(self) -> dict[str, str]:
-        """Proxies by the scheme of what is fetched; ``all`` for every scheme."""
+        """Proxies by the scheme of the requested URL; ``all`` for every scheme."""
         named = [(scheme, f"{scheme}_proxy") for scheme in ("http", "https", "all")]
         found = {scheme: self.variables.get(name) or self.variables.get(name.upper()) for scheme, name in named}
         return {scheme: value for scheme, value in found.items() if value}
 
     @property
     def local(self) -> dict[str, object]:
-        """What of the settings decides which wheel a name and version are, without credentials."""
+        """The settings that determine which wheel a name and version refer to, without credentials."""
         return {
             "default": _bare(self.default_index or ""),
             "further": [_bare(url) for url in self.further_indexes],
-            "links": [_bare(place) for place in self.find_links],
+            "links": [_bare(link) for link in self.find_links],
             "no index": self.is_on("UV_NO_INDEX"),
             "strategy": self.variables.get("UV_INDEX_STRATEGY"),
         }
@@ -166,13 +167,13 @@ class Settings:
 
 
 def read(environ: Mapping[str, str] = os.environ, folder: Path = paths.ROOT) -> Settings:
-    """Return the settings as uv and pip would find them in ``folder``.
+    """Return the settings that uv and pip find in ``folder``.
 
     Several indexes are searched for the best version, as pip does; uv alone would stop at the first that has the
     package.
 
     Raises:
-        UsageError: a value can't be used, or a file of uv's can't be read; the message names it.
+        UsageError: a value is invalid, or one of uv's files cannot be read; the message names it.
     """
     of_uv, of_pip = uv_config.read(environ, folder), pip_config.read(environ)
     found = _with_files(of_uv, {name: value for name, value in environ.items() if value and _WHERE.fullmatch(name)})
@@ -189,22 +190,22 @@ def read(environ: Mapping[str, str] = os.environ, folder: Path = paths.ROOT) -> 
 
 
 def _with_files(of_uv: uv_config.Found, mine: Mapping[str, str]) -> dict[str, str]:
-    """Return variables joined with what uv's files set: lists are added to, single values filled in."""
+    """Return variables merged with uv's files: lists are extended, single values are added if missing."""
     found = dict(mine)
     for name, values in of_uv.variables.items():
         if name in uv_config.LISTS:
             separator = uv_config.LISTS[name]
             found[name] = separator.join([*filter(None, [mine.get(name)]), *values])
-        elif not any(mine.get(known) for known in (name, *_SAME.get(name, ()))):
+        elif not any(mine.get(known) for known in (name, *_ALIASES.get(name, ()))):
             found[name] = values[0]
     return found
 
 
 def _of_pip(options: Mapping[str, pip_config.Option], known: Mapping[str, str]) -> dict[str, str]:
-    """Return uv's variables for pip's options, where uv itself is told nothing."""
+    """Return uv's variables for pip's options, unless uv has a setting of its own."""
     found = {}
     for option, name in _FROM_PIP.items():
-        if option in options and not any(known.get(one) for one in (name, *_SAME.get(name, ()))):
+        if option in options and not any(known.get(alias) for alias in (name, *_ALIASES.get(name, ()))):
             found[name] = _converted(name, options[option])
     return found
 
@@ -223,31 +224,31 @@ def _converted(name: str, option: pip_config.Option) -> str:
 
 
 def _check(found: Mapping[str, str], where: str | None = None) -> None:
-    """Raise `UsageError` for a value that uv can't read, which it would tell as another problem."""
-    for name, (pattern, wanted) in _FORMS.items():
+    """Raise `UsageError` for an invalid value; uv's own error message would be misleading."""
+    for name, (pattern, expected) in _FORMS.items():
         if name in found and not re.fullmatch(pattern, found[name]):
-            raise UsageError(f"{where or name}: {found[name]!r} is not {wanted}")
+            raise UsageError(f"{where or name}: {found[name]!r} is not {expected}")
 
 
 def uv_environment(*, environ: Mapping[str, str] = os.environ, **changes: str) -> dict[str, str]:
-    """Return the environment of uv, and of helpers that download: closed but for where packages come from."""
-    shut = {"UV_NO_CONFIG": "1", "PIP_CONFIG_FILE": os.devnull}
-    return environment.tool(environ, **read(environ).variables, **shut, **changes)
+    """Return the closed environment of uv and of download helpers, with only the settings of package sources."""
+    isolation = {"UV_NO_CONFIG": "1", "PIP_CONFIG_FILE": os.devnull}
+    return environment.tool(environ, **read(environ).variables, **isolation, **changes)
 
 
 def default_index(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the URL of the configured default index, or None for the one that pip and uv know by themselves."""
+    """Return the URL of the configured default index; None for pip's and uv's built-in one."""
     return read(environ).default_index
 
 
 def further_sources(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return find-links and extra indexes: they can hold wheels with a local label that the default index never has."""
+    """Return find-links and additional indexes; unlike the default index they can have wheels with a local label."""
     settings = read(environ)
     return [*settings.find_links, *settings.further_indexes]
 
 
 def certificate_file(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the file of certificates that pip and uv are told to trust; None for the usual ones."""
+    """Return the configured file of trusted certificates; None for the system's own."""
     file = read(environ).variables.get("SSL_CERT_FILE")
     return file if file and Path(file).is_file() else None
 

@@ -1,6 +1,6 @@
-"""uv's configuration files, read as uv reads them: which there are, and what is set in them.
+"""uv's configuration files and their settings, found and read as uv does.
 
-The engine runs uv without any (``UV_NO_CONFIG``), since a file can also say which versions to take.
+The engine runs uv without them (``UV_NO_CONFIG``), since a file can also change which versions are selected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from scripts.core.errors import UsageError
 
-#: Keys that say where packages come from, and uv's variable for each.
+#: Keys for the sources of packages, and uv's variable for each.
 _WHERE: Final = {
     "index-url": "UV_INDEX_URL",
     "extra-index-url": "UV_EXTRA_INDEX_URL",
@@ -38,8 +38,8 @@ _WHERE: Final = {
     "python-install-mirror": "UV_PYTHON_INSTALL_MIRROR",
     "python-downloads-json-url": "UV_PYTHON_DOWNLOADS_JSON_URL",
 }
-#: Keys that change nothing of what a cell installs.
-_QUIET: Final = frozenset(
+#: Keys that do not affect what a cell installs.
+_IRRELEVANT: Final = frozenset(
     {
         *("required-version", "cache-dir", "no-cache", "preview", "preview-features", "link-mode"),
         *("compile-bytecode", "publish-url", "trusted-publishing", "check-url", "add-bounds", "audit"),
@@ -49,41 +49,41 @@ _QUIET: Final = frozenset(
         *("environments", "required-environments", "sources", "minimum-libc-version", "python-preference"),
     }
 )
-#: Variables that hold a list, and what stands between its items.
+#: Variables that contain a list, with the separator of its items.
 LISTS: Final = {
     **dict.fromkeys(("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_INSECURE_HOST"), " "),
     **dict.fromkeys(("UV_FIND_LINKS", "NO_PROXY"), ","),
 }
 #: Variables with a path or URL that a file may give relative to itself.
-_PLACES: Final = frozenset({"UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"})
+_RELATIVE: Final = frozenset({"UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Found:
-    """What files set: values by the name of uv's variable, and keys that are not honoured, each with its file."""
+    """The settings in uv's files: values by the name of uv's variable, and ignored keys, each with its file."""
 
     variables: Mapping[str, tuple[str, ...]]
     ignored: tuple[str, ...]
 
 
 def read(environ: Mapping[str, str], folder: Path) -> Found:
-    """Return what uv's configuration files set for a command that is run in ``folder``.
+    """Return the settings in uv's configuration files for a command that runs in ``folder``.
 
     Raises:
-        UsageError: a file can't be read.
+        UsageError: a file cannot be read.
     """
     variables: dict[str, tuple[str, ...]] = {}
     ignored: list[str] = []
     for path, table in _tables(environ, folder):
         for name, values in _variables(table, path.parent).items():
-            # Lists are joined, the nearer file's items first; of single values the nearer file's is taken.
+            # Lists are joined, the nearer file's items first; of single values the nearer file's wins.
             variables[name] = (*variables.get(name, ()), *values) if name in LISTS else variables.get(name) or values
         ignored += [f"{key} in {path}" for key in _which(table)]
     return Found(variables=variables, ignored=tuple(ignored))
 
 
 def _tables(environ: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Return the settings of each file that uv would read, the strongest first."""
+    """Yield the settings of each file that uv reads, by descending priority."""
     if is_true(environ.get("UV_NO_CONFIG", "")):
         return
     if environ.get("UV_CONFIG_FILE"):
@@ -97,7 +97,7 @@ def _tables(environ: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, Ma
 
 
 def _of_project(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Return the nearest ``uv.toml``, or ``pyproject.toml`` with a table for uv, in ``folder`` or above it."""
+    """Yield the nearest ``uv.toml``, or ``pyproject.toml`` with a table for uv, in ``folder`` or above it."""
     for parent in (folder, *folder.parents):
         if (path := parent / "uv.toml").is_file():
             yield path, _loaded(path)
@@ -106,7 +106,7 @@ def _of_project(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             try:
                 table = _loaded(path).get("tool", {}).get("uv")
             except UsageError:
-                continue  # somebody else's file, which uv warns about and passes over
+                continue  # an unrelated invalid file: uv warns and ignores it
             if table:
                 yield path, table
                 return
@@ -133,26 +133,26 @@ def _loaded(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: uv's configuration can't be read: {error}; mend it, or set UV_NO_CONFIG=1") from None
+        raise UsageError(f"{path}: uv's configuration cannot be read: {error}; fix it, or set UV_NO_CONFIG=1") from None
 
 
 def _variables(table: Mapping[str, Any], folder: Path) -> dict[str, tuple[str, ...]]:
-    """Return one file's settings of where packages come from; those for ``uv pip`` win, as all commands here are."""
+    """Return one file's sources of packages; settings for ``uv pip`` win, since the engine uses only such commands."""
     merged = {**table, **_table(table.get("pip"))}
     found = {
-        variable: tuple(_text(item, folder if variable in _PLACES else None) for item in _list(merged[key]))
+        variable: tuple(_text(item, folder if variable in _RELATIVE else None) for item in _list(merged[key]))
         for key, variable in _WHERE.items()
         if key in merged
     }
     for index in map(_table, _list(table.get("index"))):
-        name, place = _index(index, folder)
-        if place:
-            found[name] = (*found.get(name, ()), place)  # of several default ones the first counts
+        name, location = _index(index, folder)
+        if location:
+            found[name] = (*found.get(name, ()), location)  # of several default indexes the first wins
     return {name: values for name, values in found.items() if values}
 
 
 def _index(index: Mapping[str, Any], folder: Path) -> tuple[str, str]:
-    """Return the variable for one ``[[index]]`` and its value; none for one that only packages with a source use."""
+    """Return the variable and value for an ``[[index]]``; empty for an explicit one, which only sources use."""
     url = _text(index.get("url", ""), folder)
     if not url or index.get("explicit"):
         return "", ""
@@ -164,9 +164,9 @@ def _index(index: Mapping[str, Any], folder: Path) -> tuple[str, str]:
 
 
 def _which(table: Mapping[str, Any]) -> Iterable[str]:
-    """Return the keys that would change which versions are taken, or how they are built."""
-    pip = [f"pip.{key}" for key in _table(table.get("pip")) if key not in _WHERE and key not in _QUIET]
-    return [*(key for key in table if key not in _WHERE and key not in {*_QUIET, "index", "pip"}), *pip]
+    """Return the keys that would change which versions are selected, or how they are built."""
+    pip = [f"pip.{key}" for key in _table(table.get("pip")) if key not in _WHERE and key not in _IRRELEVANT]
+    return [*(key for key in table if key not in _WHERE and key not in {*_IRRELEVANT, "index", "pip"}), *pip]
 
 
 def _table(value: object) -> Mapping[str, Any]:
@@ -178,7 +178,7 @@ def _list(value: object) -> list[Any]:
 
 
 def _text(value: object, folder: Path | None) -> str:
-    """Return a value as a variable has it; a path is taken from the folder of its file."""
+    """Return a value in the notation of variables; a relative path is resolved against the folder of its file."""
     if isinstance(value, bool):
         return "1" if value else "0"
     text = str(value)
@@ -188,5 +188,5 @@ def _text(value: object, folder: Path | None) -> str:
 
 
 def is_true(text: str) -> bool:
-    """Return whether uv takes the text of a switch for true."""
+    """Return True if uv reads the text of a switch as true."""
     return text.lower() in {"1", "true", "t", "yes", "y", "on"}

@@ -1,4 +1,4 @@
-"""Wheels as an index names them: release, build, Python and platform from the file's name. Pure."""
+"""Wheels on an index: release, build, Python and platform, parsed from the file's name. Pure."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64", "i686": "x86", "win32
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WheelFile:
-    """One wheel on an index. ``sha256`` and ``size`` (bytes) are None where the index does not tell."""
+    """A wheel on an index. ``sha256`` and ``size`` (in bytes) are None if the index does not list them."""
 
     filename: str
     url: str
     sha256: str | None = None
     size: int | None = None
-    yanked: str | None = None  # the reason, "" for none given; None where it is not yanked
+    yanked: str | None = None  # the reason, "" if none is given; None if not yanked
 
     @functools.cached_property
     def parsed(self) -> tuple[Version, BuildTag, frozenset[Tag]]:
-        """Version, build tag and tags of the file's name. Raises `InvalidWheelFilename`."""
+        """Version, build tag and tags from the file's name. Raises `InvalidWheelFilename`."""
         _, version, build, tags = parse_wheel_filename(self.filename)
         return version, build, tags
 
@@ -40,33 +40,33 @@ class WheelFile:
 
     @property
     def label(self) -> str | None:
-        """The local label: ``cpu``, ``cu124``, …; the default index's wheels have none."""
+        """The local label: ``cpu``, ``cu124``, …; None for wheels of the default index."""
         return self.parsed[0].local
 
     @property
     def build_tag(self) -> BuildTag:
-        """What tells a re-uploaded wheel from the first one."""
+        """The build tag, which distinguishes a re-uploaded wheel from the first one."""
         return self.parsed[1]
 
     @functools.cached_property
     def pythons(self) -> frozenset[str]:
-        """Pythons as this project names them (``3.11``, ``3.13t``); empty for a wheel of any Python."""
+        """Pythons in this project's notation (``3.11``, ``3.13t``); empty if the wheel is for any Python."""
         return frozenset(python for tag in self.parsed[2] if (python := _python(tag)))
 
     @functools.cached_property
     def platforms(self) -> frozenset[str]:
-        """Platforms as this project names them (``linux-x86_64``); empty for a wheel of any platform."""
+        """Platforms in this project's notation (``linux-x86_64``); empty if the wheel is for any platform."""
         return frozenset(platform for tag in self.parsed[2] for platform in _platforms(tag.platform))
 
     def fits(self, platform: str, python: str | None = None) -> bool:
-        """Whether it can be installed there, by its name."""
+        """Return True if the wheel's name allows its installation on a platform and Python."""
         return (not self.platforms or platform in self.platforms) and (
             python is None or not self.pythons or python in self.pythons
         )
 
 
 def is_wheel(filename: str) -> bool:
-    """Whether a name on an index is a wheel's, and a proper one; very old indexes hold others."""
+    """Return True if a name is a valid wheel name; very old indexes list invalid ones."""
     try:
         parse_wheel_filename(filename)
     except InvalidWheelFilename:
@@ -90,28 +90,28 @@ def _platforms(tag: str) -> list[str]:
 
 
 def of_build(wheels: Iterable[WheelFile], build: str) -> list[WheelFile]:
-    """The wheels of a build: those with its label, and those without any, as on a page that holds one build."""
+    """Return the wheels with a build's label or without any; an index of one build may omit the label."""
     return [wheel for wheel in wheels if wheel.label in {None, build}]
 
 
 def stable(wheels: Iterable[WheelFile]) -> list[WheelFile]:
-    """The wheels of releases: no nightlies, candidates and post-releases."""
+    """Return the wheels of final releases: no nightlies, candidates or post-releases."""
     return [w for w in wheels if not (w.parsed[0].is_prerelease or w.parsed[0].is_postrelease)]
 
 
-def one_a_release(wheels: Iterable[WheelFile], platform: str, python: str | None = None) -> dict[str, WheelFile]:
-    """One wheel for each release, in the order of releases, for a platform and maybe a Python.
+def one_per_release(wheels: Iterable[WheelFile], platform: str, python: str | None = None) -> dict[str, WheelFile]:
+    """Return one wheel per release, in release order, for a platform and optionally a Python.
 
-    A file of pure Python is the same in all of them, so one stands for all: that of the newest Python which isn't
-    free-threaded, and of those the last that was uploaded. One that is yanked is taken only where all are.
+    Pure Python files are the same in all wheels of a release. The wheel for the newest Python that is not free-threaded
+    is taken, and of several of these the latest upload; a yanked one only if all are yanked.
     """
-    chosen: dict[str, WheelFile] = {}
+    best: dict[str, WheelFile] = {}
     for wheel in sorted((w for w in wheels if w.fits(platform, python)), key=_preference):
-        chosen[wheel.release] = wheel
-    return dict(sorted(chosen.items(), key=lambda item: versions.version(item[0])))
+        best[wheel.release] = wheel
+    return dict(sorted(best.items(), key=lambda item: versions.version(item[0])))
 
 
 def _preference(wheel: WheelFile) -> tuple[bool, bool, tuple[int, int, bool], BuildTag, str]:
-    """The last is the best."""
+    """Return a sort key; the greatest is preferred."""
     newest = max(map(versions.python_key, wheel.pythons), default=(0, 0, False))
     return wheel.yanked is None, not newest[2], newest, wheel.build_tag, wheel.filename

@@ -19,7 +19,7 @@ from isal import igzip_lib
 
 from scripts.index.errors import WebError
 from scripts.index.http import Download, Web
-from scripts.index.remote_wheels import entries
+from scripts.index.remote_wheels import read_contents
 from scripts.index.wheel_files import WheelFile
 from scripts.run.unpack import unsupported
 from scripts.run.unpack.unsupported import UnsupportedWheelError
@@ -55,7 +55,7 @@ def unpack(web: Web, wheel: WheelFile, folder: Path, skip: Skip) -> list[PackedF
         WebError: the download failed, or the wheel is damaged or has another hash.
         OSError: a file cannot be written.
     """
-    files = _files(wheel, entries(web, wheel))
+    files = _files(wheel, read_contents(web, wheel))
     skipped = {file for _, file in files if skip(file.path, file.size)}
     _make_folders(folder, (file.path for _, file in files))
     with web.download(wheel.url) as download:

@@ -212,7 +212,7 @@ def test_an_index_out_of_reach_leaves_the_page_of_last_time(tmp_path: Path, capl
         first = listings.wheels(client, BASE, cache=tmp_path)
         STATIC.fail([Fault.drop()] * QUICK.attempts)
         assert listings.wheels(client, BASE, cache=tmp_path) == first
-        assert "as it was last read" in caplog.text
+        assert "using the cached page" in caplog.text
         STATIC.fail([Fault.drop()] * QUICK.attempts)
         with pytest.raises(WebError, match="closed connection"):
             listings.wheels(client, BASE, cache=tmp_path / "empty")
@@ -257,9 +257,9 @@ def test_one_wheel_a_release_of_the_newest_python_and_the_last_upload() -> None:
         "torch-2.9.1-cp39-cp39-manylinux_2_28_x86_64.whl",
     ]
     for order in (names, names[::-1]):
-        chosen = wheel_files.one_a_release(map(named, order), "linux-x86_64")
+        chosen = wheel_files.one_per_release(map(named, order), "linux-x86_64")
         assert [(r, w.filename) for r, w in chosen.items()] == [("2.9.1", names[5]), ("2.10.0", names[1])]
-    assert list(wheel_files.one_a_release(map(named, names), "linux-x86_64", "3.12")) == ["2.10.0"]
+    assert list(wheel_files.one_per_release(map(named, names), "linux-x86_64", "3.12")) == ["2.10.0"]
 
 
 def test_builds_and_stable_releases() -> None:

@@ -151,7 +151,7 @@ def test_uvs_nearer_files_win_and_lists_are_joined(tmp_path: Path) -> None:
 
 def test_a_broken_file_of_uvs_is_named(tmp_path: Path) -> None:
     file = write(tmp_path / "uv" / "uv.toml", "nonsense")
-    with pytest.raises(UsageError, match=r"uv\.toml: uv's configuration can't be read"):
+    with pytest.raises(UsageError, match=r"uv\.toml: uv's configuration cannot be read"):
         read(XDG_CONFIG_HOME=str(tmp_path))
     assert file.exists()
 
