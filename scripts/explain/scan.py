@@ -20,8 +20,8 @@ from scripts.index.remote_wheels import Reader
 from scripts.index.torch_version import VERSION_FILE, Torch
 from scripts.index.wheel_files import WheelFile
 
-#: How many files of one wheel a pattern may match; each costs a request.
-MOST_FILES: Final = 300
+#: Maximum number of files of one wheel that patterns may match; each needs a request.
+MAX_FILES: Final = 300
 
 State = Literal["first", "same", "changed", "absent", "unknown"]
 
@@ -51,7 +51,7 @@ class Text:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scanned:
-    """A release: its wheel, the wheel's version file, and those of the requested files that it has."""
+    """A release: its wheel, the wheel's version file, and the requested files in it."""
 
     release: str
     wheel: WheelFile
@@ -74,9 +74,11 @@ def scan(
     reader: Reader,
     chosen: Mapping[str, WheelFile],
     patterns: Sequence[str],
-    tell: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> list[Scanned]:
     """Read some files of every chosen wheel, many wheels in parallel. An unreadable wheel has a problem instead.
+
+    ``report`` is called with each release once it is read.
 
     Raises:
         NoRangesError: a server does not support range requests.
@@ -84,7 +86,7 @@ def scan(
 
     def read(item: tuple[str, WheelFile]) -> Scanned:
         scanned = _scanned(reader, *item, patterns)
-        tell(item[0])
+        report(item[0])
         return scanned
 
     with gc_paused(), ThreadPoolExecutor(CONNECTIONS) as pool:
@@ -112,8 +114,8 @@ def _named(reader: Reader, wheel: WheelFile, patterns: Sequence[str]) -> list[st
         for pattern in filter(is_pattern, patterns):
             names += fnmatch.filter(contents, pattern)
     unique = list(dict.fromkeys(names))
-    if len(unique) > MOST_FILES:
-        raise UsageError(f"{len(unique)} files of {wheel.filename} match; at most {MOST_FILES} can be read")
+    if len(unique) > MAX_FILES:
+        raise UsageError(f"{len(unique)} files of {wheel.filename} match; at most {MAX_FILES} can be read")
     return unique
 
 

@@ -172,7 +172,7 @@ class _Ranges:
         return PartialBuffer(io.BytesIO(content), start, len(content), stream=False)
 
     def _header(self, first: int, last: int | None) -> str:
-        """Return the range for an HTTP header; not from the end if the size is known, since some servers reject that."""
+        """Return the range for an HTTP header; from the end only if the size is unknown: some servers reject it."""
         if first >= 0:
             return f"{first}-{'' if last is None else last}"
         return str(first) if self._size is None else f"{max(0, self._size + first)}-{self._size - 1}"

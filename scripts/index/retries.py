@@ -49,10 +49,10 @@ class Retry(urllib3.Retry):
         return super().new(plan=self.plan, deadline=deadline, **changes)
 
     def increment(self, *arguments: Any, **details: Any) -> Self:
-        """Return the state after a failure. Raises `urllib3.exceptions.MaxRetryError` where nothing is left to try.
+        """Return the state after a failure. Raises `urllib3.exceptions.MaxRetryError` if no attempt is left.
 
-        A name that the resolver says does not exist is asked for twice: waiting for it would delay a fallback by
-        seconds in every run. A resolver that cannot answer is a glitch like any other.
+        An unknown host name is looked up twice, without waiting, which would delay a fallback by
+        seconds in every run. A failing resolver is retried like any other failure.
         """
         state = self.new(total=0) if self.history and _no_such_host(details.get("error")) else self
         return super(Retry, state).increment(*arguments, **details)

@@ -39,7 +39,7 @@ def show(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None, *, 
     console = make_console(markup=True)
     for path in paths:
         entries = scan.history(scanned, path)
-        console.print(f"[bold]{escape(path)}[/]{escape(_sought(grep))}", soft_wrap=True)
+        console.print(f"[bold]{escape(path)}[/]{escape(_search_label(grep))}", soft_wrap=True)
         console.print(_table(entries, grep))
         _show_moved(console, entries)
         console.print()
@@ -67,17 +67,17 @@ def markdown(scanned: Sequence[Scanned], paths: Sequence[str], grep: str | None,
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def _sought(grep: str | None) -> str:
+def _search_label(grep: str | None) -> str:
     return "" if grep is None else f", lines with {grep!r}"
 
 
 def _problems(scanned: Sequence[Scanned]) -> list[str]:
-    return list(dict.fromkeys(f"{one.release}: {one.problem}" for one in scanned if one.problem))
+    return list(dict.fromkeys(f"{release.release}: {release.problem}" for release in scanned if release.problem))
 
 
 def _yanked(scanned: Sequence[Scanned]) -> list[str]:
     """Return the releases that their index has withdrawn, with its reasons."""
-    reasons = {one.release: one.wheel.yanked for one in scanned if one.wheel.yanked is not None}
+    reasons = {found.release: found.wheel.yanked for found in scanned if found.wheel.yanked is not None}
     return [f"{release}: {escaping.line(reason) or 'no reason given'}" for release, reason in reasons.items()]
 
 
@@ -121,7 +121,8 @@ def _moved(before: Scanned, after: Scanned) -> str:
 
 def _pythons(scanned: Sequence[Scanned]) -> str:
     """Name the Pythons whose wheels were read."""
-    taken = sorted({max(one.wheel.pythons, key=python_key) for one in scanned if one.wheel.pythons}, key=python_key)
+    newest = {max(found.wheel.pythons, key=python_key) for found in scanned if found.wheel.pythons}
+    taken = sorted(newest, key=python_key)
     return f"the newest Python's (here {', '.join(taken)}), not free-threaded" if taken else "for any Python"
 
 
@@ -152,13 +153,13 @@ def as_json(
         "grep": grep,
         "releases": [
             {
-                "release": one.release,
-                "wheel": _wheel(one.wheel),
-                "torch": one.torch.model_dump() if one.torch else None,
-                "problem": one.problem,
-                "files": {path: _file(histories[path][place], grep) for path in paths},
+                "release": found.release,
+                "wheel": _wheel(found.wheel),
+                "torch": found.torch.model_dump() if found.torch else None,
+                "problem": found.problem,
+                "files": {path: _file(histories[path][number], grep) for path in paths},
             }
-            for place, one in enumerate(scanned)
+            for number, found in enumerate(scanned)
         ],
         "changes": {path: [_move(*pair) for pair in scan.moved(entries)] for path, entries in histories.items()},
     }

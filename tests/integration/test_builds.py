@@ -1,4 +1,4 @@
-"""Where a cell's torch comes from, and that the record tells what was really tested."""
+"""The source of a cell's torch: indexes, fallbacks and settings; records name what was really tested."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def test_each_build_comes_from_its_own_index_with_its_label(index: LocalIndex, p
     index.add(build_torch("2.5.1", label=None))
     copy = project("2.5.1", builds={"cpu": "default", "cu124": "default"}, cells=[cell("2.5.1", "cu124")])
     assert copy.nox("-s", "matrix").code == 0
-    for wheel, build, said in ((cpu, "cpu", None), (cuda, "cu124", "12.4")):
+    for wheel, build, cuda_version in ((cpu, "cpu", None), (cuda, "cu124", "12.4")):
         record = copy.records()[cell("2.5.1", build)]
         assert record["cell"]["build"] == build
         assert record["wheel"] == {"filename": wheel.filename, "sha256": wheel.sha256, "index": build}
         assert record["torch"]["version"] == f"2.5.1+{build}"
-        assert record["torch"].get("cuda") == said
+        assert record["torch"].get("cuda") == cuda_version
 
 
-def test_the_default_build_is_named_by_what_it_is(index: LocalIndex, project: MakeProject) -> None:
+def test_the_default_build_is_recorded_as_the_build_it_is(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1", label=None, cuda="12.4"))
     copy = project("2.5.1", builds={})
     assert copy.nox("-s", "matrix").code == 0
@@ -53,7 +53,7 @@ def test_the_fallback_takes_over_when_an_index_is_down(index: LocalIndex, projec
         assert record["run"]["fallback"].endswith("using 'default'")
 
 
-def test_two_builds_with_one_fallback_are_probed_once(index: LocalIndex, project: MakeProject) -> None:
+def test_two_builds_with_the_same_fallback_are_tested_once(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1", label=None))
     index.fail("/whl/*", Fault.drop())
     builds = {"cpu": "default", "cu124": "default"}
@@ -108,7 +108,7 @@ def test_a_pip_conf_is_honoured(index: LocalIndex, project: MakeProject) -> None
     assert copy.records()[cell("2.5.1", "default")]["status"] == "recorded"
 
 
-def test_a_folder_of_wheels_can_have_the_build_that_was_asked_for(index: LocalIndex, project: MakeProject) -> None:
+def test_a_folder_of_wheels_can_have_the_requested_build(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1", label=None, cuda="12.4"))
     index.fail("cpu", Fault.drop())
     copy = project("2.5.1")
@@ -120,7 +120,9 @@ def test_a_folder_of_wheels_can_have_the_build_that_was_asked_for(index: LocalIn
     assert (record["cell"]["build"], record["wheel"]["sha256"]) == ("cpu", wheel.sha256)
 
 
-def test_a_nightly_is_known_by_its_hash_though_its_index_tells_none(index: LocalIndex, project: MakeProject) -> None:
+def test_a_nightly_is_recorded_with_its_hash_although_its_index_lists_none(
+    index: LocalIndex, project: MakeProject
+) -> None:
     (nightly,) = build_nightlies(1)
     index.add(nightly, channel="nightly/cpu")
     copy = project("2.15.0", builds={"cpu": None})

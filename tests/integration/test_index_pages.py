@@ -1,4 +1,4 @@
-"""Pages of an index count for as long as it says; that something isn't there is taken from a page of now only."""
+"""Cached index pages: valid as long as the index allows, except to conclude that a release is missing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SOURCE = Source(build="default", index=None)
 
 @pytest.fixture
 def lasting(index: LocalIndex) -> LocalIndex:
-    """An index that lets everybody keep its pages for ten minutes, as the real ones do."""
+    """Return an index whose pages may be cached for ten minutes, as those of real ones."""
     for channel in ("default", "cpu"):
         index.configure(channel, page_age=600)
     return index
 
 
-def test_cells_ask_for_a_page_once_and_upgrade_asks_again(lasting: LocalIndex, project: MakeProject) -> None:
+def test_cells_request_a_page_once_and_again_for_an_upgrade(lasting: LocalIndex, project: MakeProject) -> None:
     lasting.add(build_torch("2.5.0"), build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.0", "2.5.1")
     assert copy.nox("-s", "matrix", "--", "-j1").code == 0
@@ -35,7 +35,7 @@ def test_cells_ask_for_a_page_once_and_upgrade_asks_again(lasting: LocalIndex, p
     assert len(lasting.requests_to("/default/simple/pluggy/")) > 1
 
 
-def test_a_release_that_just_came_out_is_found(lasting: LocalIndex, project: MakeProject) -> None:
+def test_a_new_release_is_found_despite_cached_pages(lasting: LocalIndex, project: MakeProject) -> None:
     lasting.add(build_torch("2.5.0"), channel="cpu")
     copy = project("2.5.0", "2.5.1")
     assert copy.nox("-s", "matrix").code == 0
@@ -45,7 +45,7 @@ def test_a_release_that_just_came_out_is_found(lasting: LocalIndex, project: Mak
     assert copy.records()[cell("2.5.1")]["status"] == "recorded"
 
 
-def test_what_was_locked_is_installed_though_the_page_that_is_kept_is_older(
+def test_a_locked_wheel_is_installed_despite_an_older_cached_page(
     lasting: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", lasting.url())
@@ -60,7 +60,7 @@ def test_what_was_locked_is_installed_though_the_page_that_is_kept_is_older(
         return locks.Lock(path=tmp_path / "pylock.toml", digest=version, wheels=(locked,), source=SOURCE)
 
     for version in ("1.0", "1.1"):
-        held = lock(version)
+        locked = lock(version)
         environments.create(folder, Path(sys.executable), cache=cache, log=log)
-        installation.install(folder, held, cache=cache, log=log, timeout=60)
+        installation.install(folder, locked, cache=cache, log=log, timeout=60)
         assert (environments.site_packages(folder) / f"helper-{version}.dist-info").is_dir()

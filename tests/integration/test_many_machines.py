@@ -1,4 +1,4 @@
-"""What the workflows, and any other CI service, are made of: plans, shards, merging, updates, and tests of others."""
+"""The building blocks of CI: plans, shards, merging and updates; a library's own tests."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ RELEASES = ("1.12.1", "1.13.1", "2.5.1")
 
 @pytest.fixture
 def copy(index: LocalIndex, project: MakeProject) -> Project:
-    """A copy of the project with three releases."""
+    """Return a copy of the project with three releases."""
     for release in RELEASES:
         index.add(build_torch(release), channel="cpu")
     return project(*RELEASES, extra=RUNNERS)
 
 
-def test_a_plan_for_github_has_runners_and_leaves_out_what_can_not_exist(copy: Project) -> None:
+def test_a_plan_for_github_has_runners_and_omits_impossible_cells(copy: Project) -> None:
     done = copy.scripts("plan", "--format", "github", "--platform", "all", "--jobs", "3")
     assert done.code == 0, done.output
     jobs = json.loads(done.stdout)["include"]
@@ -47,7 +47,7 @@ def test_shards_of_several_machines_merge_to_the_whole(copy: Project, tmp_path: 
     folders = []
     for number in (1, 2):
         plan = copy.scripts("plan", "--format", "json", "--shard", f"{number}/2", "--missing")
-        ids = [one["id"] for one in json.loads(plan.stdout)["cells"]]
+        ids = [planned["id"] for planned in json.loads(plan.stdout)["cells"]]
         assert copy.scripts("run", *ids).code == 0
         folders.append(tmp_path / f"machine-{number}")
         (copy.root / ".matrix" / "records").rename(folders[-1])
@@ -56,29 +56,29 @@ def test_shards_of_several_machines_merge_to_the_whole(copy: Project, tmp_path: 
     assert sorted(copy.records()) == sorted(cell(release) for release in RELEASES)
     assert "3 records, 0 conflicts, 0 files refused" in done.stderr
     plan = copy.scripts("plan", "--format", "json")
-    assert [one["current"] for one in json.loads(plan.stdout)["cells"]] == [True, True, True]
+    assert [planned["current"] for planned in json.loads(plan.stdout)["cells"]] == [True, True, True]
 
 
-def test_a_plan_of_what_a_change_touches(copy: Project) -> None:
+def test_a_plan_of_the_cells_that_a_change_affects(copy: Project) -> None:
     git(copy.root, "init", "--quiet")
     git(copy.root, "add", ".")
     git(copy.root, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message=x")
 
-    def touched() -> list[str]:
+    def affected() -> list[str]:
         done = copy.scripts("plan", "--since", "HEAD", "--format", "json")
         assert done.code == 0, done.output
-        return [one["torch"] for one in json.loads(done.stdout)["cells"]]
+        return [planned["torch"] for planned in json.loads(done.stdout)["cells"]]
 
-    assert touched() == []
+    assert affected() == []
     matrix = (copy.root / "matrix.toml").read_text()
     copy.write_matrix(matrix + '[[pins]]\nrequire = "iniconfig"\nreleases = "<1.13"\nreason = "to see it"\n')
-    assert touched() == ["1.12.1"]
+    assert affected() == ["1.12.1"]
     (copy.root / "tests" / "cells" / "test_new.py").write_text("def test_new():\n    pass\n")
-    assert touched() == list(RELEASES)
+    assert affected() == list(RELEASES)
     assert copy.scripts("plan", "--since", "nonsense").code == 2
 
 
-def test_how_long_it_would_take(copy: Project) -> None:
+def test_the_simulated_duration_of_a_plan(copy: Project) -> None:
     nothing = copy.scripts("plan", "--simulate", "1,2")
     assert nothing.code == 2
     assert "no cell has been timed on this machine" in nothing.stderr
@@ -90,17 +90,17 @@ def test_how_long_it_would_take(copy: Project) -> None:
     assert [line.split()[0] for line in done.stdout.splitlines()[-3:]] == ["1", "20", "256"]
 
 
-def test_releases_that_the_index_has_and_the_matrix_lacks(index: LocalIndex, copy: Project) -> None:
+def test_releases_on_the_index_that_the_matrix_lacks(index: LocalIndex, copy: Project) -> None:
     none = copy.nox("-s", "update")
-    assert none.code == 1  # an index without torch tells nothing
+    assert none.code == 1  # an index without torch is an error
     index.add(build_torch("2.5.1", label=None))
     index.add(build_torch("2.6.0", label=None), build_torch("2.7.0rc1", label=None))
     shown = copy.scripts("update")
     assert shown.code == 0, shown.output
     assert '+  "2.6.0",' in shown.stdout
     assert "pass --write to write it" in shown.stderr
-    told = json.loads(copy.scripts("update", "--format", "json").stdout)
-    assert told["releases"] == ["2.6.0"]
+    found = json.loads(copy.scripts("update", "--format", "json").stdout)
+    assert found["releases"] == ["2.6.0"]
     assert copy.scripts("update", "--format", "github").stdout == "releases=2.6.0\ncount=1\n"
     assert '"2.6.0"' not in (copy.root / "matrix.toml").read_text()
     assert copy.nox("-s", "update", "--", "--write").code == 0
@@ -114,7 +114,7 @@ def test_any_folder_of_tests_runs_over_the_releases(copy: Project, tmp_path: Pat
     folder = tmp_path / "their tests"
     folder.mkdir()
     (folder / "helpers.py").write_text("LAST = '2'\n")
-    (folder / "reference.py").write_text("MINE = True\n")  # named like a module of the project's own probes
+    (folder / "reference.py").write_text("MINE = True\n")  # named like a module of the built-in suite
     (folder / "test_mine.py").write_text(
         "import pytest, torch\nfrom helpers import LAST\nfrom reference import MINE\n\n"
         "@pytest.mark.mine\n"
@@ -127,10 +127,10 @@ def test_any_folder_of_tests_runs_over_the_releases(copy: Project, tmp_path: Pat
     assert copy.nox("-s", "matrix").code == 0
     assert copy.nox("-s", "accept").code == 0
     done = copy.nox("-s", "matrix", "--", "--probes", str(folder))
-    assert done.code == 0, done.output  # what is accepted is of other probes, and no drift
-    seen = copy.records()
-    verdicts = [seen[cell(release)]["tests"]["test_mine.py::test_version"]["outcome"] for release in RELEASES]
+    assert done.code == 0, done.output  # accepted results of another suite are no drift
+    records = copy.records()
+    verdicts = [records[cell(release)]["tests"]["test_mine.py::test_version"]["outcome"] for release in RELEASES]
     assert verdicts == ["passed", "passed", "failed"]
-    assert list(seen[cell("2.5.1")]["observations"]) == ["mine"]
-    assert "test_trace.py::test_traceable" not in seen[cell("2.5.1")]["tests"]
+    assert list(records[cell("2.5.1")]["observations"]) == ["mine"]
+    assert "test_trace.py::test_traceable" not in records[cell("2.5.1")]["tests"]
     assert copy.nox("-s", "matrix", "--", "--probes", str(folder / "nowhere")).code == 1

@@ -1,4 +1,4 @@
-"""Scanning: histories and diffs, what a wheel says of itself, and evidence for a change."""
+"""Scans: histories, diffs and version files; evidence for a change."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PATH = "torch/nn/utils/parametrize.py"
 COMPARE = "https://github.com/pytorch/pytorch/compare"
 
 
-class Shelves(Reader):
-    """A reader of wheels that are dictionaries."""
+class FakeReader(Reader):
+    """A reader of wheels given as dictionaries."""
 
     def __init__(self, wheels: Mapping[str, Mapping[str, bytes] | WebError]) -> None:
         self.wheels, self.cached = wheels, 0
@@ -62,7 +62,7 @@ def scanned(wheels: Mapping[str, Mapping[str, bytes] | WebError], *patterns: str
         release: files if isinstance(files, WebError) else {"torch/version.py": version_file(release), **files}
         for release, files in wheels.items()
     }
-    return scan.scan(Shelves(full), {release: wheel(release) for release in wheels}, patterns or (PATH,))
+    return scan.scan(FakeReader(full), {release: wheel(release) for release in wheels}, patterns or (PATH,))
 
 
 WHEELS: Mapping[str, Mapping[str, bytes] | WebError] = {
@@ -75,7 +75,7 @@ WHEELS: Mapping[str, Mapping[str, bytes] | WebError] = {
 }
 
 
-def test_a_history_has_every_release_and_never_guesses() -> None:
+def test_a_history_has_every_release_and_marks_unknown_ones() -> None:
     entries = scan.history(scanned(WHEELS), PATH)
     assert [e.state for e in entries] == ["absent", "first", "same", "unknown", "changed", "absent"]
     moved = [(a.release, b.release) for a, b in scan.moved(entries)]
@@ -83,7 +83,7 @@ def test_a_history_has_every_release_and_never_guesses() -> None:
     assert entries[3].scanned.problem == "broken off"
 
 
-def test_patterns_stand_for_what_is_there() -> None:
+def test_patterns_match_existing_files() -> None:
     found = scanned(WHEELS, "torch/nn/utils/p*.py")
     assert scan.paths_of(found, ["torch/nn/utils/p*.py"]) == [PATH, "torch/nn/utils/prune.py"]
     assert scan.paths_of(found, ["torch/none.py", "torch/nn/utils/p*.py"])[0] == "torch/none.py"
@@ -106,21 +106,21 @@ def test_lines_are_found_and_counted_from_one() -> None:
     assert text.find("none") == ()
 
 
-def test_a_diff_names_both_releases_and_minds_missing_files_and_ends_of_lines() -> None:
-    found = {one.release: one for one in scanned({**WHEELS, "2.1.0": {PATH: b"one\nthree"}})}
-    diff = scan.diff(found["1.9.0"], found["1.11.0"], PATH)
+def test_a_diff_names_both_releases_and_shows_missing_files_and_line_ends() -> None:
+    releases = {release.release: release for release in scanned({**WHEELS, "2.1.0": {PATH: b"one\nthree"}})}
+    diff = scan.diff(releases["1.9.0"], releases["1.11.0"], PATH)
     assert diff.splitlines()[:2] == [f"--- torch 1.9.0  {PATH}", f"+++ torch 1.11.0  {PATH}"]
     assert diff.endswith("\n one\n+two\n")
-    assert scan.diff(found["1.8.1"], found["1.9.0"], PATH).startswith("--- /dev/null\n")
-    assert "\\ No newline at end of file" in scan.diff(found["1.9.0"], found["2.1.0"], PATH)
-    assert scan.diff(found["1.9.0"], found["1.9.1"], PATH) == ""
+    assert scan.diff(releases["1.8.1"], releases["1.9.0"], PATH).startswith("--- /dev/null\n")
+    assert "\\ No newline at end of file" in scan.diff(releases["1.9.0"], releases["2.1.0"], PATH)
+    assert scan.diff(releases["1.9.0"], releases["1.9.1"], PATH) == ""
 
 
-def test_json_tells_absent_from_unread() -> None:
+def test_json_distinguishes_absent_from_unread() -> None:
     found = scanned(WHEELS)
-    said = scan_views.as_json(found, [PATH], "two", index="https://me:pw@index.example/simple", platform="linux-x86_64")
-    assert "pw" not in json.dumps(said)
-    files = {release["release"]: release["files"][PATH] for release in said["releases"]}
+    data = scan_views.as_json(found, [PATH], "two", index="https://me:pw@index.example/simple", platform="linux-x86_64")
+    assert "pw" not in json.dumps(data)
+    files = {release["release"]: release["files"][PATH] for release in data["releases"]}
     assert files["1.8.1"] == {"state": "absent", "sha256": None, "size": None, "lines": None}
     assert files["1.10.0"]["state"] == "unknown"
     assert files["1.11.0"] == {
@@ -129,7 +129,7 @@ def test_json_tells_absent_from_unread() -> None:
         "size": 8,
         "lines": [2],
     }
-    assert [(c["before"], c["after"]) for c in said["changes"][PATH]][1] == ("1.9.1", "1.11.0")
+    assert [(c["before"], c["after"]) for c in data["changes"][PATH]][1] == ("1.9.1", "1.11.0")
 
 
 def test_the_table_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_the_table_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monke
     assert "compare/0123456789ab...0123456789ab" in shown
 
 
-def test_markdown_is_a_table_whatever_is_sought() -> None:
+def test_markdown_is_a_table_for_any_search_text() -> None:
     shown = scan_views.markdown(scanned(WHEELS), [PATH], "`two` |", platform="linux-x86_64")
     lines = shown.splitlines()
     assert lines[0] == f"#### `{PATH}`, lines with `'two' |`"
@@ -155,7 +155,7 @@ def test_markdown_is_a_table_whatever_is_sought() -> None:
 # --- torch/version.py --------------------------------------------------------------------------------------------
 
 
-def test_version_files_of_every_age() -> None:
+def test_version_files_of_old_and_new_releases() -> None:
     old = b"__version__ = '1.9.1+cu102'\ndebug = False\ncuda = '10.2'\ngit_version = 'dfbd'\nhip = None\n"
     new = b"from typing import Optional\n__all__ = ['x']\n__version__ = '2.15.0'\ncuda: Optional[str] = '13.2'\n"
     assert torch_version.parse(old) == Torch(version="1.9.1+cu102", git_version="dfbd", cuda="10.2")
@@ -200,20 +200,20 @@ MESSAGE = "Cannot trace a model while caching parametrizations."
 
 
 def found(
-    before: Mapping[str, bytes], after: Mapping[str, bytes], seen: Needles, earlier: Needles
+    before: Mapping[str, bytes], after: Mapping[str, bytes], needles_after: Needles, needles_before: Needles
 ) -> evidence.Comparison:
-    reader = Shelves(
+    reader = FakeReader(
         {
             "1": {"torch/version.py": version_file("1", "a" * 40), **before},
             "2": {"torch/version.py": version_file("2", "b" * 40), **after},
         }
     )
-    return evidence.compare(reader, wheel("1"), wheel("2"), needles_before=earlier, needles_after=seen)
+    return evidence.compare(reader, wheel("1"), wheel("2"), needles_before=needles_before, needles_after=needles_after)
 
 
-def test_the_changed_line_that_holds_the_message_comes_first() -> None:
-    seen = Needles(messages=(MESSAGE,), functions=frozenset({"helper"}))
-    result = found({PATH: BEFORE}, {PATH: AFTER}, seen, Needles())
+def test_the_changed_line_with_the_message_comes_first() -> None:
+    needles = Needles(messages=(MESSAGE,), functions=frozenset({"helper"}))
+    result = found({PATH: BEFORE}, {PATH: AFTER}, needles, Needles())
     assert [(h.why, h.line) for h in result.hunks] == [("message", 11)]
     assert result.summary.endswith(f"{PATH}:11: raise RuntimeError('Cannot trace a model while caching '")
     assert "+        raise RuntimeError" in result.hunks[0].diff
@@ -221,26 +221,26 @@ def test_the_changed_line_that_holds_the_message_comes_first() -> None:
     assert result.elsewhere == ()
 
 
-def test_a_message_that_is_gone_is_found_on_the_side_before() -> None:
+def test_a_removed_message_is_found_on_the_side_before() -> None:
     result = found({PATH: AFTER}, {PATH: BEFORE}, Needles(), Needles(messages=(MESSAGE,)))
     assert [(h.why, h.side, h.line) for h in result.hunks] == [("message", "before", 11)]
     assert "(before)" in result.summary
 
 
-def test_raising_lines_and_functions_count_where_no_text_does() -> None:
+def test_raising_lines_and_functions_count_if_no_text_matches() -> None:
     lines = Needles(messages=("boom",), lines=frozenset({(PATH, 4)}))
     assert [(h.why, h.line) for h in found({PATH: BEFORE}, {PATH: AFTER}, lines, Needles()).hunks] == [("line", 4)]
     named = Needles(messages=("boom",), functions=frozenset({"get"}))
     assert [h.why for h in found({PATH: BEFORE}, {PATH: AFTER}, named, Needles()).hunks] == ["function"]
 
 
-def test_a_change_without_any_sign_of_the_message_is_said_to_be_one() -> None:
+def test_a_change_without_the_message_is_reported_as_such() -> None:
     result = found({PATH: BEFORE}, {PATH: AFTER}, Needles(messages=("boom",)), Needles())
     assert (result.differing, result.hunks) == ((PATH,), ())
     assert "changed, but in no line that matches" in result.summary
 
 
-def test_where_nothing_looked_at_differs_the_cause_lies_elsewhere() -> None:
+def test_without_differing_files_the_cause_lies_elsewhere() -> None:
     near = {"torch/jit/_builtins.py": b"new", "torch/nn/x.pyi": b"new", "torch/fx/a.py": b"new"}
     result = found({PATH: AFTER}, {PATH: AFTER, **near}, Needles(messages=(MESSAGE,)), Needles())
     assert result.differing == ()
@@ -252,7 +252,7 @@ def test_where_nothing_looked_at_differs_the_cause_lies_elsewhere() -> None:
     assert nothing.summary.endswith("the cause lies elsewhere, in compiled code")
 
 
-def test_where_the_hunks_leave_doubt_other_changed_files_are_told_too() -> None:
+def test_inconclusive_hunks_come_with_other_changed_files() -> None:
     near = {"torch/jit/_builtins.py": b"new"}
     doubtful = found({PATH: BEFORE}, {PATH: AFTER, **near}, Needles(functions=frozenset({"get"})), Needles())
     assert [hunk.why for hunk in doubtful.shown] == ["function"]
@@ -277,7 +277,7 @@ def test_a_warning_of_another_category_is_found_by_its_name() -> None:
     assert "FutureWarning" in result.summary
 
 
-def test_lines_where_the_same_stands_are_told_together() -> None:
+def test_lines_with_the_same_text_are_listed_together() -> None:
     after = BEFORE.replace(b"return", b"raise ValueError('no more of this')\n    return")
     padding = b"\n" * 20
     result = found(
@@ -301,11 +301,11 @@ def test_lines_where_the_same_stands_are_told_together() -> None:
         ('f("Cannot trace   a model\\n while caching parametrizations.")', MESSAGE, [1]),
     ],
 )
-def test_texts_of_the_source_that_make_a_message(source: str, message: str, lines: list[int]) -> None:
+def test_literals_that_a_message_is_made_from(source: str, message: str, lines: list[int]) -> None:
     assert source_search.literal_lines(source.encode(), [message]) == lines
 
 
-def test_needles_are_what_an_observation_names_within_torch() -> None:
+def test_needles_are_texts_and_frames_within_torch() -> None:
     frames = (
         Frame(file="probes/test_trace.py", line=1, function="test"),
         Frame(file="torch/jit/_trace.py", line=2, function="trace"),
@@ -320,7 +320,7 @@ def test_needles_are_what_an_observation_names_within_torch() -> None:
     assert Needles.of(None) == Needles()
 
 
-def test_what_both_sides_show_explains_no_change() -> None:
+def test_texts_of_both_sides_explain_no_change() -> None:
     frames = (Frame(file=PATH, line=3, function="get"),)
     deprecated = Warned(category="builtins.FutureWarning", message="deprecated")
     old = Observation(outcome="raised", exception="builtins.RuntimeError", message=MESSAGE, frames=frames)
@@ -331,7 +331,7 @@ def test_what_both_sides_show_explains_no_change() -> None:
     assert Needles.of(old, new) == Needles(files=(PATH,))
 
 
-def test_a_long_hunk_is_cut_to_what_is_around_the_line() -> None:
+def test_a_long_hunk_is_cut_around_the_line() -> None:
     filler = b"".join(b"x = %d\n" % i for i in range(200))
     result = found({PATH: b""}, {PATH: filler + AFTER + filler}, Needles(messages=(MESSAGE,)), Needles())
     diff = result.hunks[0].diff

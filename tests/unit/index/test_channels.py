@@ -31,5 +31,5 @@ def test_a_version_is_found_without_its_label_and_a_nightly_by_its_date(text: st
 def test_an_unknown_version_is_refused_with_the_range_of_known_ones() -> None:
     with pytest.raises(UsageError, match=r"--good: the index has no '2\.9'.*; it has 2\.5\.1 to 2\.6\.0"):
         channels.position(["2.5.1", "2.6.0"], "--good", "2.9")
-    with pytest.raises(UsageError, match="--bad: the index offers no version"):
+    with pytest.raises(UsageError, match="--bad: the index has no versions"):
         channels.position([], "--bad", "2.9")

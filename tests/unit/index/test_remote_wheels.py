@@ -1,4 +1,4 @@
-"""Wheels by name, on an index's page, and read by ranges: from a real server and its faults."""
+"""Files in remote wheels, index pages and wheel names, with a real server and its failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ URL = f"{BASE}/torch-2.5.1-cp311-cp311-linux_x86_64.whl"
 
 
 def wheel_bytes(files: Mapping[str, bytes], padding: int = 100_000) -> bytes:
-    """A wheel with something big at its front that must never be read."""
+    """Return a wheel that starts with a large file, which must never be read."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("torch/lib/libtorch_cpu.so", b"\0" * padding)
@@ -61,14 +61,14 @@ def test_a_file_is_read_without_the_rest_of_the_wheel(tmp_path: Path, size: int 
     assert client.bytes < 6000 < len(WHEEL)
 
 
-def test_a_known_size_spares_servers_that_can_not_count_from_the_end(tmp_path: Path) -> None:
+def test_a_known_size_avoids_ranges_from_the_end(tmp_path: Path) -> None:
     with STATIC.web({URL: WHEEL}, suffix=False) as client:
         assert Reader(client, folder=tmp_path).read(listed(size=len(WHEEL)), FILES) == FILES
         with pytest.raises(WebError, match="501"):
             Reader(client, folder=tmp_path / "other").read(listed(), FILES)
 
 
-def test_what_was_read_needs_no_network_again(tmp_path: Path) -> None:
+def test_cached_files_need_no_network(tmp_path: Path) -> None:
     with STATIC.web({URL: WHEEL}) as client:
         Reader(client, folder=tmp_path).read(listed(), [*FILES, "torch/none.py"])
     with STATIC.web({}) as nothing:
@@ -78,7 +78,7 @@ def test_what_was_read_needs_no_network_again(tmp_path: Path) -> None:
         assert (nothing.requests, reader.cached) == (0, 1)
 
 
-def test_another_file_later_costs_one_request(tmp_path: Path) -> None:
+def test_a_further_file_needs_one_request(tmp_path: Path) -> None:
     with STATIC.web({URL: WHEEL}) as client:
         reader = Reader(client, folder=tmp_path)
         reader.read(listed(), ["torch/version.py"])
@@ -105,7 +105,7 @@ def test_a_table_of_contents_larger_than_the_first_read(tmp_path: Path) -> None:
         assert reader.read(wheel, ["torch/nn/modules/number_8.py"]) == {"torch/nn/modules/number_8.py": b"8"}
 
 
-def test_without_ranges_the_way_out_is_told_and_nothing_is_read(tmp_path: Path) -> None:
+def test_without_ranges_the_error_names_the_remedy_and_nothing_is_read(tmp_path: Path) -> None:
     with STATIC.web({URL: WHEEL}, ranges=False) as client:
         with pytest.raises(NoRangesError, match="--download"):
             Reader(client, folder=tmp_path).read(listed(), FILES)
@@ -119,12 +119,12 @@ def test_downloading_reads_the_same(tmp_path: Path, ranges: bool) -> None:
     assert not list(tmp_path.glob(".download-*"))
 
 
-def test_a_download_must_be_what_the_index_says(tmp_path: Path) -> None:
+def test_a_download_must_have_the_listed_hash(tmp_path: Path) -> None:
     with STATIC.web({URL: WHEEL}) as client, pytest.raises(WebError, match="sha256"):
         Reader(client, folder=tmp_path, download=True).read(listed(sha256="0" * 64), FILES)
 
 
-def test_a_wheel_without_a_hash_is_known_by_what_the_server_says(tmp_path: Path) -> None:
+def test_a_wheel_without_a_hash_is_identified_by_its_headers(tmp_path: Path) -> None:
     other = wheel_bytes({"torch/version.py": b"another\n"})
     with STATIC.web({URL: WHEEL}) as client:
         reader = Reader(client, folder=tmp_path)
@@ -136,21 +136,21 @@ def test_a_wheel_without_a_hash_is_known_by_what_the_server_says(tmp_path: Path)
     assert found == {"torch/version.py": b"another\n"}
 
 
-def test_passing_faults_are_tried_again(tmp_path: Path) -> None:
+def test_transient_failures_are_retried(tmp_path: Path) -> None:
     with STATIC.web({URL: WHEEL}) as client:
         STATIC.fail([Fault.status(503), Fault.drop(), Fault.status(429)])
         assert Reader(client, folder=tmp_path).read(listed(), FILES) == FILES
 
 
-def test_lasting_faults_name_the_file(tmp_path: Path) -> None:
+def test_persistent_failures_name_the_file(tmp_path: Path) -> None:
     with STATIC.web({URL: WHEEL}) as client:
         STATIC.fail([Fault.status(503)] * 10)
         with pytest.raises(UnreachableError, match=r"torch-2\.5\.1.*503"):
             Reader(client, folder=tmp_path).read(listed(), FILES)
 
 
-@pytest.mark.parametrize("content", [b"no zip at all" * 1000, WHEEL[:-300], b""])
-def test_what_is_no_wheel_is_said(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"not a zip file" * 1000, WHEEL[:-300], b""])
+def test_an_invalid_wheel_is_an_error(tmp_path: Path, content: bytes) -> None:
     with STATIC.web({URL: content}) as client, pytest.raises(WebError):
         Reader(client, folder=tmp_path).read(listed(), FILES)
 
@@ -199,7 +199,7 @@ def test_a_page_in_json(tmp_path: Path) -> None:
     assert (wheel.sha256, wheel.size, set(wheel.platforms)) == ("abc", 7, {"windows-x86_64"})
 
 
-def test_a_page_that_has_not_changed_is_not_sent_again(tmp_path: Path) -> None:
+def test_an_unchanged_page_is_not_sent_again(tmp_path: Path) -> None:
     with STATIC.web({f"{BASE}/torch/": HTML}) as client:
         first = listings.wheels(client, BASE, cache=tmp_path)
         sent = client.bytes
@@ -207,7 +207,7 @@ def test_a_page_that_has_not_changed_is_not_sent_again(tmp_path: Path) -> None:
         assert client.bytes == sent
 
 
-def test_an_index_out_of_reach_leaves_the_page_of_last_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_cached_page_is_used_for_an_unreachable_index(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with STATIC.web({f"{BASE}/torch/": HTML}) as client:
         first = listings.wheels(client, BASE, cache=tmp_path)
         STATIC.fail([Fault.drop()] * QUICK.attempts)
@@ -218,7 +218,7 @@ def test_an_index_out_of_reach_leaves_the_page_of_last_time(tmp_path: Path, capl
             listings.wheels(client, BASE, cache=tmp_path / "empty")
 
 
-def test_a_project_that_is_not_there_is_no_outage(tmp_path: Path) -> None:
+def test_a_missing_project_does_not_count_as_unreachable(tmp_path: Path) -> None:
     with STATIC.web({}) as client, pytest.raises(MissingError, match="404"):
         listings.wheels(client, BASE, cache=tmp_path)
 
@@ -242,12 +242,12 @@ def named(filename: str) -> WheelFile:
         ("torch-2.9.0-1-cp310-cp310-manylinux2014_aarch64.manylinux_2_28_aarch64.whl", {"3.10"}, {"linux-aarch64"}),
     ],
 )
-def test_what_a_name_says(filename: str, pythons: set[str], platforms: set[str]) -> None:
+def test_pythons_and_platforms_of_a_wheel_name(filename: str, pythons: set[str], platforms: set[str]) -> None:
     wheel = named(filename)
     assert (set(wheel.pythons), set(wheel.platforms)) == (pythons, platforms)
 
 
-def test_one_wheel_a_release_of_the_newest_python_and_the_last_upload() -> None:
+def test_one_wheel_per_release_for_the_newest_python_from_the_latest_upload() -> None:
     names = [
         "torch-2.10.0-cp312-cp312-manylinux_2_28_x86_64.whl",
         "torch-2.10.0-3-cp313-cp313-manylinux_2_28_x86_64.whl",

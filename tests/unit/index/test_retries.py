@@ -1,4 +1,4 @@
-"""How often and how long requests are repeated."""
+"""Retries: their number, their waiting times, and the limits on both."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from tests.support.torches import build_torch
 PLAN = Retries(longest=20, total=50)
 
 
-def asked_to_wait(header: str | None, plan: Retries = PLAN) -> float | None:
+def waiting_time(header: str | None, plan: Retries = PLAN) -> float | None:
     response = urllib3.HTTPResponse(status=429, headers={} if header is None else {"Retry-After": header})
     return Retry.of(plan).get_retry_after(response)
 
 
 @given(st.integers(min_value=0))
 def test_seconds_are_honoured_within_the_limit(seconds: int) -> None:
-    waited = asked_to_wait(str(seconds))
+    waited = waiting_time(str(seconds))
     assert waited == min(seconds, PLAN.longest) or (waited is None and seconds > 10**4000)
 
 
 @given(st.integers(min_value=-1000, max_value=1000))
 def test_dates_are_honoured_within_the_limit(seconds: int) -> None:
-    waited = asked_to_wait(format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds), usegmt=True))
+    waited = waiting_time(format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds), usegmt=True))
     assert waited is not None
     assert abs(waited - min(max(0, seconds), PLAN.longest)) <= 2
 
 
 @given(st.text())
-def test_nothing_that_a_server_asks_for_is_a_failure(text: str) -> None:
-    waited = asked_to_wait(text)
+def test_any_retry_after_is_accepted(text: str) -> None:
+    waited = waiting_time(text)
     assert waited is None or 0 <= waited <= PLAN.longest
 
 
 @pytest.mark.parametrize("text", ["soon", "", "-5", "1e3", "9" * 5000, "Wed, 99 Foo 2026 99:99:99 GMT", "nan", "inf"])
-def test_examples_of_what_is_no_time(text: str) -> None:
-    waited = asked_to_wait(text)
+def test_invalid_times_are_ignored(text: str) -> None:
+    waited = waiting_time(text)
     assert waited is None or 0 <= waited <= PLAN.longest
 
 
@@ -68,7 +68,7 @@ def test_no_attempt_starts_after_the_total_time() -> None:
 
 @pytest.mark.parametrize(("code", "attempts"), [(socket.EAI_NONAME, 2), (socket.EAI_AGAIN, 4)])
 @pytest.mark.parametrize("proxy", [False, True])
-def test_a_name_that_does_not_exist_is_looked_up_twice(
+def test_an_unknown_host_name_is_looked_up_twice(
     monkeypatch: pytest.MonkeyPatch, code: int, attempts: int, *, proxy: bool
 ) -> None:
     lookups = []
@@ -85,7 +85,7 @@ def test_a_name_that_does_not_exist_is_looked_up_twice(
     assert lookups == [host] * attempts
 
 
-def test_a_server_that_asks_to_wait_is_asked_again_then() -> None:
+def test_retry_after_is_honoured() -> None:
     with LocalIndex() as index, Web(Retries(backoff=0)) as web:
         index.add(build_torch("2.5.1"), channel="cpu")
         index.fail("cpu", Fault.status(429, retry_after="1"), times=1)
@@ -94,7 +94,7 @@ def test_a_server_that_asks_to_wait_is_asked_again_then() -> None:
         assert time.monotonic() - started >= 1
 
 
-def test_a_server_that_asks_to_wait_for_hours_is_given_up_in_time() -> None:
+def test_a_retry_after_of_hours_does_not_delay_the_failure() -> None:
     with LocalIndex() as index, Web(Retries(backoff=0, longest=0.05)) as web:
         index.fail("*", Fault.status(503, retry_after="86400"))
         with pytest.raises(UnreachableError, match="503"):
@@ -102,7 +102,7 @@ def test_a_server_that_asks_to_wait_for_hours_is_given_up_in_time() -> None:
         assert len(index.requests) == Retries().attempts
 
 
-def test_a_glitch_does_not_cost_the_size_of_a_wheel() -> None:
+def test_sizes_survive_a_transient_failure() -> None:
     wheel = build_torch("2.5.1")
     with LocalIndex() as index:
         index.add(wheel, channel="cpu")

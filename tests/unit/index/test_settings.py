@@ -1,4 +1,4 @@
-"""The user's settings of pip and uv: those that say where packages come from are honoured, others named."""
+"""The user's settings of pip and uv: sources of packages are honoured, other settings are reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.core.errors import UsageError
 from scripts.index import errors, pip_config, settings
 from tests.support.shells import HOSTILE, WHICH
 
-#: Nothing of this machine's own files.
+#: Disables this machine's own configuration files.
 NONE = {"PIP_CONFIG_FILE": os.devnull, "HOME": "/nonexistent", "XDG_CONFIG_DIRS": "/nonexistent"}
 STRATEGY = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
 
@@ -39,7 +39,7 @@ def read(environ: Mapping[str, str] = {}, folder: Path = Path("/nonexistent"), *
         ({"REQUESTS_CA_BUNDLE": "/b.pem"}, {"SSL_CERT_FILE": "/b.pem"}),
     ],
 )
-def test_pips_settings_become_uvs_where_those_are_unset(pips: dict[str, str], uvs: dict[str, str]) -> None:
+def test_pips_settings_are_used_if_uvs_are_unset(pips: dict[str, str], uvs: dict[str, str]) -> None:
     assert read(pips).variables == {**uvs, **STRATEGY}
 
 
@@ -49,7 +49,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_pips_files_in_their_order(tmp_path: Path) -> None:
+def test_the_order_of_pips_files(tmp_path: Path) -> None:
     write(tmp_path / "etc" / "pip" / "pip.conf", "[install]\nproxy = http://system\n[global]\ntimeout = 1\n")
     user = write(tmp_path / ".config" / "pip" / "pip.conf", "[global]\nindex-url = https://user\nproxy = http://user\n")
     environ = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "etc"), "VIRTUAL_ENV": str(tmp_path / "venv")}
@@ -106,7 +106,7 @@ def test_pips_folder_in_library_wins_on_macos(tmp_path: Path) -> None:
     assert tmp_path / ".config" / "pip" / "pip.conf" not in found
 
 
-def test_a_broken_file_of_pips_is_no_setting(tmp_path: Path) -> None:
+def test_an_invalid_file_of_pip_is_ignored(tmp_path: Path) -> None:
     broken = write(tmp_path / "pip.conf", "nonsense")
     assert pip_config.read({"PIP_CONFIG_FILE": str(broken), "HOME": str(tmp_path)}).get("index-url") is None
 
@@ -114,7 +114,7 @@ def test_a_broken_file_of_pips_is_no_setting(tmp_path: Path) -> None:
 # --- uv ---------------------------------------------------------------------------------------------------------------
 
 
-def test_uvs_file_says_where_and_not_which(tmp_path: Path) -> None:
+def test_only_sources_are_read_from_uvs_file(tmp_path: Path) -> None:
     file = write(
         tmp_path / "uv" / "uv.toml",
         'prerelease = "allow"\nexclude-newer = "2001-01-01"\nindex-url = "https://top"\nsystem-certs = true\n'
@@ -149,7 +149,7 @@ def test_uvs_nearer_files_win_and_lists_are_joined(tmp_path: Path) -> None:
     assert found == {**STRATEGY, "UV_INDEX_URL": "https://other"}
 
 
-def test_a_broken_file_of_uvs_is_named(tmp_path: Path) -> None:
+def test_an_invalid_file_of_uv_is_named(tmp_path: Path) -> None:
     file = write(tmp_path / "uv" / "uv.toml", "nonsense")
     with pytest.raises(UsageError, match=r"uv\.toml: uv's configuration cannot be read"):
         read(XDG_CONFIG_HOME=str(tmp_path))
@@ -178,14 +178,14 @@ def test_the_same_index_has_the_same_local_part_however_it_is_set(tmp_path: Path
     assert read(UV_DEFAULT_INDEX="https://other/simple").local != ways[0].local
 
 
-def test_what_says_which_is_named_and_never_handed_on() -> None:
+def test_settings_that_select_versions_are_reported_and_never_passed_on() -> None:
     found = read(HOSTILE)
     assert {name.split(" ")[0] for name in found.ignored} == set(WHICH)
     assert not set(found.variables) & set(WHICH)
     assert not {"GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY"} & set(found.variables)
 
 
-def test_credential_helpers_get_what_they_read_only_where_one_is_asked() -> None:
+def test_credential_variables_are_passed_on_only_for_configured_helpers() -> None:
     assert "AWS_SECRET_ACCESS_KEY" in read(AWS_SECRET_ACCESS_KEY="x", UV_KEYRING_PROVIDER="subprocess").variables
     assert "AWS_SECRET_ACCESS_KEY" not in read(AWS_SECRET_ACCESS_KEY="x", UV_KEYRING_PROVIDER="disabled").variables
 
@@ -202,12 +202,12 @@ def test_credential_helpers_get_what_they_read_only_where_one_is_asked() -> None
         ({"PIP_RETRIES": "x"}, "PIP_RETRIES: 'x' is not a whole number"),
     ],
 )
-def test_a_value_that_can_not_be_used_is_named(environ: dict[str, str], message: str) -> None:
+def test_an_invalid_value_is_named(environ: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read(environ)
 
 
-def test_further_sources_from_all_that_name_some() -> None:
+def test_further_sources_from_all_settings() -> None:
     environ = {"PIP_FIND_LINKS": "/a /b", "UV_INDEX": "https://x https://y"}
     assert settings.further_sources({**NONE, **environ}) == ["/a", "/b", "https://x", "https://y"]
     assert settings.further_sources(NONE) == []
@@ -219,7 +219,7 @@ def test_uv_runs_without_its_files() -> None:
     assert not set(env) & (set(HOSTILE) - {"LC_ALL", "PYTHONUTF8", "SSH_AUTH_SOCK"})
 
 
-def test_the_engine_s_own_requests_go_through_the_same_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_uses_the_same_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "http_proxy",
         "HTTP_PROXY",

@@ -1,4 +1,4 @@
-"""What becomes an accepted result."""
+"""Accepting records: new, changed and unchanged results, and records that are not accepted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.records.store import Store
 def fresh(
     torch: str = "2.5.1",
     *,
-    asked: str = "cpu",
+    requested: str = "cpu",
     at: str = "2026-01-01",
     outcome: str = "returned",
     platform: str = "linux",
@@ -24,37 +24,40 @@ def fresh(
             "status": "recorded",
             "torch": {"version": torch},
             "observations": {"trace": {"outcome": outcome}},
-            "run": {"asked": f"{torch}-{asked}-py3.11", "inputs": "0", "recorded_at": at, "machine": "any"},
+            "run": {"asked": f"{torch}-{requested}-py3.11", "inputs": "0", "recorded_at": at, "machine": "any"},
         }
     )
 
 
 def test_new_same_and_changed(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert [one.change for one in accept([fresh()], store)] == ["new"]
-    assert [one.change for one in accept([fresh(at="2026-01-02")], store)] == ["same"]
-    assert [one.change for one in accept([fresh(outcome="raised")], store)] == ["changed"]
+    assert [result.change for result in accept([fresh()], store)] == ["new"]
+    assert [result.change for result in accept([fresh(at="2026-01-02")], store)] == ["same"]
+    assert [result.change for result in accept([fresh(outcome="raised")], store)] == ["changed"]
     assert store.read(Record) == [fresh(outcome="raised").accepted()]
 
 
-def test_a_cell_is_accepted_as_what_was_tested(tmp_path: Path) -> None:
-    (one,) = accept([fresh(asked="cpu")], Store(tmp_path))
-    assert one.path.name == "2.5.1-cu124-py3.11.json"
+def test_a_record_is_accepted_under_the_tested_cell(tmp_path: Path) -> None:
+    (result,) = accept([fresh(requested="cpu")], Store(tmp_path))
+    assert result.path.name == "2.5.1-cu124-py3.11.json"
 
 
-def test_of_two_records_of_one_cell_the_later_counts(tmp_path: Path) -> None:
-    earlier, later = fresh(asked="cpu", at="2026-01-01"), fresh(asked="cu124", at="2026-01-02", outcome="raised")
+def test_of_two_records_of_one_cell_the_later_is_accepted(tmp_path: Path) -> None:
+    earlier, later = (
+        fresh(requested="cpu", at="2026-01-01"),
+        fresh(requested="cu124", at="2026-01-02", outcome="raised"),
+    )
     assert latest([later, earlier]) == [later]
-    (one,) = accept([later, earlier], Store(tmp_path))
-    assert Store(tmp_path).load(one.path, Record) == later.accepted()
+    (result,) = accept([later, earlier], Store(tmp_path))
+    assert Store(tmp_path).load(result.path, Record) == later.accepted()
 
 
-def test_platforms_are_kept_apart(tmp_path: Path) -> None:
+def test_platforms_have_separate_results(tmp_path: Path) -> None:
     accept([fresh(), fresh(platform="macos")], Store(tmp_path))
     assert len(Store(tmp_path).read(Record)) == 2
 
 
-def test_what_could_not_be_had_is_not_accepted(tmp_path: Path) -> None:
+def test_an_unavailable_cell_is_not_accepted(tmp_path: Path) -> None:
     run = Run(asked="2.5.1-cpu-py3.11", inputs="0", recorded_at="2026-01-03", machine="any")
     key = CellKey(torch="2.5.1", build="cu124", python="3.11", platform="linux")
     reason = Reason(stage="resolve", kind="no wheel", message="none")

@@ -1,4 +1,4 @@
-"""Fingerprints: one that changes with every input, and with no difference between machines; a suite's files on disk."""
+"""Fingerprints: dependence on every input, independence of the machine; the files of a suite on disk."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ FILES = st.dictionaries(
 
 
 @given(INPUTS, INPUTS, st.data())
-def test_any_one_input_that_changes_changes_one_part(mine: dict[str, Any], other: dict[str, Any], data: Any) -> None:
-    name = data.draw(st.sampled_from(sorted(mine)))
-    before, after = fingerprint.of(**mine), fingerprint.of(**{**mine, name: other[name]})
-    same = mine[name] == other[name]
+def test_every_input_affects_exactly_one_part(inputs: dict[str, Any], changed: dict[str, Any], data: Any) -> None:
+    name = data.draw(st.sampled_from(sorted(inputs)))
+    before, after = fingerprint.of(**inputs), fingerprint.of(**{**inputs, name: changed[name]})
+    same = inputs[name] == changed[name]
     assert (before.portable == after.portable) == (same or name in LOCAL)
     assert (before.local == after.local) == (same or name not in LOCAL)
 
 
 @given(INPUTS, SETTINGS, st.none() | TEXTS)
-def test_a_record_from_elsewhere_is_current_behind_any_mirror(
-    mine: dict[str, Any], other: dict[str, Any], index: str | None
+def test_a_record_of_another_machine_is_current_behind_any_mirror(
+    inputs: dict[str, Any], settings: dict[str, Any], index: str | None
 ) -> None:
-    here, there = fingerprint.of(**mine), fingerprint.of(**{**mine, "settings": other, "index": index})
+    here, there = fingerprint.of(**inputs), fingerprint.of(**{**inputs, "settings": settings, "index": index})
     assert here.matches(there.portable, None)
     assert here.matches(there.portable, there.local) == (here.local == there.local)
     assert not here.matches("", None)
@@ -60,27 +60,27 @@ def test_a_record_from_elsewhere_is_current_behind_any_mirror(
 
 @given(FILES, st.randoms(use_true_random=False))
 def test_line_endings_and_order_do_not_change_a_suite(content: dict[str, bytes], random: Any) -> None:
-    text = {name: one.replace(b"\0", b"").replace(b"\r", b"") for name, one in content.items()}
+    text = {name: file.replace(b"\0", b"").replace(b"\r", b"") for name, file in content.items()}
     shuffled = list(text.items())
     random.shuffle(shuffled)
-    windows = {name: one.replace(b"\n", b"\r\n") for name, one in shuffled}
+    windows = {name: file.replace(b"\n", b"\r\n") for name, file in shuffled}
     assert fingerprint.suite_digest(windows) == fingerprint.suite_digest(text)
 
 
 @given(FILES, FILES)
-def test_other_files_are_another_suite(one: dict[str, bytes], other: dict[str, bytes]) -> None:
+def test_different_files_give_different_digests(first: dict[str, bytes], second: dict[str, bytes]) -> None:
     def plain(content: dict[str, bytes]) -> dict[str, bytes]:
         return {name: text if b"\0" in text else text.replace(b"\r\n", b"\n") for name, text in content.items()}
 
-    same = plain(one) == plain(other)
-    assert (fingerprint.suite_digest(one) == fingerprint.suite_digest(other)) == same
+    same = plain(first) == plain(second)
+    assert (fingerprint.suite_digest(first) == fingerprint.suite_digest(second)) == same
 
 
-def test_the_form_of_accents_does_not_count() -> None:
+def test_unicode_normal_forms_are_equivalent() -> None:
     assert fingerprint.suite_digest({"test_\u00e9.py": b""}) == fingerprint.suite_digest({"test_e\u0301.py": b""})
 
 
-def test_binary_files_count_as_they_are() -> None:
+def test_line_endings_of_binary_files_count() -> None:
     assert fingerprint.suite_digest({"x": b"\0\r\n"}) != fingerprint.suite_digest({"x": b"\0\n"})
 
 
@@ -100,7 +100,7 @@ def digest(folder: Path) -> str:
     return Suite({"suite": folder}).snapshot().digest
 
 
-def test_what_is_hidden_or_compiled_does_not_count(folder: Path) -> None:
+def test_hidden_and_compiled_files_are_ignored(folder: Path) -> None:
     before = digest(folder)
     for name in ("__pycache__/a.pyc", ".pytest_cache/v/x", ".git/HEAD", ".hidden", "old.pyc"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -108,14 +108,14 @@ def test_what_is_hidden_or_compiled_does_not_count(folder: Path) -> None:
     assert digest(folder) == before
 
 
-def test_where_a_suite_lies_does_not_count(folder: Path, tmp_path: Path) -> None:
+def test_the_location_of_a_suite_is_ignored(folder: Path, tmp_path: Path) -> None:
     before = digest(folder)
     folder.rename(tmp_path / "moved [x]")
     assert digest(tmp_path / "moved [x]") == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
-def test_files_behind_links_count_and_a_loop_ends(folder: Path, tmp_path: Path) -> None:
+def test_links_are_followed_and_loops_end(folder: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     (shared / "test_b.py").write_text("1")
@@ -127,14 +127,14 @@ def test_files_behind_links_count_and_a_loop_ends(folder: Path, tmp_path: Path) 
     assert digest(folder) != before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="such names can't be there")
-def test_names_that_are_no_text_count(folder: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="such names are impossible there")
+def test_names_that_are_not_utf8_count(folder: Path) -> None:
     before = digest(folder)
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.txt")).write_text("x")
     assert digest(folder) != before
 
 
-def test_a_file_that_was_edited_and_put_back_has_changed(folder: Path) -> None:
+def test_a_file_that_was_edited_and_restored_counts_as_changed(folder: Path) -> None:
     suite, file = Suite({"suite": folder}), folder / "test_a.py"
     before = suite.snapshot()
     assert before.changed(suite.snapshot()) == frozenset()
@@ -145,18 +145,18 @@ def test_a_file_that_was_edited_and_put_back_has_changed(folder: Path) -> None:
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     after = suite.snapshot()
     assert (before.digest == after.digest, before.digest == edited.digest) == (True, False)
-    if sys.platform != "win32":  # which has no time of the last change of a file's state
+    if sys.platform != "win32":  # it has no time of the last status change
         assert before.changed(after) == {"suite/test_a.py"}
 
 
-def test_a_new_file_is_none_that_ran(folder: Path) -> None:
+def test_a_new_file_does_not_count_as_changed(folder: Path) -> None:
     suite = Suite({"suite": folder})
     before = suite.snapshot()
     (folder / "output.txt").write_text("x")
     assert before.changed(suite.snapshot()) == frozenset()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it has no time of the last change of a file's state")
+@pytest.mark.skipif(sys.platform == "win32", reason="no time of the last status change there")
 @pytest.mark.parametrize(
     ("writes", "runs", "current"),
     [
@@ -166,9 +166,9 @@ def test_a_new_file_is_none_that_ran(folder: Path) -> None:
         ([(b"edited", b"edited")], 2, True),
         ([(b"edited", b"edited"), (b"more", b"more")], 2, False),
     ],
-    ids=["untouched", "put back once", "its own doing", "edited once", "edited again"],
+    ids=["untouched", "restored once", "by the tests", "edited once", "edited again"],
 )
-def test_the_digest_is_of_what_ran(
+def test_the_digest_is_that_of_the_files_that_ran(
     folder: Path, writes: list[tuple[bytes, bytes]], runs: int, *, current: bool
 ) -> None:
     suite, file, notes = Suite({"suite": folder}), folder / "test_a.py", list[str]()
@@ -180,13 +180,13 @@ def test_the_digest_is_of_what_ran(
             file.write_bytes(content)
         return read[-1]
 
-    result, of = suite.run(tests, notes.append)
+    result, suite_digest = suite.run(tests, notes.append)
     assert (len(read), len(notes)) == (runs, runs - 1 + (not current))
     if current:
-        other = folder.parent / "other"
-        (other / "data").mkdir(parents=True)
-        (other / "test_a.py").write_bytes(result)
-        (other / "data" / "x.bin").write_bytes(b"\0\1")
-        assert of == digest(other)
+        expected = folder.parent / "expected"
+        (expected / "data").mkdir(parents=True)
+        (expected / "test_a.py").write_bytes(result)
+        (expected / "data" / "x.bin").write_bytes(b"\0\1")
+        assert suite_digest == digest(expected)
     else:
-        assert of == ""
+        assert suite_digest == ""

@@ -1,4 +1,4 @@
-"""Values of one run in messages: pytest's own output for asserts on unseeded numbers, and what stays of messages."""
+"""Values of one run in messages: pytest's own output for asserts on unseeded numbers, and other messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scripts.records.model import Record
 from scripts.records.store import Store
 from tests.support import asserting
 
-#: Statements that fail with other values in every run, and the first line of what is recorded of each.
+#: Statements that fail with different values in every run, and the first line of each normalised message.
 NOISY: Final[dict[str, tuple[str, str]]] = {
     "floats": ("assert r() == r()", "assert … == …"),
     "a float and an integer": ("assert r() > 1e30 or r() == 3", "assert (… > … or … == 3)"),
@@ -75,7 +75,7 @@ NOISY: Final[dict[str, tuple[str, str]]] = {
     "approx": ("assert r() == pytest.approx(7 + r())", "assert … == …"),
     "approx of a list": ("assert rs(3) == pytest.approx(rs(3))", "assert […] == approx(…)"),
     "approx of a dictionary": ("assert {'a': r()} == pytest.approx({'a': r()})", "assert {…} == approx(…)"),
-    "a message of one's own": ("x = r()\nassert x > 1e30, f'too small: {x}'", "too small: …"),
+    "a custom message": ("x = r()\nassert x > 1e30, f'too small: {x}'", "too small: …"),
     "an identity": ("a = object()\nassert id(a) == id(random)", "assert … == …"),
     "an object": ("assert object() == object()", "assert <object object at 0x…> == <object object at 0x…>"),
     "unittest": ("import unittest\nunittest.TestCase().assertEqual(r(), r())", "… != …"),
@@ -94,7 +94,7 @@ def noisy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize("name", NOISY)
-def test_other_values_are_the_same_message(noisy: Mapping[str, set[str]], name: str) -> None:
+def test_messages_with_different_values_are_normalised_to_the_same(noisy: Mapping[str, set[str]], name: str) -> None:
     raw = noisy[name]
     assert len(raw) > 1
     normalised = {normalise(text) for text in raw}
@@ -104,7 +104,7 @@ def test_other_values_are_the_same_message(noisy: Mapping[str, set[str]], name: 
     assert text.partition("\n")[0] == NOISY[name][1]
 
 
-#: Statements that fail in the same way in every run: what they say is behaviour, and stays to the last letter.
+#: Statements that fail in the same way in every run: their messages are behaviour and stay unchanged.
 STEADY: Final = {
     "integers": ("assert 3 == 4", "assert 3 == 4"),
     "a length": ("assert len([1, 2]) == 3", "assert 2 == 3\n +  where 2 = len([1, 2])"),
@@ -131,7 +131,7 @@ STEADY: Final = {
 
 
 @pytest.mark.parametrize("name", STEADY)
-def test_what_is_behaviour_stays(steady: Mapping[str, set[str]], name: str) -> None:
+def test_behaviour_is_preserved(steady: Mapping[str, set[str]], name: str) -> None:
     (raw,) = steady[name]
     assert normalise(raw).startswith(STEADY[name][1])
 
@@ -142,7 +142,7 @@ def steady(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return asserting.messages(tmp_path_factory.mktemp("steady"), statements, 1, CI=request.param)
 
 
-#: Texts without an assert, and what is left of them.
+#: Texts without an assert, and their normalised form.
 PLAIN: Final = {
     "invalid values:\ntensor([0.1, nan,\n        3.], dtype=torch.float64)": (
         "invalid values:\ntensor(…, dtype=torch.float64)"
@@ -179,11 +179,12 @@ def test_values_in_other_messages(raw: str) -> None:
 
 
 def texts(record: Record) -> list[str]:
-    seen = [*record.observations.values(), *record.tests.values()]
-    return [text for one in seen for text in (one.message, *(warning.message for warning in one.warnings)) if text]
+    results = [*record.observations.values(), *record.tests.values()]
+    texts = [(result.message, *(warning.message for warning in result.warnings)) for result in results]
+    return [text for group in texts for text in group if text]
 
 
-def test_the_accepted_results_stay_as_they_are() -> None:
+def test_the_accepted_results_are_already_normalised() -> None:
     found = [text for record in Store(paths.RESULTS).read(Record) for text in texts(record)]
     assert found
     assert all(normalise(text) == text for text in found)
@@ -191,7 +192,7 @@ def test_the_accepted_results_stay_as_they_are() -> None:
 
 # --- untrusted texts --------------------------------------------------------------------------------------------
 
-#: What patterns could repeat.
+#: Pieces of text that patterns could match repeatedly.
 UNITS: Final = (
     *("1", "../", "a.b/", "1.1.", "/a", "'/", '"/a/', "0x", " ", "\n", " \n", "1 ", "1\n", "1e", "-", "C:/a/", "C:/ "),
     *("(", "[", "tensor(", "array([1, ", "tensor(1)", "{'a': 1.5}, ", "'", '"', "\\'", "...", ".", "…", " == ", ", "),
@@ -204,7 +205,7 @@ SIZE: Final = 1_000_000
 
 
 def check(unit: str) -> None:
-    """A megabyte of a unit takes less than a second; the end of it, which is looked at as well, fails an assert."""
+    """Check that a megabyte of a unit takes less than a second; its end, which is read too, is a failed assert."""
     text = unit * (SIZE // len(unit)) + "\nassert (" + unit * (25_000 // len(unit)) + "!"
     before = time.thread_time()
     once = normalise(text)
@@ -225,7 +226,7 @@ def test_a_megabyte_of_any_mixture_takes_less_than_a_second(unit: str) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 3, 30, 500])
-def test_what_is_nested_settles(depth: int) -> None:
+def test_nested_messages_reach_a_fixed_point(depth: int) -> None:
     mangled = "___torch_mangle_" * depth + "1." * depth + "Model"
     wrapped = "The following operation failed in the TorchScript interpreter.\nRuntimeError: " * depth + "no"
     assert normalise(normalise(mangled)) == normalise(mangled)

@@ -1,4 +1,4 @@
-"""Signatures: what is one machine's goes, what is the behaviour's stays; on real messages, tables and by properties."""
+"""Signatures and normalised messages: real ones, tables of examples, and properties."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ REAL = json.loads((HERE / "data" / "real_messages.json").read_text("utf-8"))["me
 
 def parametrize_real() -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
-        "real", REAL, ids=[f"{one['torch']} py{one['python']} {one['observation']}" for one in REAL]
+        "real", REAL, ids=[f"{entry['torch']} py{entry['python']} {entry['observation']}" for entry in REAL]
     )
 
 
 @parametrize_real()
-def test_a_real_message_becomes_what_the_results_have(real: dict[str, str]) -> None:
+def test_a_real_message_is_normalised_as_in_the_results(real: dict[str, str]) -> None:
     assert normalise(real["raw"]) == real["normalised"]
 
 
 @parametrize_real()
-def test_a_real_message_is_the_same_from_another_machine(real: dict[str, str]) -> None:
+def test_a_real_message_is_normalised_alike_on_another_machine(real: dict[str, str]) -> None:
     elsewhere = moved(real["raw"], folder="/home/someone else/p", python="3.12", shift=17)
     assert elsewhere != real["raw"] or "File" not in real["raw"]
     assert normalise(elsewhere, root="/home/someone else/p") == real["normalised"]
 
 
 def moved(text: str, *, folder: str, python: str, shift: int) -> str:
-    """A message as another machine, folder, Python and line would have it."""
+    """Return a message as it would be on another machine, with another folder, Python and line."""
     text = re.sub(r"/home/me/project(?=/)", folder, text)
     text = re.sub(r"python3\.\d+", f"python{python}", text)
     text = re.sub(r"line (\d+)", lambda m: f"line {int(m[1]) + shift}", text)
     return re.sub(r"0x[0-9a-f]+", "0x7f00deadbeef", text)
 
 
-def test_the_real_messages_are_of_all_behaviours() -> None:
-    assert {one["normalised"].partition("\n")[0] for one in REAL} == {
+def test_the_real_messages_cover_all_behaviours() -> None:
+    assert {entry["normalised"].partition("\n")[0] for entry in REAL} == {
         (
             "Cannot insert a Tensor that requires grad as a constant. Consider making it a parameter or input, "
             "or detaching the gradient"
@@ -89,7 +89,7 @@ Traceback of TorchScript, original code (most recent call last):
            ~~~~~ <--- HERE
 """
 
-#: Shapes of messages of the compiler, the interpreter and the tracer, and what is left of them.
+#: Shapes of messages of the compiler, the interpreter and the tracer, and their normalised form.
 SHAPES = {
     "the cause of a wrapped error": (
         f"{INTERPRETER}{FRAMES.format(file='/a/b/x.py', line=3)}RuntimeError: no",
@@ -184,9 +184,9 @@ SHAPES = {
     ),
     "colours": ("\x1b[31mno\x1b[0m", "no"),
     "Windows": (r"no module in C:\Users\me\torch\jit.py", "no module in jit.py"),
-    "an address on the web stays": ("see https://pytorch.org/docs/x.html", "see https://pytorch.org/docs/x.html"),
+    "a URL stays": ("see https://pytorch.org/docs/x.html", "see https://pytorch.org/docs/x.html"),
     "a fraction stays": ("3/4 of all, and/or none", "3/4 of all, and/or none"),
-    "a figure of the behaviour stays": ("expected 3 arguments, got 4", "expected 3 arguments, got 4"),
+    "a number that is behaviour stays": ("expected 3 arguments, got 4", "expected 3 arguments, got 4"),
 }
 
 
@@ -202,7 +202,7 @@ def test_shapes_of_messages(shape: str) -> None:
 PIECES = st.sampled_from(
     [
         *(raw for raw, _ in SHAPES.values()),
-        *(one["raw"] for one in REAL),
+        *(entry["raw"] for entry in REAL),
         *["RuntimeError: ", "\n", "  ", 'File "/a/b.py", line 3', "<--- HERE", "line 12", "0xdeadbeef", "/a/b/c"],
         *[
             "frame #1: ",
@@ -228,22 +228,21 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
 
 PARTS = st.text("abcXYZ019._-", min_size=1, max_size=8).filter(lambda part: set(part) - {"."})
 FOLDERS = st.lists(PARTS, min_size=2, max_size=5).map(lambda parts: "/" + "/".join(parts))
-#: What is said, in words: nothing that could be a place, a time or an address.
+#: Messages of plain words, without a path, a time or an address.
 WORDS = "global variables aren't supported GeneratorExp Tensor of shape for 'x' (int) [3, 4] 3 17 torch.add"
-SAID = st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=8).map(" ".join)
+MESSAGES = st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=8).map(" ".join)
 
 
-def wrapped(said: str, *, folder: str, line: int, address: int, colour: bool) -> str:
-    """An error of TorchScript as one machine shows it."""
-    text = (
-        f'{said}:\n  File "{folder}/site-packages/torch/nn/x.py", line {line}\n        code(1)\n        ~ <--- HERE\n'
-    )
+def wrapped(message: str, *, folder: str, line: int, address: int, colour: bool) -> str:
+    """Return a TorchScript error as one machine shows it."""
+    frame = f'  File "{folder}/site-packages/torch/nn/x.py", line {line}'
+    text = f"{message}:\n{frame}\n        code(1)\n        ~ <--- HERE\n"
     text += f"in <M object at {address:#x}> of {folder}/m.py:{line}"
     return f"\x1b[1m{text}\x1b[0m" if colour else text
 
 
-Place = dict[str, Any]
-PLACES = st.fixed_dictionaries(
+Machine = dict[str, Any]
+MACHINES = st.fixed_dictionaries(
     {
         "folder": FOLDERS,
         "line": st.integers(1, 99999),
@@ -253,25 +252,25 @@ PLACES = st.fixed_dictionaries(
 )
 
 
-@given(SAID, PLACES, PLACES)
-def test_the_same_behaviour_on_two_machines_is_the_same_text(said: str, one: Place, other: Place) -> None:
-    assert normalise(wrapped(said, **one)) == normalise(wrapped(said, **other))
+@given(MESSAGES, MACHINES, MACHINES)
+def test_the_same_behaviour_on_two_machines_is_the_same_text(message: str, first: Machine, second: Machine) -> None:
+    assert normalise(wrapped(message, **first)) == normalise(wrapped(message, **second))
 
 
-@given(SAID, SAID, PLACES, PLACES)
-def test_different_behaviours_stay_different(a: str, b: str, one: Place, other: Place) -> None:
-    same = normalise(wrapped(a, **one)) == normalise(wrapped(b, **other))
+@given(MESSAGES, MESSAGES, MACHINES, MACHINES)
+def test_different_behaviours_stay_different(a: str, b: str, first: Machine, second: Machine) -> None:
+    same = normalise(wrapped(a, **first)) == normalise(wrapped(b, **second))
     assert same == (a == b)
 
 
-@given(st.lists(st.sampled_from(["a", "b", "c d", "3 4"]), min_size=1, max_size=4), PLACES)
-def test_a_wrapped_cause_is_the_cause(lines: list[str], place: Place) -> None:
+@given(st.lists(st.sampled_from(["a", "b", "c d", "3 4"]), min_size=1, max_size=4), MACHINES)
+def test_a_wrapped_cause_is_normalised_like_the_cause(lines: list[str], machine: Machine) -> None:
     cause = "\n".join(lines)
-    frames = FRAMES.format(file=f"{place['folder']}/x.py", line=place["line"])
+    frames = FRAMES.format(file=f"{machine['folder']}/x.py", line=machine["line"])
     assert normalise(f"{INTERPRETER}{frames}RuntimeError: {cause}") == normalise(cause)
 
 
-# --- what differs, and what that means --------------------------------------------------------------------------
+# --- differences and kinds of change ----------------------------------------------------------------------------
 
 OUTCOMES = st.builds(
     Signature,
@@ -291,17 +290,17 @@ def test_signatures_differ_in_something_or_are_equal(a: Signature, b: Signature)
 
 
 @given(OUTCOMES, OUTCOMES)
-def test_a_change_has_a_class_that_mirrors_when_it_is_turned_around(a: Signature, b: Signature) -> None:
+def test_the_kind_of_a_reversed_change_is_the_reverse(a: Signature, b: Signature) -> None:
     mirror = {"fixed": "broken", "broken": "fixed", "warning added": "warning gone", "warning gone": "warning added"}
-    there, back = classify(a, b), classify(b, a)
+    forward, backward = classify(a, b), classify(b, a)
     if a != b:
-        assert back == mirror.get(there, there)
+        assert backward == mirror.get(forward, forward)
     if not a.good and not b.good and set(differences(a, b)) - {"warnings"}:
-        assert there == "different failure"
+        assert forward == "different failure"
 
 
 @given(OUTCOMES, OUTCOMES)
-def test_two_different_sides_never_read_alike(a: Signature, b: Signature) -> None:
+def test_different_sides_never_have_the_same_text(a: Signature, b: Signature) -> None:
     if a == b:
         return
     before, arrow, after = describe_change(a, b).partition(" → ")
@@ -323,11 +322,13 @@ def warning_signature(*warnings: tuple[str, str]) -> Signature:
         ((("a.W", "x"), ("b.W", "y")), (("b.W", "y"), ("a.W", "x")), "warning changed"),
     ],
 )
-def test_classes_of_warnings(old: tuple[tuple[str, str], ...], new: tuple[tuple[str, str], ...], kind: str) -> None:
+def test_kinds_of_changed_warnings(
+    old: tuple[tuple[str, str], ...], new: tuple[tuple[str, str], ...], kind: str
+) -> None:
     assert classify(warning_signature(*old), warning_signature(*new)) == kind
 
 
-def test_the_sentence_of_a_change() -> None:
+def test_the_text_of_a_change() -> None:
     old = Signature(
         outcome="raised",
         phase="compiling",
@@ -357,8 +358,8 @@ def test_signatures_of_observations_and_tests() -> None:
 
 
 @pytest.mark.parametrize("hostile", ["\x1b]0;title\x07", "\x00", "\u202eevil", "\u2066", "\x7f", "\u2028"])
-def test_what_is_said_of_a_signature_has_no_control_characters(hostile: str) -> None:
-    said = describe(
+def test_the_text_of_a_signature_has_no_control_characters(hostile: str) -> None:
+    text = describe(
         Signature(
             outcome="raised",
             exception=f"a.B{hostile}",
@@ -366,9 +367,9 @@ def test_what_is_said_of_a_signature_has_no_control_characters(hostile: str) -> 
             warnings=((f"c.D{hostile}", hostile),),
         )
     )
-    assert said.isprintable()
-    assert "no" in said
-    assert "way" in said
+    assert text.isprintable()
+    assert "no" in text
+    assert "way" in text
 
 
 @pytest.mark.parametrize(
@@ -426,7 +427,7 @@ def test_a_warning_that_changes_shows_the_part_that_differs() -> None:
     )
 
 
-def test_failures_of_a_legend_are_told_apart() -> None:
+def test_a_legend_distinguishes_failures() -> None:
     shown = marks.Marks()
     for failure in (raised(GRAPH_LEAVES), raised(SINCE_2_1)):
         shown.mark(failure)
@@ -441,16 +442,16 @@ WORDS_OF = st.lists(
 
 
 @given(WORDS_OF, WORDS_OF, WORDS_OF, st.booleans())
-def test_a_change_shows_where_messages_differ(same: list[str], one: list[str], other: list[str], warn: bool) -> None:
-    texts = [" ".join([*same, *rest]) for rest in (one, other)]
+def test_a_change_shows_where_messages_differ(same: list[str], first: list[str], second: list[str], warn: bool) -> None:
+    texts = [" ".join([*same, *rest]) for rest in (first, second)]
     if texts[0] == texts[1]:
         return
     sides = [Signature(outcome="returned", warnings=(("a.W", text),)) if warn else raised(text) for text in texts]
     before, after = describe_change(*sides).split(" → ")
-    place = signature._common_length(*texts)
+    common = signature._common_length(*texts)
     shown = [side.partition("'")[2].rpartition("'")[0].strip("…") for side in (before, after)]
     assert before != after
-    # What is shown of each is a piece of it, and begins where both are still the same, or at their start.
+    # Each shown text is a piece of the message that begins within the common start.
     for piece, text in zip(shown, texts, strict=True):
         assert piece in text
-        assert text.index(piece) <= place
+        assert text.index(piece) <= common

@@ -1,4 +1,4 @@
-"""The traceback that Python printed last: by Python itself, and what is none."""
+"""The last traceback in a program's output, as printed by Python, and texts without one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scripts.records.model import Frame
 
 
 def output(folder: Path, source: str) -> str:
-    """What a script prints, in the order in which a command of a bisection prints it."""
+    """Return the output of a script, with both streams interleaved as in the command of a bisection."""
     library = folder / "site-packages" / "torch" / "nn"
     library.mkdir(parents=True)
     (library / "utils.py").write_text("def fail(error):\n    raise error\n", "utf-8")
@@ -35,7 +35,7 @@ def output(folder: Path, source: str) -> str:
         ("__import__('json').JSONDecodeError('no', '', 0)", "json.decoder.JSONDecodeError", "no:  column 1 (char 0)"),
     ],
 )
-def test_what_ended_a_script(tmp_path: Path, raised: str, exception: str, message: str) -> None:
+def test_the_exception_that_ended_a_script(tmp_path: Path, raised: str, exception: str, message: str) -> None:
     found = last_raised(output(tmp_path, f"print('before')\nutils.fail({raised})\n"))
     assert found["exception"] == exception
     assert found["message"] == message
@@ -45,7 +45,7 @@ def test_what_ended_a_script(tmp_path: Path, raised: str, exception: str, messag
     )
 
 
-def test_the_last_of_several_counts(tmp_path: Path) -> None:
+def test_of_several_exceptions_the_last_counts(tmp_path: Path) -> None:
     source = "try:\n    utils.fail(KeyError())\nexcept KeyError:\n    utils.fail(TypeError('second'))\n"
     found = last_raised(output(tmp_path, source))
     assert (found["exception"], found["message"]) == ("builtins.TypeError", "second")
@@ -62,5 +62,5 @@ def test_the_last_of_several_counts(tmp_path: Path) -> None:
         "RuntimeError: no",
     ],
 )
-def test_what_is_no_traceback(text: str) -> None:
+def test_texts_without_a_traceback(text: str) -> None:
     assert last_raised(text) == {}
