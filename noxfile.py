@@ -125,7 +125,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Run ruff, mypy, import-linter, vulture and the workflows' linters, and check generated files."""
+    """Run all linters, and check generated files."""
     project = nox.project.load_toml("pyproject.toml")
     session.install(*nox.project.dependency_groups(project, "engine", "tests", "lint"))
     if nox.project.load_toml("noxfile.py")["dependencies"] != list(nox.project.dependency_groups(project, "engine")):

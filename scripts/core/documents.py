@@ -19,7 +19,7 @@ Migration = Callable[[dict[str, Any]], dict[str, Any]]
 class StrictModel(BaseModel):
     """Base of the models of documents: unknown keys are refused, and values cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, defer_build=True)
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -13,13 +13,11 @@ import re
 from collections.abc import Sequence
 from email.message import Message
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-import pypi_simple
 import requests
 from packaging.version import Version
-from pypi_simple import DistributionPackage, ProjectPage
 
 from scripts.core import paths, urls
 from scripts.core.files import write_atomically
@@ -29,6 +27,9 @@ from scripts.index.errors import EmptyPageError, MissingError, NotAnIndexError, 
 from scripts.index.http import Web
 from scripts.index.retries import Retries
 from scripts.index.wheel_files import WheelFile, is_wheel
+
+if TYPE_CHECKING:  # imported where a page is read: most commands read none, and its HTML parser loads slowly
+    from pypi_simple import DistributionPackage, ProjectPage
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +42,9 @@ _DIAGNOSIS: Final = Retries(attempts=2, timeout=8)
 
 def default_index() -> str:
     """Return the URL of the configured default index, or pip's and uv's built-in one."""
-    return settings.default_index() or pypi_simple.PYPI_SIMPLE_ENDPOINT
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415 - loads slowly
+
+    return settings.default_index() or PYPI_SIMPLE_ENDPOINT
 
 
 def wheels(
@@ -76,9 +79,11 @@ def wheels(
 
 def _packages(page: dict[str, str], url: str, project: str) -> list[DistributionPackage]:
     """Return the files listed by a page. Raise `WebError`, with the reason, if there are none."""
+    from pypi_simple import UnsupportedRepoVersionError  # noqa: PLC0415 - loads slowly
+
     try:
         packages = _parsed(page, project).packages
-    except (ValueError, KeyError, TypeError, pypi_simple.UnsupportedRepoVersionError) as error:
+    except (ValueError, KeyError, TypeError, UnsupportedRepoVersionError) as error:
         raise NotAnIndexError(f"{shown(url)}: not an index page ({error})") from error
     if any(package.version for package in packages):
         return packages
@@ -98,6 +103,8 @@ def _location(url: str) -> tuple[str, str]:
 
 
 def _parsed(page: dict[str, str], project: str) -> ProjectPage:
+    from pypi_simple import ProjectPage  # noqa: PLC0415 - loads slowly
+
     body, url = page["body"], page["url"]
     if "json" in page["type"]:
         return ProjectPage.from_json_data(json.loads(body), base_url=url)
@@ -127,6 +134,8 @@ def _local(url: str) -> dict[str, str]:
 
 def _page(web: Web, url: str, folder: Path, *, stale: bool) -> dict[str, str]:
     """Return a page's text, type and URL, and cache it in ``folder``."""
+    from pypi_simple import ACCEPT_JSON_PREFERRED  # noqa: PLC0415 - loads slowly
+
     cached = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
     before = _load(cached)
     conditions = {
@@ -135,7 +144,7 @@ def _page(web: Web, url: str, folder: Path, *, stale: bool) -> dict[str, str]:
         if before and before[name]
     }
     try:
-        response = web.get(url, {"Accept": pypi_simple.ACCEPT_JSON_PREFERRED, **conditions})
+        response = web.get(url, {"Accept": ACCEPT_JSON_PREFERRED, **conditions})
     except UnreachableError as error:
         if before is None or not stale:
             raise

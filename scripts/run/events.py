@@ -31,7 +31,7 @@ OptionalText = Annotated[str | None, BeforeValidator(lambda value: value if valu
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
 
 
 class _Raised(_Event):

@@ -12,7 +12,7 @@ from scripts.core import urls
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, defer_build=True)
 
 
 def _sha256(hashes: dict[str, str]) -> dict[str, str]:
