@@ -1,4 +1,4 @@
-"""Classify failures by stage and kind, from the output of uv and from exceptions. Pure."""
+"""Classify failures by stage and kind, from the output of uv and from exceptions.."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from scripts.core.escaping import encodable
+from scripts.index.errors import through
 from scripts.records.model import Reason, Stage, Status
 
 #: Kinds of failure of an unavailable cell: they prove nothing about torch.
@@ -58,6 +59,8 @@ _ADVICE: Final = re.compile(r"\n[ \t]*hint:")
 
 _CONNECTION: Final = r"failed to fetch|error sending request|could not connect|dns error|connection|timed? ?out|tcp"
 
+_URL: Final = re.compile(r"https?://[^\s`'\"<>()]+")
+
 #: The first matching pattern decides; the more specific ones come first.
 _RESOLVING = (
     (r"no space left on device|disk full", "disk full"),
@@ -94,7 +97,8 @@ def of_installing(output: str) -> CellError:
     """Return the failure of ``uv venv`` or ``uv pip install``; a broken download has the stage ``download``."""
     error = _classified("install", _INSTALLING, "installing failed", output)
     if error.reason.kind in {"download broken off", "broken wheel", "hash mismatch"}:
-        return CellError("download", error.reason.kind, error.reason.message)
+        url = _URL.search(_COLOUR.sub("", output)) if error.reason.kind == "download broken off" else None
+        return CellError("download", error.reason.kind, error.reason.message + (through(url[0]) if url else ""))
     return error
 
 

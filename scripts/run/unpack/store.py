@@ -123,11 +123,12 @@ def scripts(files: Path) -> list[Script]:
 
 
 def leave_to_uv(cache: Path, wheels: Sequence[LockedWheel]) -> None:
-    """Mark wheels as installed by uv, so that the store does not download them a second time."""
+    """Mark wheels as installed by uv, so that the store does not download them a second time, where it can."""
     for wheel in filter(_is_eligible, wheels):
         marker = _uv_marker(cache, wheel)
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.touch()
+        with contextlib.suppress(OSError):
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.touch()
 
 
 def evict(cache: Path, names: Sequence[str]) -> None:

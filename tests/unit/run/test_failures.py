@@ -81,6 +81,15 @@ def test_failures_of_installing(output: str, stage: str, kind: str) -> None:
     assert (reason.stage, reason.kind) == (stage, kind)
 
 
+def test_a_broken_download_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = "error: Failed to fetch: `http://files.example/torch-2.5.1.whl`\n  Caused by: connection closed"
+    monkeypatch.setenv("http_proxy", "http://user:secret@proxy.example:3128")
+    message = failures.of_installing(output).reason.message
+    assert message.endswith("(through the proxy http://proxy.example:3128)")
+    monkeypatch.setenv("no_proxy", "files.example")
+    assert "proxy" not in failures.of_installing(output).reason.message
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [

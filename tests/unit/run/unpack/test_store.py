@@ -146,6 +146,13 @@ def test_wheels_installed_by_uv_are_not_downloaded_again(index: LocalIndex, tmp_
     assert store.has(cache, wheel, NO_PLACEHOLDERS)
 
 
+def test_a_store_that_cannot_be_written_fails_nothing(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
+    wheel, cache = locked(index, big), tmp_path / "cache"
+    cache.write_text("not a folder")
+    store.leave_to_uv(cache, [wheel])
+    assert not store.has(cache, wheel, NO_PLACEHOLDERS)
+
+
 def test_small_and_local_wheels_are_left_to_uv(index: LocalIndex, tmp_path: Path, big: Wheel) -> None:
     small = locked(index, build_package("small", "1.0"))
     local = LockedWheel(
