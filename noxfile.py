@@ -26,6 +26,7 @@ Each session calls a command of the engine in `scripts/`; `nox -s NAME -- --help
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def tests(session: nox.Session) -> None:
     The HTML report is tested in a browser: if there is none, the session installs one or prints how to.
     """
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "engine", "tests"))
-    arguments = session.posargs or ["-n", "logical"]
+    # One more than cores: tests of timeouts and of hanging servers wait.
+    arguments = session.posargs or ["-n", str((os.cpu_count() or 1) + 1)]
     session.run("python", "-m", "tests.support.find_browser", *arguments)
     session.run("python", "-m", "pytest", *arguments)
 

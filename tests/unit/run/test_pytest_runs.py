@@ -24,7 +24,7 @@ THREE = """
 ALL = {"test_it.py::test_one": "failed", "test_it.py::test_two": "passed", "test_it.py::test_three": "failed"}
 
 
-def run(folder: Path, files: Mapping[str, str], *, limit: float = 60) -> SuiteReport:
+def run(folder: Path, files: Mapping[str, str], *, limit: float = 60, startup: float = 60) -> SuiteReport:
     """What a suite of some files reports, with a torch of a few lines that its conftest puts on the path."""
     suite, site = folder / "suite", folder / "site"
     path = f"import sys; sys.path.insert(0, {str(site)!r})\n"
@@ -34,7 +34,7 @@ def run(folder: Path, files: Mapping[str, str], *, limit: float = 60) -> SuiteRe
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(textwrap.dedent(text), encoding="utf-8")
-    limits = Limits(startup=60, probe=limit)
+    limits = Limits(startup=startup, probe=limit)
     return pytest_runs.run(Path(sys.executable), suite, limits=limits, log=folder / "x.log", gpu=False, env={})
 
 
@@ -169,7 +169,7 @@ def test_a_test_can_only_make_the_events_incomplete(tmp_path: Path, spoil: str) 
                 {spoil}
         def test_c(): pass
         """
-    report = run(tmp_path, {"test_it.py": code}, limit=10)
+    report = run(tmp_path, {"test_it.py": code}, limit=10, startup=10)
     tests = [f"test_it.py::test_{name}" for name in "abc"]
     assert report.missing or report.started is None or list(verdicts(report)) == tests
     assert "9" not in {event.torch.version for event in [report.started] if event}
