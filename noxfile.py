@@ -135,7 +135,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    cells_path = {"MYPYPATH": "tests/cells"}
+    cells_path = {"MYPYPATH": os.pathsep.join(["tests/cells", *(suite.path for suite in MATRIX.suites.values())])}
     session.run("mypy", "--python-version=3.10", "--explicit-package-bases", "tests/cells", env=cells_path)
     session.run("lint-imports", "--no-logo")
     session.run("vulture")

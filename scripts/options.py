@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from scripts.config import cells, values, versions
+from scripts.config import cells, suite, values, versions
 from scripts.config import requirement as requirements
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core import environment
 from scripts.core.errors import UsageError, did_you_mean
+from scripts.records import old_layout
 
 
 def add_selecting(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +34,7 @@ def add_cells(parser: argparse.ArgumentParser) -> None:
 
 
 def add_environment(parser: argparse.ArgumentParser) -> None:
-    """Add ``--env`` and ``--exclude-newer``, which `in_environment` applies."""
+    """Add ``--env``, which `chosen_suite` applies, and ``--exclude-newer``, which `in_environment` applies."""
     group = parser.add_argument_group("environment")
     group.add_argument(
         "--env",
@@ -47,6 +50,40 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
         metavar="DATE",
         help="only files that the index had at the end of this day (UTC), or at an RFC 3339 time; torch is exempt",
     )
+
+
+def add_suite(parser: argparse.ArgumentParser) -> None:
+    """Add ``--suite`` and ``--probes``, which `chosen_suite` applies."""
+    group = parser.add_argument_group("suite")
+    group.add_argument("--suite", metavar="NAME", help="a suite of matrix.toml (default: the first one)")
+    group.add_argument(
+        "--probes",
+        type=folder,
+        metavar="FOLDER",
+        help="a folder of tests as a suite of its own, with the requirements and variables of the default suite; "
+        "--suite names it (default: after the folder). The same option shows, accepts and bisects its records",
+    )
+
+
+def chosen_suite(matrix: Matrix, options: argparse.Namespace) -> Suite:
+    """Return the suite that the options select, with the variables of ``--env`` if that is an option.
+
+    Records of the layout without suites are moved into the default suite's folders first.
+
+    Raises:
+        UsageError: the suite is unknown, has no folder, or there are results of the layout without suites.
+    """
+    default = suite.named(matrix)
+    for old, new in old_layout.take_over(default.paths):
+        print(f"moved: {old} to {new}", file=sys.stderr)
+    old_layout.check_results(default.paths)
+    if options.probes is not None:
+        selected = suite.of_folder(matrix, options.probes, options.suite)
+    else:
+        selected = suite.named(matrix, options.suite)
+    if not selected.folder.is_dir():
+        raise UsageError(f"suites.{selected.name}.path: no such folder: {selected.folder}")
+    return selected.with_env(dict(getattr(options, "env", ())))
 
 
 def chosen(matrix: Matrix, options: argparse.Namespace) -> list[Cell]:
@@ -95,8 +132,8 @@ def _known_build(matrix: Matrix, cell: Cell) -> Cell:
 
 
 def in_environment(matrix: Matrix, options: argparse.Namespace) -> Matrix:
-    """Return the matrix with the options of `add_environment` applied."""
-    return matrix.with_environment(env=dict(options.env), exclude_newer=options.exclude_newer)
+    """Return the matrix with ``--exclude-newer`` applied; `chosen_suite` applies ``--env``."""
+    return matrix.with_exclude_newer(options.exclude_newer)
 
 
 def folder(text: str) -> Path:

@@ -8,14 +8,15 @@ import functools
 from packaging.requirements import Requirement
 
 from scripts.config import cells, matrix_toml, runners
+from scripts.config import suite as suites
 from scripts.config.cell import DEFAULT_BUILD, Cell
 from scripts.config.model import Matrix
 from scripts.core import paths, repository, urls
 from scripts.core.errors import ConfigError
-from scripts.options import add_environment, chosen, folder, in_environment, requirement
+from scripts.options import add_environment, add_suite, chosen, chosen_suite, in_environment, requirement
 from scripts.run import locks, plan
 from scripts.run.context import Options
-from scripts.run.plan import Planned
+from scripts.run.plan import Inputs, Planned
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--require", action="append", default=[], type=requirement, metavar="REQ", help="see `nox -s matrix`"
     )
-    parser.add_argument("--probes", type=folder, metavar="FOLDER", help="see `nox -s matrix`")
+    add_suite(parser)
     add_environment(parser)
 
 
 def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
     """Return the plan of the selected cells, without cells that can't exist on a requested platform."""
-    matrix = in_environment(matrix, options)
+    matrix, suite = in_environment(matrix, options), chosen_suite(matrix, options)
     selected = chosen(_in_all_builds(matrix) if options.all_builds else matrix, options)
     if options.since:
-        selected = _affected(matrix, selected, options)
-    run = Options(require=tuple(options.require), probes=options.probes)
+        selected = _affected(Inputs(matrix=matrix, suite=suite), selected, options)
+    run = Options(suite=suite, require=tuple(options.require))
     platforms: list[str] | list[None] = runners.chosen(matrix, options.platform) or [None]
     plans = [
         item
@@ -55,24 +56,28 @@ def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
     return sorted(plans, key=lambda item: item.sort_key)
 
 
-def _affected(matrix: Matrix, selected: list[Cell], options: argparse.Namespace) -> list[Cell]:
+def _affected(now: Inputs, selected: list[Cell], options: argparse.Namespace) -> list[Cell]:
     """Return the cells whose records may change because of what changed since the commit ``--since``."""
     commit = repository.commit_of(options.since)
-    tests = options.probes or paths.ROOT / matrix.probes.path
+    matrix, suite = now.matrix, now.suite
     text = repository.text_at(commit, paths.MATRIX_TOML)
-    if text is None or (tests.is_relative_to(paths.ROOT) and repository.changed(commit, tests)):
+    tests = [folder for folder in (suite.folder, paths.RECORDER) if folder.is_relative_to(paths.ROOT)]
+    if text is None or any(repository.changed(commit, folder) for folder in tests):
         return selected
     try:
         before = in_environment(matrix_toml.parse(text), options)
     except ConfigError:
         return selected  # written for another version of the engine, so it can't be compared
+    if suite.declared and suite.name not in before.suites:
+        return selected
+    earlier = suites.named(before, suite.name).with_env(dict(options.env)) if suite.declared else suite
     if options.cells or options.selection not in before.selections:
         existing = {cell for cell in selected if cells.exists(before, cell)}
     else:
         existing = set(cells.expand(before, before.selections[options.selection]))
-    affected = set(plan.affected(before, matrix, selected, existed=existing.__contains__))
+    affected = set(plan.affected(Inputs(matrix=before, suite=earlier), now, selected, existed=existing.__contains__))
     edited = functools.cache(functools.partial(_is_edited, commit))
-    requirements = {cell: locks.requirements(matrix, cell, options.require) for cell in selected}
+    requirements = {cell: locks.requirements(matrix, suite, cell, options.require) for cell in selected}
     return [cell for cell in selected if cell in affected or any(map(edited, requirements[cell]))]
 
 

@@ -1,4 +1,4 @@
-"""The model of a bisection, and its files in ``.matrix/bisect/``, from which it can be resumed or replayed."""
+"""The model of a bisection, and its files in the suite's ``bisect/``, from which it can be resumed or replayed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Final, Literal
 from pydantic import Field
 
 from scripts.config.cell import Cell
-from scripts.core import paths
 from scripts.core.documents import Format, StrictModel
 from scripts.core.errors import UsageError
 from scripts.records.model import Record
@@ -22,6 +21,8 @@ SCHEMA: Final = 1
 class Question(StrictModel):
     """The change to find, and the candidates to search."""
 
+    suite: str | None = Field(None, description="Name of the suite; None before there were several.")
+    probes: str | None = Field(None, description="Folder of the suite, unless it is in matrix.toml.")
     observations: tuple[str, ...] = Field((), description="Observations or tests; empty for all, with `every_change`.")
     good: str
     bad: str
@@ -46,8 +47,10 @@ class Question(StrictModel):
     @property
     def name(self) -> str:
         """The name of the question's file: readable, and different for each question."""
-        # Without the timeout where there is none, so that names of older versions stay valid.
-        text = self.model_dump_json(exclude=None if self.command_timeout else {"command_timeout"})
+        # Without the timeout where there is none, so that older names stay valid. A suite has its own folder.
+        text = self.model_dump_json(
+            exclude={"suite", "probes", *(() if self.command_timeout else ("command_timeout",))}
+        )
         subject = "-".join(self.observations) or ("command" if self.command else "all")
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         return re.sub(r"[^A-Za-z0-9.]+", "-", f"{subject[:60]}-{self.good}-{self.bad}-{self.build}-{digest}")
@@ -107,26 +110,21 @@ class State(StrictModel):
 FORMAT: Final = Format(name="bisection", model=State, schema=SCHEMA, remedy="start a new bisection", indent=1)
 
 
-def folder() -> Path:
-    """Return the folder of the bisections' files."""
-    return paths.STATE / "bisect"
+def path_of(folder: Path, question: Question) -> Path:
+    """Return the file of a question's bisection in the suite's folder of bisections."""
+    return folder / f"{question.name}.json"
 
 
-def path_of(question: Question) -> Path:
-    """Return the file of a question's bisection."""
-    return folder() / f"{question.name}.json"
-
-
-def save(state: State) -> Path:
-    """Write a bisection to its file; return the file."""
-    path = path_of(state.question)
+def save(folder: Path, state: State) -> Path:
+    """Write a bisection to its file in the suite's folder of bisections; return the file."""
+    path = path_of(folder, state.question)
     FORMAT.write(path, state)
     return path
 
 
-def latest() -> Path:
-    """Return the file of the bisection that was saved last. Raises `UsageError` if there is none."""
-    files = sorted(folder().glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+def latest(folder: Path) -> Path:
+    """Return the file of the bisection that was saved last in a folder. Raises `UsageError` if there is none."""
+    files = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     if not files:
         raise UsageError("there is no bisection to resume; start one with --observation, --good and --bad")
     return files[-1]

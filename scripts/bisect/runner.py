@@ -11,7 +11,7 @@ from scripts.bisect.model import Candidate, Question, Step
 from scripts.bisect.search import NO_SIGNATURE
 from scripts.config.cell import DEFAULT_BUILD, Cell
 from scripts.config.model import Matrix
-from scripts.core import paths
+from scripts.config.suite import Suite
 from scripts.records.model import Record
 from scripts.records.store import Store
 from scripts.run.command import CommandResult
@@ -30,9 +30,9 @@ RunCommand = Callable[[Sequence[Cell], Options], Mapping[Cell, CommandResult]]
 class KnownRecords:
     """Finds records of cells: current fresh ones, then accepted ones."""
 
-    def __init__(self, matrix: Matrix, platform: str, *, accepted: bool = True) -> None:
-        self._matrix, self._platform, self._use_accepted = matrix, platform, accepted
-        self._context = RunContext(matrix, Options(), lambda _: None)
+    def __init__(self, matrix: Matrix, suite: Suite, platform: str, *, accepted: bool = True) -> None:
+        self._matrix, self._suite, self._platform, self._use_accepted = matrix, suite, platform, accepted
+        self._context = RunContext(matrix, Options(suite=suite), lambda _: None)
 
     def __call__(self, cell: Cell) -> Record | None:
         """Return the conclusive record of a cell, if there is one."""
@@ -49,7 +49,7 @@ class KnownRecords:
 
     @functools.cached_property
     def _results(self) -> list[Record]:
-        records = Store(paths.RESULTS).read(Record) if self._use_accepted else []
+        records = Store(self._suite.paths.results).read(Record) if self._use_accepted else []
         return [record for record in records if record.is_conclusive and record.cell.platform == self._platform]
 
 

@@ -16,6 +16,7 @@ from scripts.bisect.search import NextRound
 from scripts.config import versions
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core import machine
 from scripts.core.errors import UsageError, did_you_mean
 from scripts.explain.changes import Explainer, Unexplained
@@ -41,6 +42,7 @@ class BisectSession:
 
     web: Web
     matrix: Matrix  # with the builds of the channels
+    suite: Suite
     display: Display
     on_round: OnRound  # called after each round, once the state is saved
     notify: Callable[[str], None]  # gets messages for people
@@ -85,13 +87,13 @@ class BisectSession:
         state = state.add(known)
         if isinstance(bisection.next_action(state, 1), NextRound):
             _check_platform(state.question)
-        model.save(state)
+        model.save(self.suite.paths.bisect, state)
         outcome = bisection.run(state, runner, self._save_round, width=self.jobs)
         findings = [self._with_bridge(outcome.state, finding, runner) for finding in outcome.findings]
         return dataclasses.replace(outcome, findings=tuple(map(self._with_evidence, findings)))
 
     def _save_round(self, state: State, steps: Sequence[Step]) -> None:
-        model.save(state)
+        model.save(self.suite.paths.bisect, state)
         self.on_round(state, steps)
 
     def _runner(self, question: Question) -> CandidateRunner:
@@ -100,7 +102,7 @@ class BisectSession:
             find_record=self._known_records(question),
             run_cells=functools.partial(self._run_cells, question),
             run_command=functools.partial(self._run_command, question),
-            options=Options(fresh=self.fresh, jobs=self.jobs),
+            options=Options(fresh=self.fresh, jobs=self.jobs, suite=self._suite_for(question)),
             only_recorded=question.recorded,
             find_commit=self._find_commit if question.nightly else lambda _: None,
             notify=self.notify,
@@ -109,10 +111,18 @@ class BisectSession:
     def _known_records(self, question: Question) -> KnownRecords:
         """Return the records that can answer a question; nothing was accepted in another environment."""
         other_environment = bool(question.env or question.exclude_newer)
-        return KnownRecords(self._matrix_for(question), question.platform, accepted=not other_environment)
+        return KnownRecords(
+            self._matrix_for(question),
+            self._suite_for(question),
+            question.platform,
+            accepted=not other_environment,
+        )
 
     def _matrix_for(self, question: Question) -> Matrix:
-        return self.matrix.with_environment(env=question.env, exclude_newer=question.exclude_newer)
+        return self.matrix.with_exclude_newer(question.exclude_newer)
+
+    def _suite_for(self, question: Question) -> Suite:
+        return self.suite.with_env(question.env)
 
     def _run_cells(self, question: Question, cells: Sequence[Cell], options: Options) -> Mapping[Cell, Record]:
         with self.display(len(cells)) as listen:

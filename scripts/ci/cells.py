@@ -33,7 +33,8 @@ def run() -> Exit:
 def lock() -> Exit:
     """Resolve the job's cells; output the key of their wheels' cache, and whether the wheels fit into it."""
     inputs = Inputs.read()
-    context = RunContext(inputs.matrix(), inputs.options, lambda _: None)
+    matrix = inputs.matrix()
+    context = RunContext(matrix, inputs.options(inputs.chosen_suite(matrix)), lambda _: None)
     locks = [lock for cell_id in inputs.cells if (lock := _resolve(context, Cell.parse(cell_id))) is not None]
     size, limit = distinct_bytes(locks), CACHE_LIMIT // max(1, int(os.environ.get("CI_JOBS_TOTAL") or 1))
     keep = bool(locks) and size <= limit

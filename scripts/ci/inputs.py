@@ -11,10 +11,12 @@ from typing import Final, Self
 
 from scripts import plan_options
 from scripts.config import matrix_toml, requirement
+from scripts.config import suite as suites
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core import paths
 from scripts.core.errors import UsageError
-from scripts.options import add_cells, add_selecting, in_environment
+from scripts.options import add_cells, add_selecting, chosen_suite, in_environment
 from scripts.run.context import Options
 
 #: The folder into which a caller's repository is checked out, when another repository calls the workflow.
@@ -32,7 +34,8 @@ class Inputs:
     require: tuple[str, ...] = ()
     env: tuple[str, ...] = ()  # NAME=VALUE
     exclude_newer: str | None = None
-    probes: Path | None = None  # the caller's own tests; None: the built-in suite
+    suite: str | None = None  # a suite of matrix.toml, or the name of the caller's own tests; None: the default one
+    probes: Path | None = None  # the caller's own tests; None: a suite of matrix.toml
     results: Path | None = None  # the caller's accepted results
     jobs: int | None = None
     fresh: bool = False
@@ -60,6 +63,7 @@ class Inputs:
             require=tuple(_requirements(root / CALLER, get("require"))),
             env=tuple(line.strip() for line in get("env").splitlines() if line.strip()),
             exclude_newer=get("exclude_newer") or None,
+            suite=get("suite") or None,
             probes=_inside(root / CALLER, "probes", get("probes")),
             results=_inside(root / CALLER, "results", get("results")),
             jobs=int(jobs) if jobs else None,
@@ -69,25 +73,29 @@ class Inputs:
 
     @property
     def built_in_suite(self) -> bool:
-        """True if the cells run the built-in suite, whose accepted results are in results/."""
+        """True if the cells run a suite of matrix.toml, whose accepted results are in results/."""
         return self.probes is None
 
-    @property
-    def options(self) -> Options:
-        """The options of the run."""
-        return Options(require=self.require, probes=self.probes)
-
     def matrix(self) -> Matrix:
-        """Return matrix.toml with what the inputs say of the environment."""
+        """Return matrix.toml with the date of the inputs."""
         return in_environment(matrix_toml.load(), self.plan_options())
+
+    def chosen_suite(self, matrix: Matrix) -> Suite:
+        """Return the suite of the inputs, with their variables."""
+        return chosen_suite(matrix, self.plan_options())
+
+    def options(self, suite: Suite) -> Options:
+        """Return the options of the run."""
+        return Options(require=self.require, suite=suite)
 
     @property
     def arguments(self) -> list[str]:
         """The arguments of the `run` command besides the cells."""
+        suite = [f"--suite={self.suite}"] if self.suite else []
         probes = [f"--probes={self.probes}"] if self.probes else []
         day = [f"--exclude-newer={self.exclude_newer}"] if self.exclude_newer else []
         repeated = [*(f"--require={text}" for text in self.require), *(f"--env={text}" for text in self.env)]
-        return [*probes, *day, *repeated]
+        return [*suite, *probes, *day, *repeated]
 
     def plan_options(self) -> argparse.Namespace:
         """Return the inputs as options of the `plan` command, validated like those.
@@ -109,6 +117,11 @@ class Inputs:
             return parser.parse_args([*arguments, "--", *self.cells])
         except SystemExit:
             raise UsageError("invalid input of the workflow; the message above names it") from None
+
+
+def declared_suite(matrix: Matrix, environ: Mapping[str, str] = os.environ) -> Suite:
+    """Return the suite of matrix.toml in the environment variable ``CI_SUITE``, by default the first one."""
+    return suites.named(matrix, environ.get("CI_SUITE", "").strip() or None)
 
 
 def _requirements(folder: Path, text: str) -> Iterator[str]:

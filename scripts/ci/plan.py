@@ -20,7 +20,7 @@ from scripts.run.plan import Planned
 from scripts.views.plan import as_github
 
 #: The plan's file, which the report reads.
-FILE: Final = paths.STATE / "plan" / "plan.json"
+FILE: Final = paths.PLAN / "plan.json"
 
 
 class ExpectedCell(StrictModel):

@@ -12,10 +12,12 @@ from typing import Final
 from pydantic import ValidationError
 
 from scripts.ci import actions, github, issues
+from scripts.ci.inputs import declared_suite
 from scripts.ci.issues import IssueText
 from scripts.ci.report import ISSUE
 from scripts.config import matrix_toml
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core import paths
 from scripts.core.documents import first_problem
 from scripts.core.errors import Exit, SchemaError, UsageError
@@ -59,21 +61,22 @@ def pull_request(folder: Path) -> Exit:
         return Exit.OK
     write_atomically(paths.MATRIX_TOML, MatrixEdit(new).after)
     matrix = matrix_toml.load()
-    merged = merge_folders([folder], paths.RECORDS)
+    suite = declared_suite(matrix)
+    merged = merge_folders([folder], suite.paths.records, suite=suite.name)
     records = [record for record in merged.records if record.cell.torch in new]
-    accepted = accept.accept(records, Store(paths.RESULTS))
-    report_files.write_results_page(matrix)
+    accepted = accept.accept(records, Store(suite.paths.results))
+    report_files.write_results_page(matrix, suite)
     title = f"torch {', '.join(new)}: release and results"
     names = [path.relative_to(paths.ROOT).as_posix() for path in (paths.MATRIX_TOML, paths.RESULTS) if path.exists()]
     if github.commit(BRANCH, f"{title}\n", names):
-        body = _body(matrix, new, len(accepted))
+        body = _body(matrix, suite, new, len(accepted))
         print(github.pull_request(BRANCH, title, body).strip())
     return Exit.OK
 
 
-def _body(matrix: Matrix, new: list[str], recorded: int) -> str:
+def _body(matrix: Matrix, suite: Suite, new: list[str], recorded: int) -> str:
     """Return the text of the pull request, with the change points at the new releases."""
-    report = report_files.report(matrix, report_files.accepted())
+    report = report_files.report(matrix, suite, report_files.accepted(suite))
     changes = issues.change_points([change for change in report.changes if change.after in new])
     parts = [
         f"The index has {', '.join(new)}; {recorded} cells were recorded.",

@@ -10,29 +10,30 @@ from packaging.version import InvalidVersion, Version
 
 from scripts import cli
 from scripts.ci import actions
-from scripts.core import paths
+from scripts.ci.inputs import declared_suite
+from scripts.config import matrix_toml
 from scripts.core.errors import Exit, UsageError
 
 #: The options of `qualify` that select each channel.
 _CHANNELS: Final[Mapping[str, list[str]]] = {"release": [], "test": ["--pre"], "nightly": ["--nightly"]}
 
-#: The verdict as Markdown.
-FILE: Final = paths.REPORTS / "qualify.md"
-
 
 def run() -> Exit:
     """Qualify the candidate, add the verdict to the summary, and return its exit code."""
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.unlink(missing_ok=True)
-    code = cli.run_command("qualify", arguments(os.environ), program="python -m scripts qualify")
-    if FILE.exists():
-        actions.summary(FILE.read_text("utf-8"))
+    suite = declared_suite(matrix_toml.load())
+    file = suite.paths.reports / "qualify.md"  # the verdict as Markdown
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    options = [f"--suite={suite.name}", "--format=markdown", f"--output={file}", *arguments(os.environ)]
+    code = cli.run_command("qualify", options, program="python -m scripts qualify")
+    if file.exists():
+        actions.summary(file.read_text("utf-8"))
     actions.output({"verdict": Exit(code).name.lower()})
     return Exit(code)
 
 
 def arguments(environ: Mapping[str, str]) -> list[str]:
-    """Return the arguments of `qualify` from the workflow's inputs.
+    """Return the candidate, and the options that select it and the baseline, from the workflow's inputs.
 
     Raises:
         UsageError: an input is invalid; the message names it.
@@ -45,7 +46,7 @@ def arguments(environ: Mapping[str, str]) -> list[str]:
     if channel not in _CHANNELS:
         raise UsageError(f"the input 'channel' is {channel!r}; known: {', '.join(_CHANNELS)}")
     options = [*_CHANNELS[channel], *([f"--baseline={baseline}"] if baseline else [])]
-    return [*options, "--format=markdown", f"--output={FILE}", "--", candidate]
+    return [*options, "--", candidate]
 
 
 def _channel(candidate: str) -> str:

@@ -13,7 +13,8 @@ from scripts.ci import actions, issues, plan
 from scripts.ci.inputs import Inputs
 from scripts.ci.plan import ExpectedCell
 from scripts.config.model import Matrix
-from scripts.core import escaping, paths
+from scripts.config.suite import Suite
+from scripts.core import escaping
 from scripts.core.documents import StrictModel, first_problem
 from scripts.core.errors import Exit, SchemaError
 from scripts.core.files import write_atomically
@@ -27,8 +28,7 @@ from scripts.records.store import Store
 from scripts.views import html, markdown, report_files
 from scripts.views import merge as merge_views
 
-#: What the following jobs read: the page, the report as JSON, the issue's text, and the facts for the verdict.
-FOLDER: Final = paths.REPORTS / "ci"
+#: The issue's text in `folder_of`.
 ISSUE: Final = "issue.json"
 
 _FACTS: Final = "facts.json"
@@ -51,10 +51,11 @@ def run(folder: Path) -> Exit:
     inputs = Inputs.read()
     matrix = inputs.matrix()
     expected = plan.FORMAT.read(plan.FILE).cells
-    merged = merge_folders([folder], paths.RECORDS)
-    fresh = _only_expected(report_files.fresh(matrix, inputs.options), expected)
-    accepted = _accepted(inputs)
-    reports = _reports(matrix, fresh, accepted)
+    suite = inputs.chosen_suite(matrix)
+    merged = merge_folders([folder], suite.paths.records, suite=suite.name)
+    fresh = _only_expected(report_files.fresh(matrix, inputs.options(suite)), expected)
+    accepted = _accepted(inputs, suite)
+    reports = _reports(matrix, suite, fresh, accepted)
     facts = Facts(
         recorded=sum(record.usable for record in fresh),
         wanted=len(expected),
@@ -64,22 +65,32 @@ def run(folder: Path) -> Exit:
         conflicts=tuple(map(merge_views.conflict, merged.conflicts)),
         refused=tuple(map(merge_views.refused, merged.refused)),
     )
-    _write(reports, facts)
+    _write(folder_of(suite), reports, facts)
     actions.summary(summary(reports.fresh, facts))
     actions.output({"drift": facts.drift, "recorded": facts.recorded, "verdict": judge(facts).name.lower()})
     return Exit.OK
 
 
+def folder_of(suite: Suite) -> Path:
+    """Return the folder for the following jobs: the page, the report as JSON, the issue's text, and the facts."""
+    return suite.paths.reports / "ci"
+
+
 def verdict() -> Exit:
     """Return the exit code of the whole run, from the facts that `run` wrote."""
-    path = FOLDER / _FACTS
-    try:
-        facts = Facts.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise SchemaError(f"{path}: no facts of a report ({first_problem(error)}); run `ci report` first") from None
+    inputs = Inputs.read()
+    facts = read_facts(folder_of(inputs.chosen_suite(inputs.matrix())) / _FACTS)
     result = judge(facts)
     print(f"{facts.recorded} of {facts.wanted} cells recorded; {result.name.lower()}")
     return result
+
+
+def read_facts(path: Path) -> Facts:
+    """Return the facts in a file. Raises `SchemaError` if there are none."""
+    try:
+        return Facts.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SchemaError(f"{path}: no facts of a report ({first_problem(error)}); run `ci report` first") from None
 
 
 def judge(facts: Facts) -> Exit:
@@ -100,18 +111,18 @@ class _Reports:
     complete: Report  # of these and the accepted results
 
 
-def _reports(matrix: Matrix, fresh: Sequence[FreshRecord], accepted: Sequence[Record] | None) -> _Reports:
+def _reports(matrix: Matrix, suite: Suite, fresh: Sequence[FreshRecord], accepted: Sequence[Record] | None) -> _Reports:
     compared = drift.compare(fresh if accepted is not None else [], accepted or [])
     return _Reports(
         compared=compared,
-        fresh=report_files.report(matrix, report_files.distinct(fresh), compared),
-        complete=report_files.report(matrix, report_files.merged(accepted or [], fresh), compared),
+        fresh=report_files.report(matrix, suite, report_files.distinct(fresh), compared),
+        complete=report_files.report(matrix, suite, report_files.merged(accepted or [], fresh), compared),
     )
 
 
-def _accepted(inputs: Inputs) -> list[Record] | None:
+def _accepted(inputs: Inputs, suite: Suite) -> list[Record] | None:
     """Return the accepted results of the suite that ran, or None if it has no folder of results."""
-    folder = paths.RESULTS if inputs.built_in_suite else inputs.results
+    folder = suite.paths.results if inputs.built_in_suite else inputs.results
     return Store(folder).read(Record) if folder else None
 
 
@@ -139,11 +150,11 @@ def _failing_tests(fresh: Sequence[FreshRecord]) -> tuple[str, ...]:
     )
 
 
-def _write(reports: _Reports, facts: Facts) -> None:
-    write_atomically(FOLDER / "site" / "index.html", html.render(reports.complete))
-    write_atomically(FOLDER / "report.json", to_json(reports.complete))
-    write_atomically(FOLDER / ISSUE, as_file(issues.drift(reports.compared.drift, reports.fresh)))
-    write_atomically(FOLDER / _FACTS, as_file(facts))
+def _write(folder: Path, reports: _Reports, facts: Facts) -> None:
+    write_atomically(folder / "site" / "index.html", html.render(reports.complete))
+    write_atomically(folder / "report.json", to_json(reports.complete))
+    write_atomically(folder / ISSUE, as_file(issues.drift(reports.compared.drift, reports.fresh)))
+    write_atomically(folder / _FACTS, as_file(facts))
 
 
 def as_file(part: StrictModel) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-from pathlib import Path
 
 from scripts import cli
 from scripts.ci import actions, issues
+from scripts.ci.inputs import declared_suite
 from scripts.ci.report import ISSUE, as_file
 from scripts.config import cells, matrix_toml, versions
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
-from scripts.core import machine, paths
+from scripts.config.suite import Suite
+from scripts.core import machine
 from scripts.core.errors import Exit, MatrixError
 from scripts.core.files import write_atomically
 from scripts.index import channels, listings, new_releases, wheel_files
@@ -27,9 +28,6 @@ from scripts.run.context import Options
 #: The build whose nightlies are run; its wheels are the smallest.
 _BUILD = "cpu"
 
-#: The folder of the text about the nightly.
-FOLDER: Path = paths.REPORTS / "nightly"
-
 
 def releases() -> Exit:
     """Find new releases, and run the cells that they add to the default selection, with a neighbour of each."""
@@ -40,9 +38,9 @@ def releases() -> Exit:
         actions.summary("matrix.toml has all releases of the index.")
         return Exit.OK
     actions.summary(f"New releases: {', '.join(new)}.")
-    code = cli.run_command(
-        "run", ["--", *(cell.id for cell in new_cells(matrix, new))], program="python -m scripts run"
-    )
+    cells = [cell.id for cell in new_cells(matrix, new)]
+    suite = f"--suite={declared_suite(matrix).name}"
+    code = cli.run_command("run", [suite, "--", *cells], program="python -m scripts run")
     return Exit.OK if code == Exit.UNEXPECTED else Exit(code)
 
 
@@ -76,12 +74,13 @@ def nightly() -> Exit:
     matrix = channels.with_channels(matrix_toml.load())
     nights = _nights(matrix)
     pair = _pair(matrix, nights[-1])
-    night, release = _records(matrix, pair)
+    suite = declared_suite(matrix)
+    night, release = _records(matrix, suite, pair)
     changes = differences(release, night)
     print("\n".join(changes) or f"{pair[0].torch} behaves like {pair[1].torch}")
-    bisected = _bisect(pair[0].python, nights) if changes else ""
+    bisected = _bisect(suite, pair[0].python, nights) if changes else ""
     text = issues.nightly(release=pair[1].torch, night=pair[0].torch, changes=changes, bisected=bisected)
-    write_atomically(FOLDER / ISSUE, as_file(text))
+    write_atomically(suite.paths.reports / "nightly" / ISSUE, as_file(text))
     actions.output({"night": pair[0].torch, "changes": len(changes)})
     actions.summary(text.body or f"{pair[0].torch} behaves like {pair[1].torch}.")
     return Exit.OK
@@ -110,13 +109,13 @@ def _pair(matrix: Matrix, night: str) -> tuple[Cell, Cell]:
     return Cell(torch=night, build=build, python=python), Cell(torch=last, build=_BUILD, python=python)
 
 
-def _records(matrix: Matrix, pair: tuple[Cell, Cell]) -> tuple[FreshRecord, FreshRecord]:
+def _records(matrix: Matrix, suite: Suite, pair: tuple[Cell, Cell]) -> tuple[FreshRecord, FreshRecord]:
     """Run two cells and return their records.
 
     Raises:
         MatrixError: one of them is inconclusive.
     """
-    found = scheduler.run(matrix, pair, Options(upgrade=True))
+    found = scheduler.run(matrix, pair, Options(suite=suite, upgrade=True))
     for cell, record in found.items():
         if not record.is_conclusive or broken(record):
             reason = record.reason.message if record.reason else record.status
@@ -136,9 +135,10 @@ def differences(release: FreshRecord, night: FreshRecord) -> list[str]:
     ]
 
 
-def _bisect(python: str, nights: list[str]) -> str:
+def _bisect(suite: Suite, python: str, nights: list[str]) -> str:
     """Bisect all nightlies of the index, and return the findings as Markdown."""
-    options = ["--all", "--nightly", f"--build={_BUILD}", f"--python={python}", "--format=markdown", "--no-evidence"]
+    options = [f"--suite={suite.name}", "--all", "--nightly", f"--build={_BUILD}", f"--python={python}"]
+    options += ["--format=markdown", "--no-evidence"]
     ends = [f"--good={nights[0]}", f"--bad={nights[-1]}"]
     if len(nights) == 1:
         return f"The index has no nightly before {nights[0]}."

@@ -10,36 +10,63 @@ import argparse
 from collections.abc import Sequence
 
 from scripts.config import matrix_toml
+from scripts.config import suite as suites
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.errors import Exit, UsageError
-from scripts.options import add_selecting, narrow
-from scripts.records import accept, drift
+from scripts.options import add_selecting, add_suite, chosen_suite, narrow
+from scripts.records import accept, drift, old_layout
+from scripts.records.accept import Accepted
 from scripts.records.model import FreshRecord
 from scripts.records.store import Store
+from scripts.run.context import Options
 from scripts.views import report_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that select cells."""
     parser.add_argument("cells", nargs="*", metavar="CELL", help="cells by id, such as 2.5.1-cpu-py3.11")
+    parser.add_argument(
+        "--migrate",
+        action="store_true",
+        help="accept nothing, but move the results of a version without suites into the folder of the default suite, "
+        "and write all results of the suite in the present format",
+    )
     add_selecting(parser)
+    add_suite(parser)
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Accept records and print what changed."""
     matrix = matrix_toml.load()
-    fresh = _selected(matrix, report_files.fresh(matrix), options)
-    accepted = accept.accept(fresh, Store(paths.RESULTS))
+    if options.migrate:
+        accepted = _migrate(matrix, options)
+        suite = chosen_suite(matrix, options)
+    else:
+        suite = chosen_suite(matrix, options)
+        fresh = _selected(matrix, report_files.fresh(matrix, Options(suite=suite)), options)
+        accepted = accept.accept(fresh, Store(suite.paths.results))
     for result in accepted:
         if result.change != "same":
             print(f"{result.change:>7}  {result.path.relative_to(paths.ROOT).as_posix()}")
-    for path in report_files.write_results_page(matrix):
+    for path in report_files.write_results_page(matrix, suite):
         print(f"changed  {path.relative_to(paths.ROOT).as_posix()}")
     counts = {change: sum(result.change == change for result in accepted) for change in ("new", "changed", "same")}
     print(", ".join(f"{number} {change}" for change, number in counts.items()))
     return Exit.OK
+
+
+def _migrate(matrix: Matrix, options: argparse.Namespace) -> list[Accepted]:
+    """Move the results of a version without suites, and write those of the suite in the present format."""
+    if options.cells:
+        raise UsageError("--migrate: accepts no cells; remove CELL")
+    default = suites.named(matrix).paths
+    moved = accept.migrate(Store(default.results), moved=old_layout.old_results(default))
+    for name in report_files.RESULTS_PAGE:
+        (default.results.parent / name).unlink(missing_ok=True)
+    selected = chosen_suite(matrix, options).paths
+    return moved if selected == default else [*moved, *accept.migrate(Store(selected.results))]
 
 
 def _selected(matrix: Matrix, fresh: Sequence[FreshRecord], options: argparse.Namespace) -> list[FreshRecord]:

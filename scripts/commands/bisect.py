@@ -12,7 +12,7 @@ candidates count that are neither good nor bad, such as those in which the comma
   nox -s bisect -- --good 2.0.0 --bad 2.5.1 --command '{python} check.py'
 
 The report has the commits between the two sides and the lines in the wheels' files that explain the change; as text,
-Markdown to paste into an issue, or JSON. An interrupted bisection is in .matrix/bisect: continue with --resume.
+Markdown to paste into an issue, or JSON. An interrupted bisection is kept: continue with --resume.
 
 Exit codes: 0 found; 1 the ends behave the same or are swapped; 4 undecided.
 """
@@ -35,11 +35,12 @@ from scripts.bisect.model import Question, State, Step
 from scripts.bisect.search import Answer
 from scripts.bisect.session import BisectSession
 from scripts.config import matrix_toml
+from scripts.config.suite import Suite
 from scripts.core import machine
 from scripts.core.errors import Exit, UsageError
 from scripts.index import channels
 from scripts.index.http import Web
-from scripts.options import add_environment, file, positive_int
+from scripts.options import add_environment, add_suite, chosen_suite, file, positive_int
 from scripts.views.bisect import json_report, log, report
 from scripts.views.progress import Display
 
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options for the question, the candidates and the run."""
     _add_question(parser.add_argument_group("question"))
     _add_candidates(parser.add_argument_group("candidates"))
+    add_suite(parser)
     add_environment(parser)
     _add_running(parser.add_argument_group("running"))
 
@@ -132,6 +134,7 @@ def run(options: argparse.Namespace) -> Exit:
         session = BisectSession(
             web=web,
             matrix=matrix,
+            suite=chosen_suite(matrix, options),
             display=lambda total: Display(total, reported_fallbacks=reported_fallbacks),
             on_round=_print_round,
             notify=_notify,
@@ -141,12 +144,20 @@ def run(options: argparse.Namespace) -> Exit:
             download=options.download,
         )
         state = _state(session, options)
+        _check_suite(session.suite, state)
         if options.log:
             print("\n".join(log.log(state)))
             return Exit.OK
         outcome = session.run(state)
     _show(options.format, outcome)
     return _exit(outcome)
+
+
+def _check_suite(suite: Suite, state: State) -> None:
+    """Raise `UsageError` if a bisection is of another suite."""
+    name = state.question.suite
+    if name not in {None, suite.name}:
+        raise UsageError(f"this bisection is of the suite {name!r}; add --suite {name}")
 
 
 def _print_round(state: State, steps: Sequence[Step]) -> None:
@@ -164,10 +175,10 @@ def _state(session: BisectSession, options: argparse.Namespace) -> State:
         return model.FORMAT.read(options.replay)
     if not options.good or not options.bad:
         if options.resume or options.log:
-            return model.FORMAT.read(model.latest())
+            return model.FORMAT.read(model.latest(session.suite.paths.bisect))
         raise UsageError("--good and --bad are needed, unless --resume, --log or --replay names a bisection")
-    question = _question(options)
-    path = model.path_of(question)
+    question = _question(session.suite, options)
+    path = model.path_of(session.suite.paths.bisect, question)
     if options.log and not path.exists():
         raise UsageError("--log: there is no bisection of this question; --log alone shows the last bisection")
     if options.log or (options.resume and path.exists()):
@@ -175,7 +186,7 @@ def _state(session: BisectSession, options: argparse.Namespace) -> State:
     return session.start(question)
 
 
-def _question(options: argparse.Namespace) -> Question:
+def _question(suite: Suite, options: argparse.Namespace) -> Question:
     """Return the question of the options. Raises `UsageError` if they contradict each other."""
     matching = [name for name in ("expect", "message", "exception") if getattr(options, name)]
     if options.command and (options.observation or matching or options.all):
@@ -187,6 +198,8 @@ def _question(options: argparse.Namespace) -> Question:
     if options.all and matching:
         raise UsageError(f"--all compares neighbours; remove --{matching[0]}")
     return Question(
+        suite=suite.name,
+        probes=None if suite.declared else str(suite.folder),
         observations=tuple(options.observation),
         good=options.good,
         bad=options.bad,

@@ -11,7 +11,7 @@ changes block a candidate, which are warnings, and which are expected.
   nox -s qualify -- 2.16.0 --index https://example.org/whl/cpu
   nox -s qualify -- --wheel dist/
   nox -s qualify -- 2.15.0 --with 'numpy<2' --with 'numpy>=2'
-  nox -s qualify -- --replay .matrix/qualify/….json
+  nox -s qualify -- --replay .matrix/parametrization/qualify/….json
 
 Exit codes: 0 qualified, with or without warnings; 1 blocked, or the verdict of a replay differs; 4 inconclusive.
 """
@@ -28,12 +28,24 @@ from typing import Final
 from scripts.config import matrix_toml, versions
 from scripts.config.model import Matrix
 from scripts.config.policy import Verdict
+from scripts.config.suite import Suite
 from scripts.core import paths
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError
 from scripts.core.files import write_atomically
 from scripts.index.http import Web
-from scripts.options import add_environment, file, path, positive_int, requirement, selection_name, specifier, target
+from scripts.options import (
+    add_environment,
+    add_suite,
+    chosen_suite,
+    file,
+    path,
+    positive_int,
+    requirement,
+    selection_name,
+    specifier,
+    target,
+)
 from scripts.qualify import model, replay, session
 from scripts.qualify.model import Channel, Qualification
 from scripts.qualify.session import Plan, Question
@@ -67,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REQ",
         help="compare again with this requirement, which replaces a pin on the same package; repeatable",
     )
+    add_suite(parser)
     add_environment(parser)
     running = parser.add_argument_group("running")
     running.add_argument("--fresh", action="store_true", help="also run cells that are recorded or accepted")
@@ -100,21 +113,23 @@ def run(options: argparse.Namespace) -> Exit:
     if options.show:
         qualification, file = model.FORMAT.read(options.show), options.show
     else:
-        qualification = _qualify(matrix_toml.load(), options)
-        file = session.save(qualification)
+        matrix = matrix_toml.load()
+        suite = chosen_suite(matrix, options)
+        qualification = _qualify(matrix, suite, options)
+        file = session.save(qualification, suite)
     _show(qualification, file, options)
     if qualification.replay and not qualification.replay.stands and qualification.verdict != "inconclusive":
         return Exit.UNEXPECTED
     return _EXITS[qualification.verdict]
 
 
-def _qualify(matrix: Matrix, options: argparse.Namespace) -> Qualification:
+def _qualify(matrix: Matrix, suite: Suite, options: argparse.Namespace) -> Qualification:
     if options.replay:
         earlier = model.FORMAT.read(options.replay)
         _check_replay(options)
-        repeated = _carry_out(replay.prepare(matrix, earlier, jobs=options.jobs))
+        repeated = _carry_out(replay.prepare(matrix, suite, earlier, jobs=options.jobs))
         return replay.compare(earlier, repeated, options.replay)
-    question = _question(matrix, options)
+    question = _question(matrix, suite, options)
     with Web() as web:
         plan = session.prepare(web, matrix, question)
     if options.torch and not versions.matches(plan.candidate.version, options.torch):
@@ -135,13 +150,14 @@ def _check_replay(options: argparse.Namespace) -> None:
             raise UsageError(f"--replay repeats the question of its file; remove {option}")
 
 
-def _question(matrix: Matrix, options: argparse.Namespace) -> Question:
+def _question(matrix: Matrix, suite: Suite, options: argparse.Namespace) -> Question:
     """Return what the options ask. Raises `UsageError` for names that matrix.toml does not know."""
     if options.python and options.python not in matrix.pythons:
         raise UsageError(f"--python: unknown Python {options.python!r}; known: {', '.join(matrix.pythons)}")
     return Question(
         candidate=options.candidate,
         channel=_channel(options),
+        suite=suite,
         index=options.index,
         wheels=tuple(options.wheel),
         baseline=options.baseline,

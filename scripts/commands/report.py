@@ -14,7 +14,6 @@ from typing import Final
 
 from scripts.config import matrix_toml, versions
 from scripts.config.model import Matrix
-from scripts.core import paths
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError, did_you_mean
 from scripts.core.files import write_atomically
@@ -22,10 +21,11 @@ from scripts.core.garbage import gc_paused
 from scripts.explain.changes import Explainer
 from scripts.history.report import Report, to_json
 from scripts.index.http import Web
-from scripts.options import add_selecting, folder, narrow, target
+from scripts.options import add_selecting, add_suite, chosen_suite, folder, narrow, target
 from scripts.records import drift
 from scripts.records.model import Record
 from scripts.records.store import Store
+from scripts.run.context import Options
 from scripts.views import evidence, html, junit, markdown, report_files, svg, terminal
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show what changed in the wheels at a change point; reads some KB of each (default: html only)",
     )
     add_selecting(parser)
+    add_suite(parser)
 
 
 #: Options that only some formats support.
@@ -91,8 +92,9 @@ def _check_options(options: argparse.Namespace) -> None:
 
 def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
     """Return the report of the records that the options select."""
-    fresh = [] if options.accepted or options.results else report_files.fresh(matrix)
-    folders = options.results or [paths.RESULTS]
+    suite = chosen_suite(matrix, options)
+    fresh = [] if options.accepted or options.results else report_files.fresh(matrix, Options(suite=suite))
+    folders = options.results or [suite.paths.results]
     accepted = [record for folder in folders for record in Store(folder).read(Record)]
     compared = drift.compare(fresh, accepted) if fresh else None
     records = report_files.merged(accepted, fresh)
@@ -101,11 +103,11 @@ def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
     if not selected:
         raise UsageError("no records to report; `nox -s matrix` makes some")
     if not _with_evidence(options):
-        return report_files.report(matrix, selected, compared)
+        return report_files.report(matrix, suite, selected, compared)
     with Web() as web:
         explainer = Explainer(web, matrix.builds)
         return report_files.report(
-            matrix, selected, compared, lambda *change: evidence.for_report(explainer.explain(*change))
+            matrix, suite, selected, compared, lambda *change: evidence.for_report(explainer.explain(*change))
         )
 
 

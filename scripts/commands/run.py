@@ -6,19 +6,21 @@ Exit code 1: drift against results/. 3: a cell failed for reasons other than tor
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from scripts.config import matrix_toml
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core.console import make_console
 from scripts.core.errors import Exit
 from scripts.options import (
     add_cells,
     add_environment,
     add_selecting,
+    add_suite,
     chosen,
-    folder,
+    chosen_suite,
     in_environment,
     positive_int,
     requirement,
@@ -26,7 +28,7 @@ from scripts.options import (
 )
 from scripts.records import drift
 from scripts.records.drift import verdict
-from scripts.records.model import FreshRecord, Record
+from scripts.records.model import FreshRecord
 from scripts.run import scheduler
 from scripts.run.context import Options
 from scripts.views import report_files, terminal
@@ -37,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the selection and the settings of the run."""
     add_cells(parser)
     add_selecting(parser)
+    add_suite(parser)
     add_environment(parser)
     parser.add_argument("--fresh", action="store_true", help="run also cells with a current record")
     parser.add_argument("--upgrade", action="store_true", help="resolve again, and run cells whose lock changes")
-    parser.add_argument("--keep", action="store_true", help="keep the environments in .matrix/envs")
+    parser.add_argument("--keep", action="store_true", help="keep the environments in .matrix/SUITE/envs")
     parser.add_argument("-j", "--jobs", type=positive_int, metavar="N", help="cells at once (default: by the machine)")
     parser.add_argument("--disk", type=size, metavar="SIZE", help="disk for cache and environments, such as 20GB")
     parser.add_argument(
@@ -52,34 +55,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another requirement, which replaces a pin of the same package: a PEP 508 line, or the path of a folder, "
         "sdist or wheel. Folders and sdists are built into wheels, also with -e",
     )
-    parser.add_argument("--probes", type=folder, metavar="FOLDER", help="another folder of tests to run in every cell")
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Run the cells without a current record and show the result."""
     matrix = in_environment(matrix_toml.load(), options)
+    suite = chosen_suite(matrix, options)
     cells = chosen(matrix, options)
     with Display(len(cells)) as display:
-        records = scheduler.run(matrix, cells, _run_options(options), display)
-    # The accepted results are of the project's own tests, and can't be compared with others.
-    return _show(matrix, records, accepted=None if options.probes else report_files.accepted())
+        records = scheduler.run(matrix, cells, _run_options(options, suite), display)
+    return _show(matrix, suite, records)
 
 
-def _run_options(options: argparse.Namespace) -> Options:
+def _run_options(options: argparse.Namespace, suite: Suite) -> Options:
     return Options(
+        suite=suite,
         fresh=options.fresh,
         upgrade=options.upgrade,
         keep=options.keep,
         jobs=options.jobs,
         disk=options.disk,
         require=tuple(options.require),
-        probes=options.probes,
     )
 
 
-def _show(matrix: Matrix, records: Mapping[Cell, FreshRecord], *, accepted: Sequence[Record] | None) -> Exit:
+def _show(matrix: Matrix, suite: Suite, records: Mapping[Cell, FreshRecord]) -> Exit:
     """Show the table and the drift of a run; return the exit code."""
-    fresh = list(records.values())
-    compared = drift.compare([] if accepted is None else fresh, accepted or [])
-    terminal.show(report_files.report(matrix, report_files.distinct(fresh), compared), make_console())
+    fresh, accepted = list(records.values()), report_files.accepted(suite)
+    # Of a folder that is no suite of matrix.toml, usually nothing is accepted, so that its cells are not news.
+    compared = drift.compare(fresh if accepted or suite.declared else [], accepted)
+    terminal.show(report_files.report(matrix, suite, report_files.distinct(fresh), compared), make_console())
     return verdict(fresh, compared)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from scripts.config import cells
 from scripts.config.cell import DEFAULT_BUILD, Cell
 from scripts.config.model import Matrix, Selection
+from scripts.config.suite import name_problem
 from scripts.config.versions import matches, version
 from scripts.core.errors import UsageError, did_you_mean
 
@@ -18,6 +19,7 @@ Problem = tuple[str, str]
 
 def problems(matrix: Matrix) -> Iterator[Problem]:
     """Yield every inconsistency with the path of the key to change."""
+    yield from _bad_suites(matrix)
     yield from _bad_releases(matrix)
     yield from _bad_builds(matrix)
     for python, entry in matrix.pythons.items():
@@ -37,6 +39,12 @@ def problems(matrix: Matrix) -> Iterator[Problem]:
             yield problem
     if valid and "matrix" in matrix.selections:
         yield from _colliding(matrix)
+
+
+def _bad_suites(matrix: Matrix) -> Iterator[Problem]:
+    for name in matrix.suites:
+        if problem := name_problem(name):
+            yield f"suites.{name}", problem
 
 
 def _bad_builds(matrix: Matrix) -> Iterator[Problem]:

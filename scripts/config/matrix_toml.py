@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +13,9 @@ from scripts.config import checks
 from scripts.config.model import Matrix
 from scripts.core.errors import ConfigError, did_you_mean
 from scripts.core.paths import MATRIX_TOML
+
+#: Tables of earlier versions, and what replaced them.
+_REPLACED: Final = {"probes": "[probes] is now [suites.parametrization], one table for each suite"}
 
 
 def load(path: Path = MATRIX_TOML) -> Matrix:
@@ -49,6 +52,8 @@ def _explain(details: Any) -> str:
         part for part in location if not part.startswith(("literal[", "function-", "tuple[", "constrained"))
     )
     match details["type"]:
+        case "extra_forbidden" if where in _REPLACED:
+            what = _REPLACED[where]
         case "extra_forbidden":
             what = f"unknown key {location[-1]!r}" + did_you_mean(location[-1], _keys_at(Matrix, location[:-1]))
         case "missing":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
@@ -20,13 +19,34 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Probes(Table):
-    """The tests that run inside every cell."""
+class Limits(Table):
+    """Wall-clock limits in seconds."""
 
-    path: str = Field("tests/cells", description="Folder of the tests, from the project's root.")
+    resolve: float = Field(120, gt=0, description="For resolving one cell's requirements.")
+    install: float = Field(1800, gt=0, description="For downloading and installing one cell.")
+    startup: float = Field(180, gt=0, description="For starting Python, importing torch and collecting the tests.")
+    probe: float = Field(120, gt=0, description="For one test.")
+
+
+class SuiteLimits(Table):
+    """Limits of one suite that replace those of `Limits`, in seconds."""
+
+    resolve: float | None = Field(None, gt=0, description="For resolving one cell's requirements.")
+    install: float | None = Field(None, gt=0, description="For downloading and installing one cell.")
+    startup: float | None = Field(None, gt=0, description="For starting Python, importing torch and collecting tests.")
+    probe: float | None = Field(None, gt=0, description="For one test.")
+
+
+class SuiteTable(Table):
+    """A set of tests that run in every cell."""
+
+    description: str = Field("", description="What the tests check.")
+    path: str = Field(min_length=1, description="Folder of the tests, from the project's root.")
     require: tuple[Require, ...] = Field((), description="Requirements of the tests, in every cell.")
     env: dict[str, str] = Field({}, description="Environment variables of the tests; all others are removed.")
+    limits: SuiteLimits = Field(SuiteLimits(), description="Limits that differ from those of all suites.")
     order: tuple[str, ...] = Field((), description="Files in the order in which reports show them; others follow.")
+    plugins: bool = Field(True, description="Whether pytest loads the plugins that are installed in a cell.")
 
     @field_validator("env")
     @classmethod
@@ -35,15 +55,6 @@ class Probes(Table):
         if problems:
             raise ValueError("; ".join(problems))
         return env
-
-
-class Limits(Table):
-    """Wall-clock limits in seconds."""
-
-    resolve: float = Field(120, gt=0, description="For resolving one cell's requirements.")
-    install: float = Field(1800, gt=0, description="For downloading and installing one cell.")
-    startup: float = Field(180, gt=0, description="For starting Python, importing torch and collecting the tests.")
-    probe: float = Field(120, gt=0, description="For one test.")
 
 
 class Budget(Table):
@@ -181,7 +192,11 @@ class Matrix(Table):
     exclude_newer: Timestamp | None = Field(
         None, alias="exclude-newer", description="Only files that the default index had at this time; torch is exempt."
     )
-    probes: Probes = Probes()
+    suites: dict[str, SuiteTable] = Field(
+        {"parametrization": SuiteTable(path="tests/cells/parametrization", plugins=False)},
+        min_length=1,
+        description="The suites by name; the first one is the default.",
+    )
     limits: Limits = Limits()
     budget: Budget = Budget()
     builds: dict[BuildName, Build] = Field(min_length=1)
@@ -192,10 +207,9 @@ class Matrix(Table):
     qualify: Qualify = Qualify()
     runners: dict[str, Runner] = Field({}, description="Where cells run at a CI service, by platform.")
 
-    def with_environment(self, *, env: Mapping[str, str], exclude_newer: str | None) -> Matrix:
-        """Return this matrix with further variables for the tests, and another date for the index."""
-        probes = self.probes.model_copy(update={"env": {**self.probes.env, **env}})
-        return self.model_copy(update={"probes": probes, "exclude_newer": exclude_newer or self.exclude_newer})
+    def with_exclude_newer(self, exclude_newer: str | None) -> Matrix:
+        """Return this matrix with another date for the index, unless that is None."""
+        return self.model_copy(update={"exclude_newer": exclude_newer or self.exclude_newer})
 
     def pins_for(self, release: str) -> list[Pin]:
         """Return the pins of a release, in the order of the file."""

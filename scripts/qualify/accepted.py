@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
-from scripts.core import paths
+from scripts.config.suite import Suite
 from scripts.qualify.model import CellPair, Sample
 from scripts.records.model import Record
 from scripts.records.store import Store
@@ -23,12 +23,14 @@ class AcceptedResults:
     """Finds current accepted results. Call it as a `runner.FindAccepted`.
 
     Attributes:
-        matrix: requirements and pins.
+        matrix: the pins.
+        suite: its requirements and accepted results.
         platform: that of this machine.
         hashes: sha256 of the baseline's wheels by file name, as its index lists them now.
     """
 
     matrix: Matrix
+    suite: Suite
     platform: str
     hashes: Mapping[str, str]
 
@@ -47,14 +49,14 @@ class AcceptedResults:
         if (record.cell.torch, record.cell.python) != (cell.torch, cell.python) or record.wheel is None:
             return False
         versions = {canonicalize_name(name): version for name, version in record.packages.items()}
-        requirements = [Requirement(text) for text in locks.requirements(self.matrix, cell)]
+        requirements = [Requirement(text) for text in locks.requirements(self.matrix, self.suite, cell)]
         if not all(_satisfies(versions.get(canonicalize_name(r.name)), r) for r in requirements):
             return False
         return self.hashes.get(record.wheel.filename, record.wheel.sha256) == record.wheel.sha256
 
     @functools.cached_property
     def _records(self) -> list[Record]:
-        records = Store(paths.RESULTS).read(Record)
+        records = Store(self.suite.paths.results).read(Record)
         return [record for record in records if record.is_conclusive and record.cell.platform == self.platform]
 
 

@@ -189,7 +189,7 @@ def _write_index(wheels: Sequence[WheelFile]) -> str:
         for wheel in sorted(wheels, key=lambda wheel: wheel.filename)
     ]
     text = "\n".join(["<!DOCTYPE html>", "<html><body>", *links, "</body></html>", ""])
-    folder = paths.QUALIFY / "wheels" / hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder = paths.WHEELS / "local" / hashlib.sha256(text.encode()).hexdigest()[:16]
     write_atomically(folder / "torch" / "index.html", text)
     return urls.of_path(folder)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts.config.cell import DEFAULT_BUILD
 from scripts.config.model import Build, Matrix
+from scripts.config.suite import Suite
 from scripts.core import machine
 from scripts.core.errors import UsageError
 from scripts.core.urls import shown
@@ -20,15 +21,18 @@ from scripts.qualify.session import Plan, suite_digest
 from scripts.run.locks import Lock
 
 
-def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan:
+def prepare(matrix: Matrix, suite: Suite, earlier: Qualification, *, jobs: int | None) -> Plan:
     """Return the plan of an earlier qualification.
 
     Raises:
-        UsageError: it belongs to another platform, or its local wheels have changed.
+        UsageError: it belongs to another platform or suite, or its local wheels have changed.
     """
+    if earlier.suite_name not in {None, suite.name}:
+        raise UsageError(f"--replay: the file is of the suite {earlier.suite_name!r}; add --suite {earlier.suite_name}")
     if earlier.platform != machine.platform_name():
         raise UsageError(f"--replay: cannot repeat a run on {earlier.platform} on {machine.platform_name()}")
-    serving = _matrix_of(matrix.with_environment(env=earlier.env, exclude_newer=None), earlier)
+    serving = _matrix_of(matrix, earlier)
+    suite = suite.with_env(earlier.env)
     accepted = {
         request(pair, "baseline"): pair.baseline[0]
         for pair in earlier.pairs
@@ -40,7 +44,8 @@ def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan
         baseline=earlier.baseline,
         pairs=tuple(pair.model_copy(update={"candidate": (), "baseline": (), "note": None}) for pair in earlier.pairs),
         date=earlier.asked_on,
-        suite=suite_digest(matrix),
+        suite=suite,
+        suite_digest=suite_digest(suite),
         env=earlier.env,
         matrix=serving,
         known_builds=frozenset(matrix.builds),
@@ -48,7 +53,7 @@ def prepare(matrix: Matrix, earlier: Qualification, *, jobs: int | None) -> Plan
         fresh=True,
         mutable=True,
         jobs=jobs,
-        locks=_locks(serving, earlier),
+        locks=_locks(serving, suite, earlier),
         lock_texts=dict(earlier.locks),
     )
 
@@ -77,18 +82,18 @@ def _check_unchanged(earlier: Qualification, files: Mapping[Path, str]) -> None:
             raise UsageError(f"--replay: {name} has changed since; qualify it again")
 
 
-def _locks(serving: Matrix, earlier: Qualification) -> dict[CellRequest, Lock]:
+def _locks(serving: Matrix, suite: Suite, earlier: Qualification) -> dict[CellRequest, Lock]:
     """Return the lock of each cell that was run."""
     locks: dict[CellRequest, Lock] = {}
     for pair in earlier.pairs:
         for key, side in ((request(pair, "candidate"), pair.candidate), (request(pair, "baseline"), pair.baseline)):
             for sample in side:
                 if sample.lock in earlier.locks and key not in locks:
-                    locks[key] = _lock(serving, key, sample, earlier.locks)
+                    locks[key] = _lock(serving, suite, key, sample, earlier.locks)
     return locks
 
 
-def _lock(serving: Matrix, key: CellRequest, sample: Sample, texts: Mapping[str, str]) -> Lock:
+def _lock(serving: Matrix, suite: Suite, key: CellRequest, sample: Sample, texts: Mapping[str, str]) -> Lock:
     digest, wheel = sample.lock or "", sample.record.wheel
     name = wheel.index if wheel else DEFAULT_BUILD
     build = serving.builds.get(name)
@@ -96,7 +101,7 @@ def _lock(serving: Matrix, key: CellRequest, sample: Sample, texts: Mapping[str,
     if build and build.index and (name.startswith(f"{WHEEL_BUILDS}.") or shown(build.index) == index):
         index = build.index  # the local folder, or the URL with this machine's credentials
     source = Source(build=name, index=index, gpu=bool(build and build.gpu), fallback=sample.fallback)
-    return write_lock(key.cell, digest, texts[digest], source)
+    return write_lock(suite, key.cell, digest, texts[digest], source)
 
 
 def compare(earlier: Qualification, now: Qualification, file: Path) -> Qualification:

@@ -12,7 +12,7 @@ from typing import Final
 
 from scripts.config.cell import DEFAULT_BUILD, Cell
 from scripts.config.model import Matrix
-from scripts.core import paths
+from scripts.config.suite import Suite
 from scripts.core.files import write_atomically
 from scripts.core.urls import shown
 from scripts.index.sources import Source
@@ -46,6 +46,7 @@ class CellRunner:
 
     Attributes:
         matrix: with the builds that serve the candidate.
+        suite: the tests.
         known_builds: builds of matrix.toml.
         fresh: whether cells with a current record run too.
         mutable: whether the candidate's index may replace its wheel by another of the same name.
@@ -57,6 +58,7 @@ class CellRunner:
     """
 
     matrix: Matrix
+    suite: Suite
     known_builds: frozenset[str]
     fresh: bool
     mutable: bool
@@ -82,7 +84,7 @@ class CellRunner:
         if baseline not in self.locks or candidate not in self.locks:
             return None
         locked = [(request.cell, self.locks[request]) for request in (baseline, candidate)]
-        times = import_timing.best(locked, self.matrix.limits)
+        times = import_timing.best(locked, self.suite)
         return (round(times[0], 3), round(times[1], 3)) if times else None
 
     def _batch(self, request: CellRequest, *, repeat: bool) -> Batch:
@@ -98,7 +100,8 @@ class CellRunner:
             fresh=batch.fresh,
             jobs=self.jobs,
             require=batch.pins,
-            records=_records_folder(batch),
+            suite=self.suite,
+            records=_records_folder(self.suite, batch),
             locks={request.cell: self.locks[request] for request in requests if request in self.locks},
         )
         current: set[Cell] = set()
@@ -138,31 +141,31 @@ class CellRunner:
 
     def _save_lock(self, request: CellRequest, digest: str, source: Source) -> None:
         """Save the lock of a cell, from which later rounds and a replay run it."""
-        text = _lock_text(request.cell, digest)
+        text = _lock_text(self.suite, request.cell, digest)
         if text is not None:
             self.lock_texts[digest] = text
-            self.locks[request] = write_lock(request.cell, digest, text, source)
+            self.locks[request] = write_lock(self.suite, request.cell, digest, text, source)
 
 
-def write_lock(cell: Cell, digest: str, text: str, source: Source) -> locks.Lock:
+def write_lock(suite: Suite, cell: Cell, digest: str, text: str, source: Source) -> locks.Lock:
     """Write the text of a lock to a file, and return the lock."""
-    file = paths.QUALIFY / "locks" / digest[:16] / cell.id / "pylock.toml"
+    file = suite.paths.qualify / "locks" / digest[:16] / cell.id / "pylock.toml"
     write_atomically(file, text)
     return dataclasses.replace(locks.load(file, source), digest=digest)
 
 
-def _records_folder(batch: Batch) -> Path:
+def _records_folder(suite: Suite, batch: Batch) -> Path:
     """Return the folder of fresh records; one that no other session reads unless it would run the cells alike."""
     if batch.shared:
-        return paths.RECORDS
+        return suite.paths.records
     name = hashlib.sha256(" ".join(batch.pins).encode()).hexdigest()[:8] if batch.pins else "usual"
-    return paths.QUALIFY / "records" / name
+    return suite.paths.qualify / "records" / name
 
 
-def _lock_text(cell: Cell, digest: str) -> str | None:
+def _lock_text(suite: Suite, cell: Cell, digest: str) -> str | None:
     """Return the lock a cell was last resolved to, without credentials; None if its digest differs."""
     try:
-        text = (paths.LOCKS / cell.id / "pylock.toml").read_bytes()
+        text = (suite.paths.locks / cell.id / "pylock.toml").read_bytes()
     except OSError:
         return None
     return _CREDENTIALS.sub("", text.decode()) if hashlib.sha256(text).hexdigest() == digest else None

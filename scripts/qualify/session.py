@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from scripts.config.model import Matrix, Qualify, Selection
-from scripts.core import machine, paths
+from scripts.config.suite import Suite
+from scripts.core import machine
 from scripts.core.errors import UsageError
 from scripts.index import sources
 from scripts.index.errors import WebError
@@ -43,6 +44,7 @@ class Question:
     Attributes:
         candidate: its version; None for that of its local wheels.
         channel: where it is.
+        suite: the tests to compare, with the variables of ``env``.
         index: its index, for the channel ``index``.
         wheels: files or folders, for the channel ``wheels``.
         baseline: version to compare with; None for the stable release before.
@@ -59,6 +61,7 @@ class Question:
 
     candidate: str | None
     channel: Channel
+    suite: Suite
     index: str | None = None
     wheels: tuple[Path, ...] = ()
     baseline: str | None = None
@@ -82,7 +85,8 @@ class Plan:
     baseline: TorchSource
     pairs: tuple[CellPair, ...]
     date: dt.date
-    suite: str  # digest
+    suite: Suite
+    suite_digest: str
     env: dict[str, str]
     matrix: Matrix  # with the builds that serve the candidate
     known_builds: frozenset[str]  # those of matrix.toml
@@ -100,7 +104,7 @@ class Plan:
 def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
     """Look up candidate and baseline, and pair their cells. Raises `UsageError` if the question cannot be answered."""
     pins = tuple(dict.fromkeys((*matrix.qualify.with_, *question.pins)))
-    matrix = matrix.with_environment(env=question.env, exclude_newer=question.exclude_newer)
+    matrix = matrix.with_exclude_newer(question.exclude_newer)
     matrix = matrix.model_copy(update={"qualify": matrix.qualify.model_copy(update={"with_": pins})})
     candidate = _candidate(web, matrix, question)
     baseline = _baseline(web, matrix, candidate, question)
@@ -116,7 +120,8 @@ def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
         baseline=TorchSource(version=baseline.version, channel="release", where="the usual index"),
         pairs=tuple(pairs(candidate.matrix, candidate, baseline, python=question.python, selection=question.selection)),
         date=dt.datetime.now(dt.UTC).date(),
-        suite=suite_digest(matrix),
+        suite=question.suite,
+        suite_digest=suite_digest(question.suite),
         env=question.env,
         matrix=candidate.matrix,
         known_builds=frozenset(matrix.builds),
@@ -127,9 +132,9 @@ def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
     )
 
 
-def suite_digest(matrix: Matrix) -> str:
-    """Return the digest of the test suite."""
-    return harness.suite(paths.ROOT / matrix.probes.path).snapshot().digest
+def suite_digest(suite: Suite) -> str:
+    """Return the digest of the files of a suite."""
+    return harness.suite_files(suite.folder).snapshot().digest
 
 
 def _candidate(web: Web, matrix: Matrix, question: Question) -> AvailableVersion:
@@ -181,7 +186,7 @@ def _find_accepted(web: Web, matrix: Matrix, baseline: Baseline, question: Quest
     if question.fresh or question.env or question.exclude_newer:  # nothing was accepted in such an environment
         return lambda _pair, _candidate: None
     hashes = _hashes(web, matrix, sorted(baseline.pythons))
-    return AcceptedResults(matrix=matrix, platform=machine.platform_name(), hashes=hashes)
+    return AcceptedResults(matrix=matrix, suite=question.suite, platform=machine.platform_name(), hashes=hashes)
 
 
 def _hashes(web: Web, matrix: Matrix, builds: list[str]) -> dict[str, str]:
@@ -204,6 +209,7 @@ def carry_out(plan: Plan, *, display: Display, notify: Callable[[str], None]) ->
     """Run the rounds of a plan and judge them; ``display`` shows the progress, ``notify`` why cells run again."""
     runner = CellRunner(
         matrix=plan.matrix,
+        suite=plan.suite,
         known_builds=plan.known_builds,
         fresh=plan.fresh,
         mutable=plan.mutable,
@@ -231,7 +237,8 @@ def _qualification(
         asked_on=plan.date,
         platform=machine.platform_name(),
         machine=f"{platform.platform()}, {machine.cores()} cores",
-        suite=plan.suite,
+        suite_name=plan.suite.name,
+        suite=plan.suite_digest,
         env=plan.env,
         tools={"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _TOOLS}},
         policy=plan.policy,
@@ -240,9 +247,9 @@ def _qualification(
     )
 
 
-def save(qualification: Qualification) -> Path:
+def save(qualification: Qualification, suite: Suite) -> Path:
     """Save a qualification under its versions and the current time; return the file."""
     versions = f"{qualification.candidate.version}-against-{qualification.baseline.version}"
-    path = paths.QUALIFY / f"{versions}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.json"
+    path = suite.paths.qualify / f"{versions}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.json"
     model.FORMAT.write(path, qualification)
     return path

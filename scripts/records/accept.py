@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.records.model import FreshRecord
+from scripts.records.model import FreshRecord, Record
 from scripts.records.store import Store, dump
 
 
@@ -35,6 +36,31 @@ def _accept(record: FreshRecord, results: Store) -> Accepted:
         return Accepted(path=path, change="same")
     results.save(accepted)
     return Accepted(path=path, change="new" if before is None else "changed")
+
+
+def migrate(results: Store, *, moved: Iterable[tuple[Path, Path]] = ()) -> list[Accepted]:
+    """Write every accepted record in the present schema; return the files that changed.
+
+    ``moved``: further records, each with the path to which it is moved first unless there is a file.
+
+    Raises:
+        SchemaError: a file is not a record; it stays where it is.
+    """
+    changed = []
+    for old, new in moved:
+        record = results.load(old, Record)
+        if record is not None and not new.exists():
+            results.save(record, new)
+            old.unlink()
+            with contextlib.suppress(OSError):  # not empty
+                old.parent.rmdir()
+            changed.append(Accepted(path=new, change="changed"))
+    for path in results.paths():
+        record = results.load(path, Record)
+        if record is not None and path.read_text("utf-8") != dump(record):
+            results.save(record, path)
+            changed.append(Accepted(path=path, change="changed"))
+    return changed
 
 
 def latest(fresh: Iterable[FreshRecord]) -> list[FreshRecord]:

@@ -38,6 +38,7 @@ def of(
     suite: str,
     requirements: Iterable[str],
     env: Mapping[str, str],
+    plugins: bool,
     gpu: bool,
     exclude_newer: str | None,
     index: str | None,
@@ -50,6 +51,7 @@ def of(
         suite: the digest of the suite's files, see `suite_digest`.
         requirements: everything installed besides torch, including pins, as PEP 508 texts.
         env: the variables declared by the suite.
+        plugins: whether pytest loads installed plugins.
         gpu: whether the tests may use a GPU.
         exclude_newer: the timestamp from which on files of an index are ignored.
         index: the URL of the build's own index.
@@ -61,6 +63,7 @@ def of(
         "suite": suite,
         "requirements": list(requirements),
         "env": dict(env),
+        "plugins": plugins,
         "gpu": gpu,
         "exclude newer": exclude_newer,
     }

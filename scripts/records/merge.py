@@ -93,17 +93,18 @@ class _Source:
         )
 
 
-def merge(files: Iterable[File], own: Iterable[File] = ()) -> Merged:
+def merge(files: Iterable[File], own: Iterable[File] = (), *, suite: str | None = None) -> Merged:
     """Return one record per cell, with conflicts and refused files.
 
-    Records that are not this machine's ``own`` lose the local part of their fingerprint, which is meaningless here.
+    Records of another suite are refused if both names are known. Those that are not this machine's ``own`` lose the
+    local part of their fingerprint, which is meaningless here.
     """
     refused: list[Refused] = []
     cells: dict[tuple[str, Cell], list[_Source]] = {}
     labelled = [*((file, True) for file in own), *((file, False) for file in files)]
     for file, is_own in sorted(labelled, key=lambda pair: (pair[0].name, pair[1])):
         try:
-            record = checked(file)
+            record = checked(file, suite)
         except MatrixError as error:
             refused.append(Refused(name=file.name, why=str(error).removeprefix(f"{file.name}: ")))
         else:
@@ -153,11 +154,16 @@ def _conflict_name(record: FreshRecord) -> str:
     return f"{record.run.asked}.{behaviour(record)[:12]}.json"
 
 
-def checked(file: File) -> FreshRecord:
-    """Return the record of a file. Raise `SchemaError`, which names the file, for an invalid or misplaced record."""
+def checked(file: File, suite: str | None = None) -> FreshRecord:
+    """Return the record of a file. Raise `SchemaError`, which names the file, for an invalid or misplaced record.
+
+    With ``suite``, the record of another suite is refused too.
+    """
     record = store.parse(file.content, FreshRecord, file.name)
     for problem in _problems(record, file.path):
         raise SchemaError(f"{file.name}: {problem}")
+    if suite is not None and record.run.suite not in {None, suite}:
+        raise SchemaError(f"{file.name}: a record of the suite {record.run.suite!r}; merge it with --suite")
     return record
 
 

@@ -17,11 +17,11 @@ from scripts.records import merge
 from scripts.records.merge import File, Merged, Refused
 
 
-def merge_folders(folders: Sequence[Path], output: Path) -> Merged:
+def merge_folders(folders: Sequence[Path], output: Path, *, suite: str | None = None) -> Merged:
     """Merge the records below ``folders`` into ``output``, together with those that it already holds."""
     files, unreadable = read(folders)
     own, unreadable_here = read([output] if output.is_dir() else [])
-    merged = merge.merge(files, own=own)
+    merged = merge.merge(files, own=own, suite=suite)
     for path, text in merged.files():
         target = output / path
         if not target.is_file() or target.read_text("utf-8") != text:

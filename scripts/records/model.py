@@ -14,7 +14,7 @@ from scripts.config.cell import Cell
 from scripts.core.documents import StrictModel
 from scripts.index.torch_version import Torch
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 #: Name of the observation that a bisection's own command makes in place of a suite.
 COMMAND: Final = "command"
@@ -80,7 +80,10 @@ class Warned(StrictModel):
 
 
 class Frame(StrictModel):
-    """One Python frame of a traceback; the file is relative to the folder of installed packages."""
+    """One Python frame of a traceback.
+
+    The file is relative to the folder of installed packages, or begins with ``suite/``, ``recorder/`` or ``lib/``.
+    """
 
     file: str
     line: int
@@ -117,7 +120,7 @@ class Test(Raised):
 class Record(StrictModel):
     """Everything that one run observed in one cell."""
 
-    schema_: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_: Literal[2] = Field(SCHEMA, alias="schema")
     cell: CellKey
     status: Status
     reason: Reason | None = None
@@ -163,6 +166,7 @@ class Run(StrictModel):
     """The properties of the run that made a record; they are no part of the behaviour."""
 
     asked: str = Field(description="Id of the requested cell.")
+    suite: str | None = Field(None, description="Name of the suite; null before schema 2.")
     fallback: str | None = Field(None, description="Why another build than the requested one was tested.")
     inputs: str = Field(description="The portable fingerprint; empty if the suite changed while its tests ran.")
     local: str | None = Field(None, description="The local fingerprint; null if made on another machine.")

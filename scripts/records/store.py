@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from scripts.core.documents import Format
 from scripts.core.errors import SchemaError
@@ -14,6 +15,9 @@ from scripts.records.model import SCHEMA, CellKey, Record
 
 R = TypeVar("R", bound=Record)
 
+#: The start of a suite's file in frames of schema 1.
+_FILE: Final = re.compile(r"^probes/")
+
 
 def _format(model: type[R]) -> Format[R]:
     """Return the file format of accepted or fresh records: below the top level, default values are left out."""
@@ -21,9 +25,34 @@ def _format(model: type[R]) -> Format[R]:
         name="record",
         model=model,
         schema=SCHEMA,
+        migrations={1: _with_suite_paths},
         remedy="restore the file from version control, or record the cell again with `nox -s matrix -- --fresh`",
         defaults="top-level",
     )
+
+
+def _with_suite_paths(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of schema 1 in schema 2, in which files of a suite begin with ``suite/``, not ``probes/``."""
+    return {**data, **{key: _renamed(data[key]) for key in ("tests", "observations") if key in data}}
+
+
+def _renamed(outcomes: Any) -> Any:
+    """Return outcomes by name, as of schema 1, with the files of their frames renamed; anything else unchanged."""
+    if not isinstance(outcomes, dict):
+        return outcomes  # the model refuses it
+    return {name: _with_frames(outcome) if isinstance(outcome, dict) else outcome for name, outcome in outcomes.items()}
+
+
+def _with_frames(outcome: dict[str, Any]) -> dict[str, Any]:
+    frames = outcome.get("frames")
+    if not isinstance(frames, list):
+        return outcome
+    return {**outcome, "frames": [_with_suite(frame) if isinstance(frame, dict) else frame for frame in frames]}
+
+
+def _with_suite(frame: dict[str, Any]) -> dict[str, Any]:
+    file = frame.get("file")
+    return {**frame, "file": _FILE.sub("suite/", file)} if isinstance(file, str) else frame
 
 
 def dump(record: Record) -> str:

@@ -29,10 +29,11 @@ class CellRun:
 
     def __init__(self, context: RunContext, cell: Cell) -> None:
         self.context, self.cell = context, cell
-        self.limits = context.matrix.limits
+        self.limits = context.suite.limits
+        self.paths = context.suite.paths
         # The log of the stored record is replaced only together with the record.
-        self.log = CellLog(paths.LOGS / f"{cell.id}.attempt.log")
-        self.environment = paths.ENVIRONMENTS / cell.slug
+        self.log = CellLog(self.paths.logs / f"{cell.id}.attempt.log")
+        self.environment = self.paths.environments / cell.slug
         self.packages: Packages | None = None
         self.shared = SharedFiles(context, cell.id, self.log)
         self.writer = RecordWriter(context, cell, self.log, self.shared)
@@ -43,7 +44,7 @@ class CellRun:
         Every exception is this cell's failure; only an interruption ends the run.
         """
         try:
-            with cell_locked(self.cell):
+            with cell_locked(self.cell, self.context.suite):
                 self.writer.start()
                 record = self._run_or_record_failure()
         except Exception as error:  # noqa: BLE001 - the lock file or the record cannot be written
@@ -55,7 +56,7 @@ class CellRun:
 
     def resolved(self) -> locks.Lock:
         """Resolve the cell, and do nothing else. Raise `CellError` without an interpreter or a solution."""
-        with cell_locked(self.cell):
+        with cell_locked(self.cell, self.context.suite):
             return self._resolve(self._find_interpreter())
 
     def _run_or_record_failure(self) -> FreshRecord:
@@ -91,7 +92,9 @@ class CellRun:
             return resolution.resolve(
                 self.cell,
                 source=source,
-                needs=locks.requirements(self.context.matrix, self.cell, self.context.options.require),
+                needs=locks.requirements(
+                    self.context.matrix, self.context.suite, self.cell, self.context.options.require
+                ),
                 target=Target(
                     python=self.cell.python,
                     interpreter=python,
@@ -100,7 +103,7 @@ class CellRun:
                     exclude_newer=self.context.matrix.exclude_newer,
                 ),
                 builder=self.context.builder,
-                folder=paths.LOCKS / self.cell.id,
+                folder=self.paths.locks / self.cell.id,
                 timeout=self._resolve_timeout(),
                 refresh=self.context.options.upgrade,
             )
@@ -149,7 +152,7 @@ class CellRun:
                 resources.enter_context(self.context.disk_budget.reserved(self.cell.id, lock, rules))
                 resources.enter_context(self.context.sharing.using(self.cell.id, lock.wheels))
                 self.context.installing.acquire()
-            self.environment = paths.ENVIRONMENTS / self.cell.slug
+            self.environment = self.paths.environments / self.cell.slug
             try:
                 record = self._install_and_test(lock, rules)
                 self._retire_environment()
@@ -174,7 +177,9 @@ class CellRun:
         """Fill the environment; repeat it if files in the cache were modified since they were first installed."""
         for _ in range(2):
             installed = self._fill_environment(lock, rules)
-            self.packages = Packages(self.cell, lock, self.context.disk_budget, self._find_interpreter(), self.log)
+            self.packages = Packages(
+                self.cell, lock, self.context.disk_budget, self._find_interpreter(), self.log, scratch=self.paths.locks
+            )
             self.packages.read_records(self.environment)
             with self._optional("restoring bytecode"):
                 self.packages.restore_bytecode(self.environment)
@@ -202,14 +207,12 @@ class CellRun:
 
     def _run_suite(self, lock: locks.Lock) -> FreshRecord:
         self._report("probes")
-        report, self.writer.suite_digest = self.context.suite.run(
+        report, self.writer.suite_digest = self.context.suite_files.run(
             lambda: pytest_runs.run(
                 environments.python_of(self.environment),
-                self.context.probes,
-                limits=self.limits,
+                self.context.suite,
                 log=self.log.path,
                 gpu=lock.source.gpu,
-                env=self.context.matrix.probes.env,
             ),
             self.log.write,
         )

@@ -78,7 +78,7 @@ class CommandRun(CellRun):
         self._report("probes")
         python = environments.python_of(self.environment)
         words = command_words(self.command, python, self.cell)
-        gpu, declared = lock.source.gpu, self.context.matrix.probes.env
+        gpu, declared = lock.source.gpu, self.context.suite.env
         try:
             with tempfile.TemporaryDirectory(prefix="cell-") as scratch:
                 env = environment.cell(python, Path(scratch), gpu=gpu, declared=declared)

@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from scripts.config import suite
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core import machine, paths
 from scripts.core.errors import SchemaError
 from scripts.core.locking import locked
@@ -34,8 +36,8 @@ class Options:
     jobs: int | None = None  # cells that run at the same time
     disk: int | None = None  # bytes for the environments and the cache
     require: tuple[str, ...] = ()  # further requirements; they replace pins on the same packages
-    records: Path = paths.RECORDS
-    probes: Path | None = None  # folder of the suite; None: that of matrix.toml
+    suite: Suite | None = None  # None: the default suite of matrix.toml
+    records: Path | None = None  # folder of the records; None: that of the suite
     locks: Mapping[Cell, locks.Lock] = dataclasses.field(default_factory=dict)  # their cells are not resolved
 
 
@@ -86,10 +88,10 @@ class RunContext:
     def __init__(self, matrix: Matrix, options: Options, listen: Listener) -> None:
         self.matrix, self.options, self.listen = matrix, options, listen
         self.platform = machine.platform_name()
-        self.store = Store(options.records)
-        self.probes = options.probes or paths.ROOT / matrix.probes.path
-        self.suite = harness.suite(self.probes)
-        self.suite_digest = self.suite.snapshot().digest
+        self.suite = options.suite or suite.named(matrix)
+        self.store = Store(options.records or self.suite.paths.records)
+        self.suite_files = harness.suite_files(self.suite.folder)
+        self.suite_digest = self.suite_files.snapshot().digest
         self.settings = settings.read()
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
         self.disk_budget = DiskBudget(paths.CACHE, options.disk or int(matrix.budget.disk))
@@ -140,9 +142,11 @@ class RunContext:
             cell=cell.id,
             suite=suite or self.suite_digest,
             requirements=[
-                self.builder.identity(line) for line in locks.requirements(self.matrix, cell, self.options.require)
+                self.builder.identity(line)
+                for line in locks.requirements(self.matrix, self.suite, cell, self.options.require)
             ],
-            env=self.matrix.probes.env,
+            env=self.suite.env,
+            plugins=self.suite.plugins,
             gpu=build.gpu,
             exclude_newer=self.matrix.exclude_newer,
             index=build.index,
@@ -173,9 +177,9 @@ class RunContext:
 
 
 @contextlib.contextmanager
-def cell_locked(cell: Cell) -> Iterator[None]:
-    """Wait for other processes that run the same cell, and make them wait."""
-    with locked(paths.LOCKS / cell.id / ".lock"):
+def cell_locked(cell: Cell, suite: Suite) -> Iterator[None]:
+    """Wait for other processes that run the suite in the same cell, and make them wait."""
+    with locked(suite.paths.locks / cell.id / ".lock"):
         yield
 
 

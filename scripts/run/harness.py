@@ -1,6 +1,6 @@
-"""Prepare pytest for a folder of tests: add the recorder and settings where the folder has none.
+"""Prepare pytest for a folder of tests: add the recorder, and settings where the folder has none.
 
-Of the project, other folders see only the recorder, which is alone in its folder on the path.
+Of the project, the tests see only the recorder, which is alone in its folder on the path.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.core import paths
-from scripts.run.suite import Suite
-
-_RECORDER: Final = "recorder"
+from scripts.run.suite import SuiteFiles
 
 #: Settings for a folder without any. Unknown markers are allowed: the file that registers them may be outside.
 _SETTINGS: Final = """\
@@ -41,7 +39,6 @@ class Harness:
     recorder: Path
     settings: str | Path
     options: tuple[str, ...] = ()
-    builtin: bool = True
 
     def command(self, python: Path, scratch: Path) -> list[str | Path]:
         """Return the command: pytest starts in ``folder``, and the tests run in ``scratch``."""
@@ -49,26 +46,17 @@ class Harness:
         return [python, self.recorder, scratch, *location, *self.options, "."]
 
 
-def brings_recorder(folder: Path) -> bool:
-    """Return whether a folder of tests contains a recorder, as the built-in suites do."""
-    return (folder / _RECORDER / "__init__.py").is_file()
-
-
 def prepare(folder: Path, scratch: Path) -> Harness:
-    """Return the harness of a folder of tests; a missing recorder or settings file is created in ``scratch``."""
-    if brings_recorder(folder):
-        return Harness(folder=folder, recorder=folder / _RECORDER, settings="pytest.ini")
-    recorder = scratch / "plugins" / _RECORDER
-    shutil.copytree(
-        paths.PROBES / _RECORDER, recorder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
-    )
+    """Return the harness of a folder of tests: the recorder, and settings if there are none, are put in ``scratch``."""
+    recorder = scratch / "plugins" / paths.RECORDER.name
+    shutil.copytree(paths.RECORDER, recorder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     settings: str | Path | None = _settings_of(folder)
     if settings is None:
         settings = scratch / "pytest.ini"
         settings.write_text(_SETTINGS, encoding="utf-8")
     cache = f"cache_dir={scratch / 'cache'}"  # not disabled: the settings may contain its options
-    options = ("-p", _RECORDER, "--continue-on-collection-errors", "-s", "-o", cache)
-    return Harness(folder=folder, recorder=recorder, settings=settings, options=options, builtin=False)
+    options = ("-p", paths.RECORDER.name, "--continue-on-collection-errors", "-s", "-o", cache)
+    return Harness(folder=folder, recorder=recorder, settings=settings, options=options)
 
 
 def _settings_of(folder: Path) -> str | None:
@@ -80,7 +68,6 @@ def _settings_of(folder: Path) -> str | None:
     return None
 
 
-def suite(folder: Path) -> Suite:
-    """Return the suite of a folder: its files and the recorder's, which both determine the records."""
-    recorder = {} if brings_recorder(folder) else {_RECORDER: paths.PROBES / _RECORDER}
-    return Suite({"suite": folder, **recorder})
+def suite_files(folder: Path) -> SuiteFiles:
+    """Return the files of a suite and of the recorder, which both determine the records."""
+    return SuiteFiles({"suite": folder, paths.RECORDER.name: paths.RECORDER})

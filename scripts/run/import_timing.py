@@ -12,6 +12,7 @@ from typing import Final
 
 from scripts.config.cell import Cell
 from scripts.config.model import Limits
+from scripts.config.suite import Suite
 from scripts.core import environment, paths, processes
 from scripts.run import environments, installation, interpreters
 from scripts.run.failures import CellError
@@ -22,9 +23,10 @@ _REPEATS: Final = 3
 _CODE: Final = "import time; start = time.perf_counter(); import torch; print('seconds', time.perf_counter() - start)"
 
 
-def best(cells: Sequence[tuple[Cell, Lock]], limits: Limits) -> list[float] | None:
+def best(cells: Sequence[tuple[Cell, Lock]], suite: Suite) -> list[float] | None:
     """Return the fastest import in each cell, in seconds, or None if a cell is unavailable."""
-    folders = [paths.ENVIRONMENTS / f"timing-{cell.slug}" for cell, _ in cells]
+    limits = suite.limits
+    folders = [suite.paths.environments / f"timing-{cell.slug}" for cell, _ in cells]
     try:
         with processes.interruptible():
             for (cell, lock), folder in zip(cells, folders, strict=True):
@@ -64,4 +66,5 @@ def _import_once(folder: Path, limits: Limits) -> float:
 
 
 def _log(folder: Path) -> Path:
-    return paths.LOGS / f"{folder.name}.log"
+    """Return the log of an environment, beside the logs of the cells."""
+    return folder.parents[1] / "logs" / f"{folder.name}.log"

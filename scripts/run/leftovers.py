@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from scripts.core import paths
@@ -11,9 +11,13 @@ from scripts.run import environments, owners
 from scripts.run.unpack import fast_path
 
 
-def remove(cache: Path = paths.CACHE, envs: Path = paths.ENVIRONMENTS) -> list[Path]:
-    """Remove leftovers whose process has ended, and return their paths."""
-    found = [*_partly_unpacked(cache), *_temporary(Path(tempfile.gettempdir())), *_environments(envs)]
+def remove(cache: Path = paths.CACHE, envs: Iterable[Path] = ()) -> list[Path]:
+    """Remove leftovers whose process has ended, and return their paths.
+
+    ``envs``: the folders with environments, by default those of all suites.
+    """
+    unfinished = [path for folder in envs or paths.all_environments() for path in _environments(folder)]
+    found = [*_partly_unpacked(cache), *_temporary(Path(tempfile.gettempdir())), *unfinished]
     for folder in found:
         environments.remove(folder)
     return found

@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core import urls
 from scripts.core.errors import MatrixError
 from scripts.core.files import write_atomically
@@ -76,16 +77,14 @@ class Lock:
         return {wheel.name: wheel.version for wheel in self.wheels}
 
 
-def requirements(matrix: Matrix, cell: Cell, extra: Sequence[str] = ()) -> list[str]:
+def requirements(matrix: Matrix, suite: Suite, cell: Cell, extra: Sequence[str] = ()) -> list[str]:
     """Return the requirements of a cell besides torch: pins, those of the suite, and ``extra``.
 
     An extra requirement replaces a pin on the same package, so that other pins can be tried.
     """
     replaced = {canonicalize_name(Requirement(text).name) for text in extra}
     pins = [pin.require for pin in matrix.pins_for(cell.torch)]
-    declared = [
-        text for text in (*pins, *matrix.probes.require) if canonicalize_name(Requirement(text).name) not in replaced
-    ]
+    declared = [text for text in (*pins, *suite.require) if canonicalize_name(Requirement(text).name) not in replaced]
     return [*declared, *extra]
 
 

@@ -23,10 +23,16 @@ from scripts.run.unpack.fast_path import Bytecode
 
 
 class Packages:
-    """Packages of one cell's environment. ``python`` is the interpreter it was created from, which no test modified."""
+    """Packages of one cell's environment.
 
-    def __init__(self, cell: Cell, lock: Lock, disk_budget: DiskBudget, python: Path, log: CellLog) -> None:
+    ``python`` is the interpreter it was created from, which no test modified; ``scratch`` a folder for temporary files.
+    """
+
+    def __init__(
+        self, cell: Cell, lock: Lock, disk_budget: DiskBudget, python: Path, log: CellLog, *, scratch: Path
+    ) -> None:
         self._cell, self._lock, self._disk_budget, self._python, self._log = cell, lock, disk_budget, python, log
+        self._scratch = scratch / cell.id
         self._records: dict[str, dict[str, str]] = {}
         self._files: dict[str, os.stat_result] = {}
 
@@ -37,13 +43,13 @@ class Packages:
     def restore_bytecode(self, environment: Path) -> None:
         """Link saved bytecode into the environment; for new wheels, compile what cells imported of other versions."""
         bytecode = self._bytecode(environment)
-        self._note_bytecode(bytecode.prepare(self._python, scratch=paths.LOCKS / self._cell.id, log=self._log.path))
+        self._note_bytecode(bytecode.prepare(self._python, scratch=self._scratch, log=self._log.path))
         bytecode.restore()
 
     def save_bytecode(self, environment: Path) -> None:
         """Save bytecode for the modules that the tests imported."""
         bytecode = self._bytecode(environment)
-        self._note_bytecode(bytecode.save(self._python, scratch=paths.LOCKS / self._cell.id, log=self._log.path))
+        self._note_bytecode(bytecode.save(self._python, scratch=self._scratch, log=self._log.path))
 
     def contents(self, environment: Path) -> integrity.Contents:
         """Return the state of the environment's shared files."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from scripts.config import runners
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
-from scripts.core import machine, paths
+from scripts.config.suite import Suite
+from scripts.core import machine
 from scripts.index import sources
 from scripts.run import locks
 from scripts.run.context import Options, RunContext
@@ -43,7 +44,7 @@ def plan(matrix: Matrix, cells: Iterable[Cell], options: Options, *, platform: s
 
 def _planned(context: RunContext, cell: Cell, *, locked: bool) -> Planned:
     build = context.matrix.builds[cell.build]
-    record, lock = context.stored(cell), _lock(cell) if locked else None
+    record, lock = context.stored(cell), _lock(context.suite, cell) if locked else None
     return Planned(
         cell=cell,
         platform=context.platform,
@@ -56,37 +57,47 @@ def _planned(context: RunContext, cell: Cell, *, locked: bool) -> Planned:
     )
 
 
-def _lock(cell: Cell) -> locks.Lock | None:
+def _lock(suite: Suite, cell: Cell) -> locks.Lock | None:
     """Return the lock of a cell's last run, or None if it cannot be read: the next run resolves again."""
-    path = paths.LOCKS / cell.id / "pylock.toml"
+    path = suite.paths.locks / cell.id / "pylock.toml"
     try:
         return locks.load(path, sources.Source(build=cell.build, index=None))
     except locks.LockError:
         return None
 
 
-def affected(before: Matrix, now: Matrix, cells: Sequence[Cell], *, existed: Callable[[Cell], bool]) -> list[Cell]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """A matrix and the suite that runs in its cells."""
+
+    matrix: Matrix
+    suite: Suite
+
+
+def affected(before: Inputs, now: Inputs, cells: Sequence[Cell], *, existed: Callable[[Cell], bool]) -> list[Cell]:
     """Return the cells that are new, or whose record a change of the matrix may change.
 
     Args:
-        before: the matrix before the change.
-        now: the matrix after the change.
+        before: the inputs before the change.
+        now: the inputs after the change.
         cells: the cells to compare.
         existed: returns whether a cell was selected before the change.
     """
     return [cell for cell in cells if not existed(cell) or _inputs(before, cell) != _inputs(now, cell)]
 
 
-def _inputs(matrix: Matrix, cell: Cell) -> object:
+def _inputs(inputs: Inputs, cell: Cell) -> object:
     """Return what matrix.toml contributes to the fingerprint of a cell's record: see `fingerprint.of`."""
+    matrix, suite = inputs.matrix, inputs.suite
     if cell.build not in matrix.builds:
         return None
     build = matrix.builds[cell.build]
     return (
         build.index,
         build.gpu,
-        locks.requirements(matrix, cell),
-        matrix.probes.path,
-        matrix.probes.env,
+        locks.requirements(matrix, suite, cell),
+        suite.folder,
+        suite.env,
+        suite.plugins,
         matrix.exclude_newer,
     )

@@ -8,10 +8,9 @@ import json
 import secrets
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.config.model import Limits
+from scripts.config.suite import Suite
 from scripts.core import environment, processes
 from scripts.run import events, harness, owners
 from scripts.run.events import Event, Finished, ImportFailed, Read, Started
@@ -49,8 +48,8 @@ class SuiteReport:
         return next((event for event in self.events if isinstance(event, Finished) and not self.aborted), None)
 
 
-def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env: Mapping[str, str]) -> SuiteReport:
-    """Run every test of a folder. ``env``: variables declared for the suite.
+def run(python: Path, suite: Suite, *, log: Path, gpu: bool) -> SuiteReport:
+    """Run every test of a suite.
 
     After a crash or a timeout the remaining tests run in a new process, without those started before.
     """
@@ -59,11 +58,9 @@ def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env
     with tempfile.TemporaryDirectory(prefix=f"{owners.TEMPORARY}{owners.me()}-", ignore_cleanup_errors=True) as scratch:
         work = Path(scratch, "work")
         work.mkdir()
-        tests = harness.prepare(folder.absolute(), Path(scratch))
+        tests = harness.prepare(suite.folder.absolute(), Path(scratch))
         while not session.over:
-            read, finished = _one_process(
-                python, tests, session, Path(scratch), limits=limits, log=log, gpu=gpu, env=env
-            )
+            read, finished = _one_process(python, suite, tests, session, Path(scratch), log=log, gpu=gpu)
             output = (output + finished.output)[-_TAIL:]
             end = End(returncode=finished.returncode, timed_out=finished.timed_out, signal_name=finished.signal_name)
             session = session.after(read, end)
@@ -79,14 +76,13 @@ def run(python: Path, folder: Path, *, limits: Limits, log: Path, gpu: bool, env
 
 def _one_process(
     python: Path,
+    suite: Suite,
     tests: Harness,
     session: Session,
     scratch: Path,
     *,
-    limits: Limits,
     log: Path,
     gpu: bool,
-    env: Mapping[str, str],
 ) -> tuple[Read, processes.Finished]:
     """Run pytest once, with a timeout that every event renews."""
     token = secrets.token_hex(16)
@@ -94,13 +90,14 @@ def _one_process(
     events_file.touch()
     done = scratch / "done.json"
     done.write_text(json.dumps({"tests": sorted(session.done), "lost": sorted(session.aborted_observations)}))
+    limits = suite.limits
     timeout = _EventTimeout(events_file, startup_deadline=time.monotonic() + limits.startup, seconds=limits.probe)
     recorder = {"MATRIX_EVENTS": str(events_file), "MATRIX_TOKEN": token, "MATRIX_DONE": str(done)}
-    plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if tests.builtin else {}
+    plugins = {} if suite.plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     finished = processes.run(
         tests.command(python, scratch / "work"),
         log=log,
-        env={**environment.cell(python, scratch / "work", gpu=gpu, declared=env), **recorder, **plugins},
+        env={**environment.cell(python, scratch / "work", gpu=gpu, declared=suite.env), **recorder, **plugins},
         timeout=limits.startup,
         cwd=tests.folder,
         deadline=timeout.deadline,

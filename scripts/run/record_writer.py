@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from scripts.config.cell import Cell
-from scripts.core import machine, paths
+from scripts.core import machine
 from scripts.records.model import FreshRecord, Run, Timings
 from scripts.run import failures, recording
 from scripts.run.cell_log import CellLog
@@ -71,6 +71,7 @@ class RecordWriter:
         return self._completed(
             Run(
                 asked=self._cell.id,
+                suite=self._context.suite.name,
                 fallback=self.lock.source.fallback if self.lock else None,
                 **self._fingerprint(),
                 exclude_newer=self._context.matrix.exclude_newer,
@@ -112,7 +113,7 @@ class RecordWriter:
         before = self._context.stored(self._cell)
         if before is not None and before.is_conclusive and not record.is_conclusive:
             return record.model_copy(update={"run": run})
-        self._log.move(paths.LOGS / f"{self._cell.id}.log")
+        self._log.move(self._context.suite.paths.logs / f"{self._cell.id}.log")
         return self._save(record.model_copy(update={"run": run.model_copy(update={"log": self._log.name})}))
 
     def _save(self, record: FreshRecord) -> FreshRecord:

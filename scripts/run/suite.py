@@ -29,7 +29,7 @@ class Snapshot:
         return frozenset(name for name, state in self.states.items() if after.states.get(name) != state)
 
 
-class Suite:
+class SuiteFiles:
     """Files of one or more folders, each folder under a name."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from scripts.config import cells
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
-from scripts.core import paths
+from scripts.config.suite import Suite
 from scripts.core.errors import SchemaError
 from scripts.core.files import write_atomically
 from scripts.history.build import Explain, build_report
@@ -24,18 +24,21 @@ from scripts.views import markdown, svg
 #: The picture beside the accepted results, shown by their page and by the README.
 PICTURE: Final = "matrix.svg"
 
-
-def accepted() -> list[Record]:
-    """Return the accepted results. Raises `SchemaError` for a file that this version cannot read."""
-    return Store(paths.RESULTS).read(Record)
+#: The files beside the accepted results.
+RESULTS_PAGE: Final = ("README.md", PICTURE)
 
 
-def fresh(matrix: Matrix, options: Options = Options()) -> list[FreshRecord]:  # noqa: B008 - frozen
+def accepted(suite: Suite) -> list[Record]:
+    """Return the accepted results of a suite. Raises `SchemaError` for a file that this version cannot read."""
+    return Store(suite.paths.results).read(Record)
+
+
+def fresh(matrix: Matrix, options: Options) -> list[FreshRecord]:
     """Return this machine's current fresh records, those of unavailable cells included.
 
     Args:
         matrix: the content of matrix.toml.
-        options: the requirements and the suite that they were run with.
+        options: the suite and the requirements that they were run with.
     """
     context = RunContext(matrix, options, lambda _: None)
     found = []
@@ -74,15 +77,16 @@ def merged(results: Iterable[Record], fresh: Iterable[FreshRecord]) -> list[Reco
 
 def report(
     matrix: Matrix,
+    suite: Suite,
     records: Sequence[Record],
     compared: drift.Compared | None = None,
     explain: Explain | None = None,
 ) -> Report:
-    """Return the report of some records, with the releases, builds and tests of matrix.toml."""
+    """Return the report of some records of a suite, with the releases and builds of matrix.toml."""
     return build_report(
         records,
         known=matrix.releases,
-        order=matrix.probes.order,
+        order=suite.order,
         exists=functools.partial(cells.exists, matrix),
         compared=compared,
         explain=explain,
@@ -91,12 +95,14 @@ def report(
 
 def results_texts(shown: Report) -> dict[str, str]:
     """Return the files beside the results by name: their page, and the picture in it."""
-    return {"README.md": markdown.results_page(shown, picture=PICTURE), PICTURE: svg.render(shown)}
+    page, picture = markdown.results_page(shown, picture=PICTURE), svg.render(shown)
+    return dict(zip(RESULTS_PAGE, (page, picture), strict=True))
 
 
-def write_results_page(matrix: Matrix) -> list[Path]:
-    """Render the accepted results beside them, and return the files that changed."""
-    texts = {paths.RESULTS / name: text for name, text in results_texts(report(matrix, accepted())).items()}
+def write_results_page(matrix: Matrix, suite: Suite) -> list[Path]:
+    """Render the accepted results of a suite beside them, and return the files that changed."""
+    shown = report(matrix, suite, accepted(suite))
+    texts = {suite.paths.results / name: text for name, text in results_texts(shown).items()}
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in changed:
         write_atomically(path, texts[path])

@@ -26,7 +26,7 @@ from tests.bench.result import BenchResult
 from tests.bench.run import Plan
 from tests.bench.subjects import PLAIN
 
-_FOLDER: Final = paths.STATE / "bench"
+_FOLDER: Final = paths.BENCH
 
 #: Releases over the whole range, and one for a quick run.
 _RELEASES: Final = ("1.9.1", "1.13.1", "2.5.1", "2.15.0")

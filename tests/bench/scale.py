@@ -11,7 +11,7 @@ from scripts.core.errors import MatrixError
 from tests.bench.measure import Measured, measure
 from tests.bench.result import Scale
 from tests.support.index import LocalIndex
-from tests.support.matrices import matrix_text
+from tests.support.matrices import SUITE, matrix_text
 from tests.support.project import Project
 from tests.support.torches import build_torch
 from tests.support.wheels import installed
@@ -47,6 +47,6 @@ def scale(count: int, folder: Path) -> Scale:
 
 def _run(root: Path, env: dict[str, str], folder: Path) -> Measured:
     command: Sequence[str] = [sys.executable, "-m", "nox", "-s", "matrix"]
-    state = root / paths.STATE.name / "records"  # a small folder: disk usage is not measured here
+    state = root / paths.STATE.name / SUITE / "records"  # a small folder: disk usage is not measured here
     state.mkdir(parents=True, exist_ok=True)
     return measure(command, cwd=root, env=env, folder=state, log=folder / "run.log", timeout=_LIMIT)

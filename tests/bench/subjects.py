@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from scripts.config import suite as suites
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
 from scripts.core import paths
@@ -50,7 +51,7 @@ def tests(session, torch):
     session.install("torch==" + torch, *requirements)
     # Some tests fail under some releases, as expected.
     events = {{"MATRIX_EVENTS": {events!r} + "/" + torch + ".jsonl"}}
-    session.run("pytest", "tests/cells", env=events, success_codes=[0, 1])
+    session.run("pytest", {tests!r}, env=events, success_codes=[0, 1])
 '''
 
 
@@ -116,7 +117,7 @@ class PlainSubject(Subject):
         super().__init__(plain.name, folder, cells)
         self.plain = plain
         self.events = folder / "events"
-        shutil.copytree(paths.ROOT / matrix.probes.path, self.root / "tests" / "cells")
+        shutil.copytree(paths.ROOT / "tests" / "cells", self.root / "tests" / "cells")
         (self.root / "noxfile.py").write_text(noxfile(plain, cells, matrix, self.events), encoding="utf-8")
 
     def command(self, phase: Phase) -> list[str]:
@@ -139,10 +140,15 @@ class PlainSubject(Subject):
 
 def noxfile(plain: Plain, cells: Sequence[Cell], matrix: Matrix, events: Path) -> str:
     """Return the text of a plain noxfile."""
-    needs = {cell.torch: [cell.python, locks.requirements(matrix, cell)] for cell in cells}
+    suite = suites.named(matrix)
+    needs = {cell.torch: [cell.python, locks.requirements(matrix, suite, cell)] for cell in cells}
     parallel = ", allow_parallel=True" if plain.jobs > 1 else ""
     return _NOXFILE.format(
-        cells=json.dumps(needs, indent=4), backend=plain.backend, parallel=parallel, events=str(events)
+        cells=json.dumps(needs, indent=4),
+        backend=plain.backend,
+        parallel=parallel,
+        events=str(events),
+        tests=suite.folder.relative_to(paths.ROOT).as_posix(),
     )
 
 

@@ -311,7 +311,7 @@ def test_a_killed_bisection_can_be_shown_and_resumed(make: Make) -> None:
 def test_a_replay_needs_no_records_and_no_index(make: Make, tmp_path: Path) -> None:
     here = make(*RELEASES)
     found = here.bisect_json(*SCRIPTED)
-    (state,) = (here.project.root / ".matrix" / "bisect").glob("*.json")
+    (state,) = (here.project.state / "bisect").glob("*.json")
     copied = tmp_path / "copied.json"
     shutil.copy(state, copied)
     shutil.rmtree(here.project.root / ".matrix")
@@ -325,7 +325,7 @@ def test_a_replay_needs_no_records_and_no_index(make: Make, tmp_path: Path) -> N
 def test_an_unfinished_replay_continues_only_on_its_platform(make: Make, tmp_path: Path) -> None:
     here = make(*RELEASES)
     killed(here, *SCRIPTED)
-    (state,) = (here.project.root / ".matrix" / "bisect").glob("*.json")
+    (state,) = (here.project.state / "bisect").glob("*.json")
     document = json.loads(state.read_text())
     elsewhere = tmp_path / "elsewhere.json"
     elsewhere.write_text(json.dumps({**document, "question": {**document["question"], "platform": "plan9-mips"}}))

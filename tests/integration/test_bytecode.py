@@ -25,7 +25,7 @@ def test_a_second_run_reuses_bytecode_and_records_the_same(index: LocalIndex, pr
     # Big enough to be compiled.
     index.add(build_package("quiet", "1.0", files={"quiet/__init__.py": "# nothing\n" * 50_000}))
     copy = project("2.5.1")
-    (copy.root / "tests" / "cells" / "test_late.py").write_text(PROBE)
+    (copy.suite / "test_late.py").write_text(PROBE)
     runs = [
         copy.nox("-s", "matrix", "--", "--fresh", "--keep", "--require", "late", "--require", "quiet") for _ in range(2)
     ]
@@ -34,7 +34,7 @@ def test_a_second_run_reuses_bytecode_and_records_the_same(index: LocalIndex, pr
     saved = {path.relative_to(cache).parts[0] for path in cache.rglob("*.pyc")}
     assert {"torch", "pytest", "quiet"} <= saved
     assert "late" not in saved
-    environment = next((copy.root / ".matrix" / "envs").iterdir())
+    environment = next((copy.state / "envs").iterdir())
     restored = [path for path in environment.rglob("*.pyc") if path.stat().st_nlink > 1]
     assert any("torch" in path.parts for path in restored)
     warned = copy.records()[CELL]["observations"]["late"]["warnings"]

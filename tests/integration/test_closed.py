@@ -41,7 +41,7 @@ def copy(index: LocalIndex, project: MakeProject) -> Project:
 
 
 def add_test(copy: Project, text: str, name: str = "test_more.py") -> Path:
-    path = copy.root / "tests" / "cells" / name
+    path = copy.suite / name
     path.write_text(text)
     return path
 
@@ -108,7 +108,8 @@ def test_settings_that_select_versions_are_ignored_and_named(copy: Project, inde
     config.parent.mkdir(parents=True)
     config.write_text(f'resolution = "lowest"\nexclude-newer = "2001-01-01"\nindex-url = "{index.url()}"\n')
     (tmp_path / "pyproject.toml").write_text(
-        '[project]\nname = "above"\nversion = "0"\n[tool.uv.workspace]\nmembers = ["project/.matrix/locks/*"]\n'
+        '[project]\nname = "above"\nversion = "0"\n[tool.uv.workspace]\n'
+        'members = ["project/.matrix/parametrization/locks/*"]\n'
         '[tool.uv.sources]\nextra = { url = "https://nowhere.invalid/extra-3.0-py3-none-any.whl" }\n'
     )
     env = {"UV_NO_CONFIG": None, "UV_DEFAULT_INDEX": None, "PIP_INDEX_URL": "https://nowhere.invalid"}
@@ -215,18 +216,18 @@ def test_another_index_makes_records_out_of_date(copy: Project, index: LocalInde
 def test_records_made_with_another_mirror_stay_current(copy: Project, index: LocalIndex, tmp_path: Path) -> None:
     assert copy.scripts("run").code == 0
     theirs = tmp_path / "theirs"
-    shutil.copytree(copy.root / ".matrix" / "records", theirs)
-    shutil.rmtree(copy.root / ".matrix" / "records")
+    shutil.copytree(copy.state / "records", theirs)
+    shutil.rmtree(copy.state / "records")
     mirror: dict[str, str | None] = {"UV_DEFAULT_INDEX": f"{index.url()}?mirror", "PIP_INDEX_URL": None}
     assert copy.scripts("merge", str(theirs), env=mirror).code == 0
     assert planned(copy, env=mirror)
     plan = copy.root / ".matrix" / "plan" / "plan.json"
     plan.parent.mkdir(parents=True)
     plan.write_text(json.dumps({"schema": 1, "cells": [{"platform": machine.platform_name(), "id": CELL}]}))
-    shutil.rmtree(copy.root / ".matrix" / "records")
+    shutil.rmtree(copy.state / "records")
     report = copy.scripts("ci", "report", str(theirs), env=mirror)
     assert report.code == 0, report.output
-    facts = json.loads((copy.root / ".matrix" / "reports" / "ci" / "facts.json").read_text())
+    facts = json.loads((copy.state / "reports" / "ci" / "facts.json").read_text())
     assert (facts["recorded"], facts.get("missing", [])) == (1, [])
 
 
@@ -257,7 +258,7 @@ def test_edit():
     ],
 )
 def test_a_suite_that_changes_while_it_runs(copy: Project, times: int, back: str, runs: int, *, current: bool) -> None:
-    (copy.root / "tests" / "cells" / "data.txt").write_text("data")
+    (copy.suite / "data.txt").write_text("data")
     marker = copy.root.parent / "marker"
     add_test(copy, _EDITS.format(marker=str(marker), times=times, back=back))
     assert copy.scripts("run").code == 0
@@ -270,8 +271,8 @@ def test_a_suite_that_changes_while_it_runs(copy: Project, times: int, back: str
 
 def test_line_endings_and_compiled_files_change_nothing(copy: Project) -> None:
     assert copy.scripts("run").code == 0
-    for path in (copy.root / "tests" / "cells").rglob("*.py"):
+    for path in copy.suite.rglob("*.py"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    (copy.root / "tests" / "cells" / ".pytest_cache").mkdir(exist_ok=True)
-    (copy.root / "tests" / "cells" / ".pytest_cache" / "README.md").write_text("x")
+    (copy.suite / ".pytest_cache").mkdir(exist_ok=True)
+    (copy.suite / ".pytest_cache" / "README.md").write_text("x")
     assert planned(copy)

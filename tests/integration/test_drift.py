@@ -162,7 +162,7 @@ def test_a_failure_that_is_not_torchs_is_exit_code_3(index: LocalIndex, project:
 def test_an_uncollectable_suite_is_never_exit_code_0(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
-    for file in (copy.root / "tests" / "cells").glob("test_*.py"):
+    for file in copy.suite.glob("test_*.py"):
         file.write_text("import nonsense\n")
     codes = [copy.scripts("run").code, copy.scripts("run").code]  # the second takes the record that is there
     assert codes == [3, 3]
@@ -172,7 +172,7 @@ def test_an_uncollectable_suite_is_never_exit_code_0(index: LocalIndex, project:
 def test_a_folder_without_tests_is_exit_code_3(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
-    for file in (copy.root / "tests" / "cells").glob("test_*.py"):
+    for file in copy.suite.glob("test_*.py"):
         file.unlink()
     done = copy.scripts("run")
     assert done.code == 3
@@ -188,7 +188,7 @@ def test_a_bad_matrix_is_exit_code_2(project: MakeProject) -> None:
 
 
 def test_an_unreadable_accepted_result_is_named(copy: Project) -> None:
-    (result,) = (copy.root / "results").glob(f"*/{OLD}.json")
+    (result,) = (copy.root / "results").glob(f"*/*/{OLD}.json")
     result.write_text('{"schema": 99}')
     done = copy.scripts("run")
     assert done.code == 2

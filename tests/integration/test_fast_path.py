@@ -49,7 +49,7 @@ def big() -> Wheel:
 
 
 def with_test(copy: Project, text: str) -> Project:
-    (copy.root / "tests" / "cells" / "test_library.py").write_text(text)
+    (copy.suite / "test_library.py").write_text(text)
     return copy
 
 
@@ -69,7 +69,7 @@ def test_files_that_no_test_opens_are_not_unpacked_and_the_record_is_the_same(
     copy = with_test(project("2.5.1", extra=HELD), FINDS)
     assert copy.nox("-s", "matrix").code == 0
     assert stored_libraries(copy) == []
-    assert "1 placeholders for 400,000 bytes" in (copy.root / ".matrix" / "logs" / f"{CELL}.log").read_text()
+    assert "1 placeholders for 400,000 bytes" in (copy.state / "logs" / f"{CELL}.log").read_text()
     with_placeholder = record(copy)
     copy.write_matrix((copy.root / "matrix.toml").read_text().replace(HELD, ""))
     assert copy.nox("-s", "matrix", "--", "--fresh").code == 0
@@ -116,7 +116,7 @@ def test_a_kept_environment_has_no_placeholders(index: LocalIndex, project: Make
     index.add(big, channel="cpu")
     copy = with_test(project("2.5.1", extra=HELD), OPENS)
     assert copy.nox("-s", "matrix", "--", "--keep").code == 0
-    (library,) = (copy.root / ".matrix" / "envs").rglob("libtorch_cuda_linalg.so")
+    (library,) = (copy.state / "envs").rglob("libtorch_cuda_linalg.so")
     assert library.read_bytes() == CONTENT
 
 
@@ -137,7 +137,7 @@ def test_wheels_of_a_server_without_ranges_are_left_to_uv(index: LocalIndex, pro
     for options in ([], ["--fresh"]):
         assert copy.nox("-s", "matrix", "--", *options).code == 0
     assert stored_libraries(copy) == []
-    assert "ran twice" not in (copy.root / ".matrix" / "logs" / f"{CELL}.log").read_text()
+    assert "ran twice" not in (copy.state / "logs" / f"{CELL}.log").read_text()
     assert len(index.downloads("*/torch-*")) == 1
 
 

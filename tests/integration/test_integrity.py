@@ -49,7 +49,7 @@ HARM = {
 
 def with_probe(copy: Project, after: str, *, imports: str = "import torch.version", value: str = VALUE) -> None:
     text = PROBE.format(imports=imports, value=value, after=after)
-    (copy.root / "tests" / "cells" / "test_module.py").write_text(text)
+    (copy.suite / "test_module.py").write_text(text)
 
 
 def message(copy: Project, name: str = CELL) -> Any:
@@ -125,7 +125,7 @@ def test_a_cell_runs_again_if_another_modifies_a_file_they_share(
     assert message(copy, OTHER) == "clean"
     assert copy.records()[CELL]["run"]["modified"] == ["shared.py"]
     assert "modified" not in copy.records()[OTHER]["run"]
-    assert "running again" in (copy.root / ".matrix" / "logs" / f"{OTHER}.log").read_text()
+    assert "running again" in (copy.state / "logs" / f"{OTHER}.log").read_text()
 
 
 @pytest.mark.parametrize("way", ["replaced", "written in place"])
@@ -178,6 +178,6 @@ def test_a_failing_import_is_repeated_only_if_files_are_broken(
     copy = project("2.5.1")
     assert copy.scripts("run").code != 0
     assert copy.records()[CELL]["reason"]["kind"] == "import failed"
-    log = (copy.root / ".matrix" / "logs" / f"{CELL}.log").read_text()
+    log = (copy.state / "logs" / f"{CELL}.log").read_text()
     assert ("running again" in log) == wrong
     assert len(index.downloads("*/torch-*")) == 1 + wrong

@@ -74,7 +74,7 @@ def probing(index: LocalIndex, copy: Project) -> Callable[[], bool]:
     wheel = build_torch(SECOND)
     index.remove(wheel, channel="cpu")
     index.add(build_torch(SECOND, behaviour=Behaviour(observations={"trace": hangs()})), channel="cpu")
-    log = copy.root / ".matrix" / "logs" / f"{cell(SECOND)}.attempt.log"
+    log = copy.state / "logs" / f"{cell(SECOND)}.attempt.log"
     return lambda: log.exists() and "test_trace.py" in log.read_text() and len(copy.records()) == 1
 
 
@@ -111,7 +111,7 @@ def test_a_stopped_run_continues(
     assert copy.records()[cell(FIRST)] == finished[cell(FIRST)]
     assert copy.records()[cell(SECOND)]["status"] == "recorded"
     assert not index.requests_to(f"*/torch-{FIRST}*")
-    assert not list((copy.root / ".matrix" / "envs").iterdir())
+    assert not list((copy.state / "envs").iterdir())
 
 
 def test_a_run_completes_after_repeated_kills(index: LocalIndex, project: MakeProject) -> None:
@@ -136,7 +136,7 @@ def test_a_waiting_cell_does_not_block_an_interrupted_run(index: LocalIndex, pro
     index.fail(f"*/torch-{FIRST}*.metadata", Fault.hang())
     copy = project(FIRST, SECOND, extra="[budget]\njobs = 2\n")
     run = copy.start(MATRIX)
-    lock = copy.root / ".matrix" / "locks" / cell(SECOND) / "pylock.toml"
+    lock = copy.state / "locks" / cell(SECOND) / "pylock.toml"
     until(lambda: index.requests_to(f"*/torch-{FIRST}*.metadata") and lock.exists())
     assert stopped(copy, run, signal.SIGINT) == 1
     assert copy.records() == {}
@@ -145,7 +145,7 @@ def test_a_waiting_cell_does_not_block_an_interrupted_run(index: LocalIndex, pro
 def test_processes_started_by_a_test_are_killed(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch(SECOND), channel="cpu")
     copy = project(SECOND)
-    (copy.root / "tests" / "cells" / "test_daemon.py").write_text(
+    (copy.suite / "test_daemon.py").write_text(
         "import subprocess, sys\n"
         "def test_daemon():\n"
         "    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"

@@ -50,7 +50,7 @@ def test_shards_of_several_machines_merge_to_the_whole(copy: Project, tmp_path: 
         ids = [planned["id"] for planned in json.loads(plan.stdout)["cells"]]
         assert copy.scripts("run", *ids).code == 0
         folders.append(tmp_path / f"machine-{number}")
-        (copy.root / ".matrix" / "records").rename(folders[-1])
+        (copy.state / "records").rename(folders[-1])
     done = copy.nox("-s", "merge", "--", *map(str, folders))
     assert done.code == 0, done.output
     assert sorted(copy.records()) == sorted(cell(release) for release in RELEASES)
@@ -73,7 +73,7 @@ def test_a_plan_of_the_cells_that_a_change_affects(copy: Project) -> None:
     matrix = (copy.root / "matrix.toml").read_text()
     copy.write_matrix(matrix + '[[pins]]\nrequire = "iniconfig"\nreleases = "<1.13"\nreason = "to see it"\n')
     assert affected() == ["1.12.1"]
-    (copy.root / "tests" / "cells" / "test_new.py").write_text("def test_new():\n    pass\n")
+    (copy.suite / "test_new.py").write_text("def test_new():\n    pass\n")
     assert affected() == list(RELEASES)
     assert copy.scripts("plan", "--since", "nonsense").code == 2
 

@@ -88,7 +88,7 @@ def test_an_exception_at_any_stage_costs_at_most_its_cell(index: LocalIndex, pro
     records = copy.records()
     assert records[cell(releases[-1])]["status"] == "recorded"
     for place, name in places.items():
-        record, log = records[name], (copy.root / ".matrix" / "logs" / f"{name}.log").read_text()
+        record, log = records[name], (copy.state / "logs" / f"{name}.log").read_text()
         if STAGES[place] == "nothing":
             assert record["status"] == "recorded", place
         else:
@@ -102,7 +102,7 @@ def test_an_exception_at_any_stage_costs_at_most_its_cell(index: LocalIndex, pro
     again = copy.scripts("run", timeout=300)
     assert again.code in {0, 1}, again.output
     assert {record["status"] for record in copy.records().values()} == {"recorded"}
-    assert not list((copy.root / ".matrix" / "envs").iterdir())
+    assert not list((copy.state / "envs").iterdir())
 
 
 def test_a_state_folder_that_can_not_be_written_is_named(index: LocalIndex, project: MakeProject) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from scripts.core import paths
+from scripts.core.paths import SuitePaths
 from scripts.history.build import build_report
 from scripts.history.report import Evidence, Hunk, Report
 from scripts.records.model import Frame, Record
@@ -533,7 +533,7 @@ def test_all_rows_are_printed(show: Open) -> None:
 
 
 def test_the_accepted_results_have_a_page(show: Open) -> None:
-    page = show(Store(paths.RESULTS).read(Record)).open()
+    page = show(Store(SuitePaths.of("parametrization").results).read(Record)).open()
     expect(page.locator("#current")).to_contain_text(f"torch.jit.Error '{SCRIPTING}' when calling, since 1.13.0")
     expect(page.locator("#steps")).to_contain_text(
         "UnsupportedNodeError 'GeneratorExp aren't supported' when compiling → returned"

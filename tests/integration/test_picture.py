@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from scripts.config import matrix_toml
+from scripts.config import suite as suites
 from scripts.core import layout
 from scripts.history.build import build_report
 from scripts.history.report import Report
@@ -25,7 +26,9 @@ FONTS: Final = ("Helvetica", "Arial", "DejaVu Sans", "Liberation Sans", "Noto Sa
 
 def accepted() -> Report:
     """The picture of the README."""
-    return report_files.report(matrix_toml.load(), report_files.accepted())
+    matrix = matrix_toml.load()
+    suite = suites.named(matrix)
+    return report_files.report(matrix, suite, report_files.accepted(suite))
 
 
 def many() -> Report:

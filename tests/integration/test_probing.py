@@ -113,7 +113,7 @@ def test_a_wheel_with_another_torch_version_inside(index: LocalIndex, project: M
 def test_a_new_file_of_tests_is_recorded_too(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
-    (copy.root / "tests" / "cells" / "test_mine.py").write_text(
+    (copy.suite / "test_mine.py").write_text(
         "import torch\n\n"
         "def test_mine(observe):\n"
         "    with observe('mine'):\n"
@@ -128,7 +128,7 @@ def test_a_new_file_of_tests_is_recorded_too(index: LocalIndex, project: MakePro
 def test_a_collection_failure_affects_only_its_file(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
-    (copy.root / "tests" / "cells" / "test_mine.py").write_text("import nonsense\n")
+    (copy.suite / "test_mine.py").write_text("import nonsense\n")
     copy.nox("-s", "matrix")
     record = copy.records()[cell("2.5.1")]
     assert record["status"] == "recorded"
@@ -140,7 +140,7 @@ def test_a_collection_failure_affects_only_its_file(index: LocalIndex, project: 
 def test_a_cell_with_collection_failures_only_is_an_error(index: LocalIndex, project: MakeProject) -> None:
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
-    for file in (copy.root / "tests" / "cells").glob("test_*.py"):
+    for file in copy.suite.glob("test_*.py"):
         file.write_text("import nonsense\n")
     copy.nox("-s", "matrix")
     record = copy.records()[cell("2.5.1")]
@@ -159,7 +159,7 @@ def test_the_environment_is_closed(index: LocalIndex, project: MakeProject) -> N
     leak = copy.root.parent / "leak"
     leak.mkdir()
     (leak / "leaked.py").write_text("")
-    (copy.root / "tests" / "cells" / "test_closed.py").write_text(
+    (copy.suite / "test_closed.py").write_text(
         "import importlib.util, os, site, sys, torch\n\n"
         "def test_closed():\n"
         "    assert importlib.util.find_spec('leaked') is None\n"
@@ -180,8 +180,6 @@ def test_a_gpu_build_sees_the_gpu(index: LocalIndex, project: MakeProject) -> No
     copy = project("2.5.1", builds={"cu124": None})
     matrix = copy.root / "matrix.toml"
     copy.write_matrix(matrix.read_text().replace("[builds.cu124]", "[builds.cu124]\ngpu = true"))
-    (copy.root / "tests" / "cells" / "test_gpu.py").write_text(
-        "import torch\n\ndef test_gpu():\n    assert torch.cuda.is_available()\n"
-    )
+    (copy.suite / "test_gpu.py").write_text("import torch\n\ndef test_gpu():\n    assert torch.cuda.is_available()\n")
     assert copy.nox("-s", "matrix", env={"CUDA_VISIBLE_DEVICES": "0"}).code == 0
     assert copy.records()[cell("2.5.1", "cu124")]["tests"]["test_gpu.py::test_gpu"]["outcome"] == "passed"

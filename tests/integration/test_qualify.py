@@ -71,7 +71,7 @@ def qualification(project: Project) -> dict[str, Any]:
 
 def newest(project: Project) -> Path:
     """Return the file of the newest qualification."""
-    return max((project.root / ".matrix" / "qualify").glob("*.json"))
+    return max((project.state / "qualify").glob("*.json"))
 
 
 def findings(project: Project) -> set[tuple[str, str, str]]:
@@ -233,7 +233,7 @@ def test_a_slow_import_is_confirmed_and_reported(index: LocalIndex, make: Make) 
     assert qualify(project, NEW).code == 0
     assert findings(project) == {("import-time", "newly slow to import", "warns")}
     assert qualification(project)["findings"][0]["confirmed"]
-    assert not list((project.root / ".matrix" / "envs").iterdir())
+    assert not list((project.state / "envs").iterdir())
 
 
 def test_a_missing_python_is_reported_and_the_others_are_compared(index: LocalIndex, make: Make) -> None:

@@ -161,7 +161,7 @@ def test_bad_input_is_a_usage_error(copy: Project, text: str) -> None:
 )
 def test_a_broken_lock_is_resolved_anew(copy: Project, name: str, text: str) -> None:
     assert run(copy).code == 0
-    broken = copy.root / ".matrix" / "locks" / NEW / name
+    broken = copy.state / "locks" / NEW / name
     broken.write_text(text)
     assert copy.scripts("plan").code == 0
     assert run(copy, "--fresh").code == 0

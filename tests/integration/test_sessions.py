@@ -186,4 +186,4 @@ def test_doctor_shows_what_is_available_without_downloading(index: LocalIndex, c
     assert "(unreachable: " in said
     assert "; using its fallback 'default'" in said
     assert index.downloads() == []
-    assert not (copy.root / ".matrix" / "records").exists()
+    assert not (copy.state / "records").exists()

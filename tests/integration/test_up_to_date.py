@@ -38,12 +38,10 @@ def copy(index: LocalIndex, project: MakeProject) -> Project:
 
 def ran(copy: Project, *arguments: str, expected: int = 0) -> set[str]:
     """The cells whose probes one more run runs."""
-    logs = {path: path.stat().st_mtime_ns for path in (copy.root / ".matrix" / "logs").iterdir()}
+    logs = {path: path.stat().st_mtime_ns for path in (copy.state / "logs").iterdir()}
     done = copy.nox("-s", "matrix", "--", *arguments)
     assert done.code == expected, done.output
-    return {
-        path.stem for path in (copy.root / ".matrix" / "logs").iterdir() if path.stat().st_mtime_ns != logs.get(path)
-    }
+    return {path.stem for path in (copy.state / "logs").iterdir() if path.stat().st_mtime_ns != logs.get(path)}
 
 
 def test_a_second_run_runs_nothing_and_requests_nothing(index: LocalIndex, copy: Project) -> None:
@@ -51,7 +49,7 @@ def test_a_second_run_runs_nothing_and_requests_nothing(index: LocalIndex, copy:
     assert ran(copy) == set()
     assert index.requests == []
     assert copy.records() == before
-    assert list((copy.root / ".matrix" / "envs").iterdir()) == []
+    assert list((copy.state / "envs").iterdir()) == []
 
 
 def test_fresh_runs_all_from_the_cache(index: LocalIndex, copy: Project) -> None:
@@ -81,7 +79,7 @@ def change_reason_of_pin(copy: Project) -> None:
 
 
 def change_probe(copy: Project) -> None:
-    (copy.root / "tests" / "cells" / "test_mine.py").write_text("def test_mine():\n    pass\n")
+    (copy.suite / "test_mine.py").write_text("def test_mine():\n    pass\n")
 
 
 def change_index(copy: Project) -> None:
@@ -90,10 +88,10 @@ def change_index(copy: Project) -> None:
 
 
 def touch_probes(copy: Project) -> None:
-    for path in (copy.root / "tests" / "cells").glob("*.py"):
+    for path in copy.suite.glob("*.py"):
         path.touch()
-    (copy.root / "tests" / "cells" / "__pycache__").mkdir(exist_ok=True)
-    (copy.root / "tests" / "cells" / "__pycache__" / "test_trace.pyc").touch()
+    (copy.suite / "__pycache__").mkdir(exist_ok=True)
+    (copy.suite / "__pycache__" / "test_trace.pyc").touch()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,7 @@ def test_another_requirement_for_one_run(copy: Project) -> None:
 
 
 def test_an_unreadable_record_is_replaced(copy: Project) -> None:
-    (record,) = (copy.root / ".matrix" / "records").glob(f"*/{OLD}.json")
+    (record,) = (copy.state / "records").glob(f"*/{OLD}.json")
     record.write_text('{"schema": 99}')
     assert ran(copy) == {OLD}
     assert copy.records()[OLD]["status"] == "recorded"
@@ -129,7 +127,7 @@ def test_an_unreadable_record_is_replaced(copy: Project) -> None:
 
 def test_environments_are_kept_on_request(copy: Project) -> None:
     assert ran(copy, "--fresh", "--keep") == {OLD, NEW}
-    kept = [path for path in (copy.root / ".matrix" / "envs").iterdir() if path.is_dir()]
+    kept = [path for path in (copy.state / "envs").iterdir() if path.is_dir()]
     assert len(kept) == 2
     assert ran(copy, "--fresh") == {OLD, NEW}
-    assert list((copy.root / ".matrix" / "envs").iterdir()) == []
+    assert list((copy.state / "envs").iterdir()) == []

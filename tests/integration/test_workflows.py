@@ -18,7 +18,7 @@ from tests.support.behaviour import Act, Behaviour, raises
 from tests.support.hub.runner import Run
 from tests.support.hub.store import Hub
 from tests.support.index import Fault, LocalIndex
-from tests.support.matrices import cell, matrix_text
+from tests.support.matrices import SUITE, cell, matrix_text
 from tests.support.project import ROOT, Project
 from tests.support.torches import build_nightlies, build_torch
 from tests.support.wheels import Wheel
@@ -247,7 +247,7 @@ def test_a_pull_request_runs_the_smoke_cells_that_it_affects(
 
     run = ci("pull_request")
     assert (run.failed, run.jobs["smoke/cells"].result) == ([], "skipped"), run.log
-    probe = accepted.root / "tests" / "cells" / "test_trace.py"
+    probe = accepted.suite / "test_trace.py"
     probe.write_text(probe.read_text() + "\n\ndef test_more():\n    pass\n")
     at.push("A probe")
     run = ci("pull_request")
@@ -272,7 +272,7 @@ def test_a_new_release_becomes_a_pull_request_with_its_results(
     assert (pull["title"], pull["head"]) == ("torch 2.6.0: release and results", "matrix/new-releases")
     assert "2.5.1 → 2.6.0" in pull["body"]
     assert '"2.6.0"' in at.show(pull["head"], "matrix.toml")
-    record = json.loads(at.show(pull["head"], f"results/{PLATFORM}/{cell('2.6.0')}.json"))
+    record = json.loads(at.show(pull["head"], f"results/{SUITE}/{PLATFORM}/{cell('2.6.0')}.json"))
     assert record["observations"]["trace"]["exception"] == "builtins.ValueError"
     assert '"2.6.0"' not in at.show("main", "matrix.toml")
 

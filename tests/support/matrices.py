@@ -13,6 +13,10 @@ from tests.support.index import LocalIndex
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
+#: The suite of these files.
+SUITE: Final = "parametrization"
+
+
 def cell(torch: str, build: str = "cpu", python: str = PYTHON) -> str:
     """Return the id of a cell, by default on the Python that runs the tests."""
     return f"{torch}-{build}-py{python}"
@@ -44,7 +48,7 @@ def matrix_text(
     pythons = tuple(pythons)
     # JSON's strings, numbers and arrays are TOML's too.
     lines = ["schema = 1", f"releases = {json.dumps(list(releases))}"]
-    lines += ["[probes]", 'require = ["pytest"]']
+    lines += [f"[suites.{SUITE}]", f'path = "tests/cells/{SUITE}"', 'require = ["pytest"]', "plugins = false"]
     lines += ["[limits]", *(f"{name} = {seconds}" for name, seconds in (limits or {}).items())]
     lines += ["[builds.default]", 'releases = ">=0"']
     for name, fallback in fallbacks.items():

@@ -20,7 +20,7 @@ import psutil
 import uv
 
 from tests.support.index import LocalIndex
-from tests.support.matrices import matrix_text
+from tests.support.matrices import SUITE, matrix_text
 from tests.support.torches import build_torch
 from tests.support.wheels import installed
 
@@ -122,9 +122,19 @@ class Project:
             preexec_fn=_listen_to_interrupts if sys.platform != "win32" else None,  # noqa: PLW1509 - safe, short as it is
         )
 
+    @property
+    def state(self) -> Path:
+        """The folder of the default suite's records, logs and so on."""
+        return self.root / ".matrix" / SUITE
+
+    @property
+    def suite(self) -> Path:
+        """The folder of the default suite's tests."""
+        return self.root / "tests" / "cells" / SUITE
+
     def records(self) -> dict[str, Any]:
         """Return the fresh records by cell id."""
-        return _read(self.root / ".matrix" / "records")
+        return _read(self.state / "records")
 
     def results(self) -> dict[str, Any]:
         """Return the accepted records by cell id."""

@@ -229,6 +229,9 @@ def reproduce_command(state: State, finding: Finding) -> str:
     question = state.question
     before, after = (state.candidates[position] for position in _positions(finding))
     words = ["nox", "-s", "bisect", "--", *(["--all"] if question.every_change else [])]
+    for option in ("suite", "probes"):
+        value = getattr(question, option)
+        words += [f"--{option}", value] if value else []
     for name in question.observations:
         words += ["--observation", name]
     words += ["--good", before.torch, "--bad", after.torch, "--build", _tested_build(question, finding)]

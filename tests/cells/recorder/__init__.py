@@ -16,6 +16,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from . import describe
 from .events import Done, Events
 from .hooks import Recorder
 from .observer import Observer
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Import torch before any test does, and start recording."""
     faulthandler.enable()  # on a crash, or SIGABRT sent to a hanging process, print the Python stack
     neutralise(config)  # again: a conftest may have set them
+    describe.set_suite(config.rootpath)
     events, done = Events.from_environment(), Done.from_environment()
     import_torch(events)
     config.stash[_OBSERVER] = observer = Observer(events, done)

@@ -19,9 +19,14 @@ LONGEST = 64 * 1024
 DEEPEST = 50
 
 # Symbolic links are not resolved: Python names a file by the path of its import.
-_FOLDERS = {"probes": Path(__file__).absolute().parent.parent, "lib": Path(os.__file__).absolute().parent}
+_FOLDERS = {"recorder": Path(__file__).absolute().parent, "lib": Path(os.__file__).absolute().parent}
 #: Files of frames outside the test itself.
-_INTERNAL = ("_pytest/", "pluggy/", "probes/recorder/")
+_INTERNAL = ("_pytest/", "pluggy/", "recorder/")
+
+
+def set_suite(folder: Path) -> None:
+    """Set the folder of the suite, which paths of its files are relative to."""
+    _FOLDERS["suite"] = folder
 
 
 def raised(error: BaseException) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def frames(trace: TracebackType | None) -> list[dict[str, Any]]:
 def portable_path(path: str) -> str:
     """Return a path that is the same on every machine.
 
-    Installed files are relative to site-packages, files of the suite begin with ``probes/`` and those of the standard
+    Installed files are relative to site-packages, files of the suite begin with ``suite/`` and those of the standard
     library with ``lib/``; other files are reduced to their name.
     """
     path = path.replace("\\", "/")

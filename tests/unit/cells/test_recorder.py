@@ -20,7 +20,7 @@ import pytest
 
 from scripts.run import harness
 
-CELLS = Path(__file__).parents[2] / "cells"
+BUILT_IN = Path(__file__).parents[2] / "cells" / "parametrization"
 
 TORCH = {
     "torch/__init__.py": """
@@ -70,15 +70,16 @@ class Run:
 
 
 class Suite:
-    """A copy of the recorder with other probes, and an installed torch that isn't one."""
+    """A suite with the settings of the built-in one, the recorder, and an installed torch that isn't one."""
 
     def __init__(self, folder: Path) -> None:
         self.cells, self.site, self.work = folder / "cells", folder / "site-packages", folder / "work"
         self.events, self.done = folder / "events.jsonl", folder / "done.json"
-        self.work.mkdir()
-        shutil.copytree(CELLS / "recorder", self.cells / "recorder", ignore=shutil.ignore_patterns("__pycache__"))
+        self.scratch = folder / "scratch"
+        for path in (self.cells, self.scratch, self.work):
+            path.mkdir()
         for name in ("conftest.py", "pytest.ini"):
-            shutil.copy(CELLS / name, self.cells)
+            shutil.copy(BUILT_IN / name, self.cells)
         self.write(self.site, TORCH)
 
     def write(self, folder: Path, files: Mapping[str, str]) -> None:
@@ -97,7 +98,7 @@ class Suite:
         extra = {"MATRIX_EVENTS": str(self.events), "MATRIX_DONE": str(self.done)} if record else {}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "MATRIX_", "COV_"))}
         return subprocess.Popen(
-            harness.prepare(self.cells, self.work).command(Path(sys.executable), self.work),
+            harness.prepare(self.cells, self.scratch).command(Path(sys.executable), self.work),
             cwd=self.cells,
             env={**inherited, "PYTHONPATH": str(self.site), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **extra, **env},
             stdin=subprocess.DEVNULL,
@@ -274,7 +275,7 @@ def test_no_cache_is_written(suite: Suite) -> None:
 
 
 def test_the_built_in_suite_records_the_documented_observations() -> None:
-    calls = (node for path in CELLS.glob("test_*.py") for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    calls = (node for path in BUILT_IN.glob("test_*.py") for node in ast.walk(ast.parse(path.read_text("utf-8"))))
     names = [
         ast.literal_eval(node.args[0])
         for node in calls

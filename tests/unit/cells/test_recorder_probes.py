@@ -186,8 +186,8 @@ def test_an_exception_has_its_public_name_and_bases(many: Run) -> None:
 def test_frames_begin_in_the_test(many: Run) -> None:
     observation = many.observation("frames")
     assert [(f["file"], f["function"]) for f in observation["frames"]] == [
-        ("probes/test_many.py", "test_frames"),
-        ("probes/test_many.py", "inner"),
+        ("suite/test_many.py", "test_frames"),
+        ("suite/test_many.py", "inner"),
     ]
     assert (observation["outcome"], observation["phase"], observation["message"]) == ("raised", "tracing", "deep down")
     assert "observer.py" not in observation["traceback"]

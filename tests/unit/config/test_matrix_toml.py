@@ -119,7 +119,7 @@ def test_each_mistake_is_reported_with_its_key(change: tuple[str, str], words: l
     ("key", "text"),
     [
         ("pins.0.require", GOOD.replace('"numpy<2"', '"./none"')),
-        ("probes.require", GOOD + '[probes]\nrequire = ["./none"]'),
+        ("suites.mine.require", GOOD + '[suites.mine]\npath = "tests"\nrequire = ["./none"]'),
         ("qualify.with", GOOD + '[qualify]\nwith = ["./none"]'),
     ],
 )

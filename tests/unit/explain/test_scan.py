@@ -307,7 +307,7 @@ def test_literals_that_a_message_is_made_from(source: str, message: str, lines: 
 
 def test_needles_are_texts_and_frames_within_torch() -> None:
     frames = (
-        Frame(file="probes/test_trace.py", line=1, function="test"),
+        Frame(file="suite/test_trace.py", line=1, function="test"),
         Frame(file="torch/jit/_trace.py", line=2, function="trace"),
         Frame(file=PATH, line=3, function="get"),
     )

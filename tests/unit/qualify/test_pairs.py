@@ -139,7 +139,7 @@ def test_the_nearest_build_was_published(build: str, release: str) -> None:
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(paths, "QUALIFY", tmp_path / "state")
+    monkeypatch.setattr(paths, "WHEELS", tmp_path / "state")
     return tmp_path / "state"
 
 

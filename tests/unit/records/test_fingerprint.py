@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.records import fingerprint
-from scripts.run.suite import Suite, files
+from scripts.run.suite import SuiteFiles, files
 
 TEXTS = st.text(max_size=20)
 SETTINGS = st.fixed_dictionaries(
@@ -24,6 +24,7 @@ INPUTS = st.fixed_dictionaries(
         "suite": TEXTS,
         "requirements": st.lists(TEXTS, max_size=3),
         "env": st.dictionaries(TEXTS, TEXTS, max_size=3),
+        "plugins": st.booleans(),
         "gpu": st.booleans(),
         "exclude_newer": st.none() | TEXTS,
         "index": st.none() | TEXTS,
@@ -97,7 +98,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def digest(folder: Path) -> str:
-    return Suite({"suite": folder}).snapshot().digest
+    return SuiteFiles({"suite": folder}).snapshot().digest
 
 
 def test_hidden_and_compiled_files_are_ignored(folder: Path) -> None:
@@ -135,7 +136,7 @@ def test_names_that_are_not_utf8_count(folder: Path) -> None:
 
 
 def test_a_file_that_was_edited_and_restored_counts_as_changed(folder: Path) -> None:
-    suite, file = Suite({"suite": folder}), folder / "test_a.py"
+    suite, file = SuiteFiles({"suite": folder}), folder / "test_a.py"
     before = suite.snapshot()
     assert before.changed(suite.snapshot()) == frozenset()
     content, times = file.read_bytes(), file.stat()
@@ -150,7 +151,7 @@ def test_a_file_that_was_edited_and_restored_counts_as_changed(folder: Path) -> 
 
 
 def test_a_new_file_does_not_count_as_changed(folder: Path) -> None:
-    suite = Suite({"suite": folder})
+    suite = SuiteFiles({"suite": folder})
     before = suite.snapshot()
     (folder / "output.txt").write_text("x")
     assert before.changed(suite.snapshot()) == frozenset()
@@ -171,7 +172,7 @@ def test_a_new_file_does_not_count_as_changed(folder: Path) -> None:
 def test_the_digest_is_that_of_the_files_that_ran(
     folder: Path, writes: list[tuple[bytes, bytes]], runs: int, *, current: bool
 ) -> None:
-    suite, file, notes = Suite({"suite": folder}), folder / "test_a.py", list[str]()
+    suite, file, notes = SuiteFiles({"suite": folder}), folder / "test_a.py", list[str]()
     read: list[bytes] = []
 
     def tests() -> bytes:

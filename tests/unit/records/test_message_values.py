@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.core import paths
+from scripts.core.paths import SuitePaths
 from scripts.records.messages import MAX_LENGTH, normalise
 from scripts.records.model import Record
 from scripts.records.store import Store
@@ -185,7 +185,7 @@ def texts(record: Record) -> list[str]:
 
 
 def test_the_accepted_results_are_already_normalised() -> None:
-    found = [text for record in Store(paths.RESULTS).read(Record) for text in texts(record)]
+    found = [text for record in Store(SuitePaths.of("parametrization").results).read(Record) for text in texts(record)]
     assert found
     assert all(normalise(text) == text for text in found)
 

@@ -63,7 +63,7 @@ def test_files_without_a_running_owner_are_removed(tmp_path: Path, monkeypatch: 
     environments.claim(envs / "2-5-1-cpu-py3-11", dead)
     environments.claim(envs / "mine", mine)
     environments.claim(envs / "kept", environments.KEPT)
-    assert set(leftovers.remove(cache, envs)) == set(gone)
+    assert set(leftovers.remove(cache, [envs])) == set(gone)
     assert [path for path in gone if path.exists()] == []
     assert [path for path in stay if not path.exists()] == []
     assert sorted(path.name for path in envs.glob("*.owner")) == ["kept.owner", "mine.owner"]

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config import matrix_toml
+from scripts.config import matrix_toml, suite
 from scripts.config.cell import Cell
 from scripts.index.sources import Source
 from scripts.run import locks, resolution
 
 MATRIX = matrix_toml.load()
+SUITE = suite.named(MATRIX)
 LOCK = """
 lock-version = "1.0"
 [[packages]]
@@ -38,13 +39,13 @@ def lock(tmp_path: Path) -> locks.Lock:
 
 
 def test_pins_depend_on_the_release() -> None:
-    assert "numpy<2" in locks.requirements(MATRIX, cell("2.2.2"))
-    assert "numpy" in locks.requirements(MATRIX, cell("2.5.1"))
-    assert any(need.startswith("setuptools") for need in locks.requirements(MATRIX, cell("1.10.2")))
+    assert "numpy<2" in locks.requirements(MATRIX, SUITE, cell("2.2.2"))
+    assert "numpy" in locks.requirements(MATRIX, SUITE, cell("2.5.1"))
+    assert any(need.startswith("setuptools") for need in locks.requirements(MATRIX, SUITE, cell("1.10.2")))
 
 
 def test_an_extra_requirement_replaces_a_pin_on_the_same_package() -> None:
-    needs = locks.requirements(MATRIX, cell("2.2.2"), ["NumPy>=2", "einops"])
+    needs = locks.requirements(MATRIX, SUITE, cell("2.2.2"), ["NumPy>=2", "einops"])
     assert "numpy<2" not in needs
     assert needs[-2:] == ["NumPy>=2", "einops"]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config import cells, matrix_toml
+from scripts.config import cells, matrix_toml, suite
 from scripts.config.cell import Cell
 from scripts.core import paths
 from scripts.core import repository as history
 from scripts.core.errors import UsageError
-from scripts.run.plan import affected
+from scripts.run.plan import Inputs, affected
 from tests.support.hub.store import git
 
 TEXT = paths.MATRIX_TOML.read_text("utf-8")
@@ -19,8 +19,13 @@ MATRIX = matrix_toml.parse(TEXT)
 CELLS = cells.expand(MATRIX, MATRIX.selections["matrix"])
 
 
+def inputs(text: str) -> Inputs:
+    matrix = matrix_toml.parse(text)
+    return Inputs(matrix=matrix, suite=suite.named(matrix))
+
+
 def releases_affected(before: str, now: str = TEXT) -> list[str]:
-    found = affected(matrix_toml.parse(before), matrix_toml.parse(now), CELLS, existed=lambda _: True)
+    found = affected(inputs(before), inputs(now), CELLS, existed=lambda _: True)
     return [cell.torch for cell in found]
 
 
@@ -46,7 +51,7 @@ def test_requirements_of_the_suite_affect_every_cell() -> None:
 
 def test_a_new_cell_is_affected() -> None:
     earlier = {cell for cell in CELLS if cell.torch != "2.15.0"}
-    found = affected(MATRIX, MATRIX, CELLS, existed=earlier.__contains__)
+    found = affected(inputs(TEXT), inputs(TEXT), CELLS, existed=earlier.__contains__)
     assert found == [Cell.parse("2.15.0-cpu-py3.11")]
 
 

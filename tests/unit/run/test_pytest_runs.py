@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.config.model import Limits
+from scripts.config.suite import Suite
 from scripts.run import pytest_runs
 from scripts.run.events import TestFinished
 from scripts.run.pytest_runs import SuiteReport
@@ -34,8 +35,8 @@ def run(folder: Path, files: Mapping[str, str], *, limit: float = 60, startup: f
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(textwrap.dedent(text), encoding="utf-8")
-    limits = Limits(startup=startup, probe=limit)
-    return pytest_runs.run(Path(sys.executable), suite, limits=limits, log=folder / "x.log", gpu=False, env={})
+    tested = Suite(name="mine", folder=suite, limits=Limits(startup=startup, probe=limit))
+    return pytest_runs.run(Path(sys.executable), tested, log=folder / "x.log", gpu=False)
 
 
 def verdicts(report: SuiteReport) -> dict[str, str]:

@@ -202,10 +202,10 @@ def test_files_run_on_python_3_8_and_have_no_marks(version: str) -> None:
 
 
 def test_the_built_in_suite_runs(run: Run, tmp_path: Path) -> None:
-    probes = ROOT / "tests" / "cells"
+    suite = ROOT / "tests" / "cells" / "parametrization"
     code = f"""
         import sys, pytest
-        sys.exit(pytest.main(["-c", {str(probes / "pytest.ini")!r}, "--rootdir", {str(probes)!r}, {str(probes)!r}]))
+        sys.exit(pytest.main(["-c", {str(suite / "pytest.ini")!r}, "--rootdir", {str(suite)!r}, {str(suite)!r}]))
     """
     done = run("1.13.1", code, env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
     assert done.returncode == 0, done.stdout + done.stderr

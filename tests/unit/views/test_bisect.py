@@ -15,6 +15,8 @@ from scripts.bisect import bisection, search
 from scripts.bisect.bisection import Outcome
 from scripts.bisect.model import Candidate, State, Step
 from scripts.commands import bisect as command
+from scripts.config import matrix_toml
+from scripts.config import suite as suites
 from scripts.explain.changes import Unexplained
 from scripts.records import model
 from scripts.views.bisect import json_report, log, report
@@ -93,8 +95,9 @@ def test_the_reproduce_command_asks_the_same_question_of_both_sides() -> None:
     options = argparse.ArgumentParser()
     command.add_arguments(options)
     words = shlex.split(report.reproduce_command(state, finding))
-    again = command._question(options.parse_args(words[words.index("--") + 1 :]))
-    assert again == query.model_copy(update={"good": "2.3.0", "bad": "2.4.0"})
+    suite = suites.named(matrix_toml.load())
+    again = command._question(suite, options.parse_args(words[words.index("--") + 1 :]))
+    assert again == query.model_copy(update={"suite": suite.name, "good": "2.3.0", "bad": "2.4.0"})
 
 
 def test_the_reproduce_command_names_the_build_that_was_tested() -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from scripts.config import matrix_toml
-from scripts.core import paths
+from scripts.config import suite as suites
 from scripts.core.console import make_console
 from scripts.history.build import build_report
 from scripts.history.report import Report, to_json
@@ -24,6 +24,7 @@ from scripts.records.store import Store
 from scripts.views import junit, markdown, page, report_files, svg, terminal
 from tests.support.records import blocked, fresh, raised, record, returned, unavailable
 
+MATRIX: Final = matrix_toml.load()
 HERE: Final = Path(__file__).parent
 ORDER: Final = ("test_trace.py", "test_script.py")
 FUTURE: Final = ("builtins.FutureWarning", "`torch.jit.script` is deprecated. Please switch to `torch.export`.")
@@ -32,7 +33,7 @@ FUTURE: Final = ("builtins.FutureWarning", "`torch.jit.script` is deprecated. Pl
 def real() -> Report:
     """Return a report of the accepted cells around the known changes."""
     records = Store(HERE.parent / "data" / "results").read(Record)
-    return build_report(records, known=matrix_toml.load().releases, order=ORDER)
+    return build_report(records, known=MATRIX.releases, order=ORDER)
 
 
 def synthetic() -> Report:
@@ -114,13 +115,15 @@ def test_golden(make: Callable[[], Report], name: str, request: pytest.FixtureRe
 
 
 def test_the_page_and_the_picture_beside_the_results_are_current() -> None:
-    shown = report_files.report(matrix_toml.load(), report_files.accepted())
+    suite = suites.named(MATRIX)
+    shown = report_files.report(MATRIX, suite, report_files.accepted(suite))
     for name, text in report_files.results_texts(shown).items():
-        assert (paths.RESULTS / name).read_text("utf-8") == text, "run `nox -s accept` to render them again"
+        assert (suite.paths.results / name).read_text("utf-8") == text, "run `nox -s accept` to render them again"
 
 
 def test_the_report_of_the_accepted_results_has_the_known_changes_and_none_is_confounded() -> None:
-    shown = report_files.report(matrix_toml.load(), report_files.accepted())
+    suite = suites.named(MATRIX)
+    shown = report_files.report(MATRIX, suite, report_files.accepted(suite))
     changes = {(change.name.rpartition("::")[2], change.before, change.after, change.kind) for change in shown.changes}
     # From the releases' own tests: 3 releases changed scripting or tracing, and 2 brought deprecations.
     expected = {

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.core import layout, paths
+from scripts.core import layout
 from scripts.core.console import make_console
 from scripts.core.escaping import visible
+from scripts.core.paths import SuitePaths
 from scripts.history.build import build_report
 from scripts.history.report import Report
 from scripts.records import drift, model
@@ -35,7 +36,7 @@ def hostile() -> Report:
 
 
 def accepted() -> list[Record]:
-    return Store(paths.RESULTS).read(Record)
+    return Store(SuitePaths.of("parametrization").results).read(Record)
 
 
 def with_message(text: str) -> Report:

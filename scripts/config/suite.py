@@ -1,0 +1,119 @@
+"""A suite as runs and reports use it: its tests, what they require, and the folders of its records and results."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from scripts.config.model import Limits, Matrix
+from scripts.core import paths
+from scripts.core.errors import UsageError, did_you_mean
+from scripts.core.paths import SuitePaths
+
+#: Longest part of a folder's name in the name of its suite.
+_LONGEST: Final = 40
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A set of tests that run in every cell.
+
+    Attributes:
+        name: its name, also of the folders of its records and results.
+        folder: the folder of its tests.
+        require: requirements of the tests, in every cell.
+        env: variables of the tests.
+        limits: the limits of its runs.
+        order: files in the order of reports.
+        plugins: whether pytest loads installed plugins.
+        declared: True for a suite of ``matrix.toml``, False for another folder.
+    """
+
+    name: str
+    folder: Path
+    require: tuple[str, ...] = ()
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    limits: Limits = dataclasses.field(default_factory=Limits)
+    order: tuple[str, ...] = ()
+    plugins: bool = True
+    declared: bool = True
+
+    @property
+    def paths(self) -> SuitePaths:
+        """The folders of its records, logs, results and so on."""
+        return SuitePaths.of(self.name)
+
+    def with_env(self, env: Mapping[str, str]) -> Suite:
+        """Return the suite with further variables."""
+        return dataclasses.replace(self, env={**self.env, **env})
+
+
+def default_name(matrix: Matrix) -> str:
+    """Return the name of the default suite: the first one."""
+    return next(iter(matrix.suites))
+
+
+def named(matrix: Matrix, name: str | None = None) -> Suite:
+    """Return a suite of ``matrix.toml``, by default the first one.
+
+    Raises:
+        UsageError: there is no suite of this name.
+    """
+    name = name or default_name(matrix)
+    if name not in matrix.suites:
+        raise UsageError(f"--suite: unknown suite {name!r}{did_you_mean(name, list(matrix.suites))}")
+    table = matrix.suites[name]
+    return Suite(
+        name=name,
+        folder=paths.ROOT / table.path,
+        require=table.require,
+        env=table.env,
+        limits=matrix.limits.model_copy(update=table.limits.model_dump(exclude_none=True)),
+        order=table.order,
+        plugins=table.plugins,
+    )
+
+
+def of_folder(matrix: Matrix, folder: Path, name: str | None = None) -> Suite:
+    """Return the suite of a folder that ``matrix.toml`` does not name, with the default suite's requirements.
+
+    By default its name derives from the folder's name and path, so that two folders are never one suite.
+
+    Raises:
+        UsageError: the name is invalid, or a suite of ``matrix.toml`` has it.
+    """
+    default = named(matrix)
+    if name is not None:
+        if name in matrix.suites:
+            raise UsageError(f"--suite: {name!r} is a suite of matrix.toml; choose another name for --probes")
+        if problem := name_problem(name):
+            raise UsageError(f"--suite: {problem}")
+    return dataclasses.replace(
+        default,
+        name=name or _folder_name(folder),
+        folder=folder.absolute(),
+        limits=matrix.limits,
+        order=(),
+        plugins=True,
+        declared=False,
+    )
+
+
+def _folder_name(folder: Path) -> str:
+    folder = folder.resolve()
+    readable = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:_LONGEST]
+    digest = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{readable or 'folder'}-{digest}"
+
+
+def name_problem(name: str) -> str | None:
+    """Return why a suite may not have a name, or None."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+        return f"{name!r} is not a name of a suite: lower-case letters, digits, '.', '_' and '-'"
+    if name in paths.RESERVED:
+        return f"{name!r} is a folder of .matrix; choose another name"
+    return None
