@@ -19,7 +19,7 @@ def fresh(
 ) -> FreshRecord:
     return FreshRecord.model_validate(
         {
-            "schema": 1,
+            "schema": 2,
             "cell": {"torch": torch, "build": "cu124", "python": "3.11", "platform": platform},
             "status": "recorded",
             "torch": {"version": torch},

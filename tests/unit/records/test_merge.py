@@ -42,7 +42,7 @@ def record(
     conclusive = status == "recorded"
     return FreshRecord.model_validate(
         {
-            "schema": 1,
+            "schema": 2,
             "cell": {"torch": torch, "build": "cpu", "python": "3.11", "platform": platform},
             "status": status,
             "reason": None if conclusive else {"stage": "resolve", "kind": "no wheel", "message": message},
@@ -189,7 +189,7 @@ HOSTILE = {
     "truncated": (TEXT[: len(TEXT) // 2], "not JSON"),
     "empty": ("", "not JSON"),
     "a list": ("[]", "no schema number"),
-    "another schema": (changed(schema=2), "unknown schema 2; this version reads schema 1"),
+    "another schema": (changed(schema=3), "unknown schema 3; this version reads schema 2"),
     "an unknown key": (changed(evil=1), "evil"),
     "no UTF-8": (b"\xff\xfe\x00", "not JSON"),
     "deep": ("[" * 100_000 + "]" * 100_000, "not JSON"),

@@ -57,8 +57,8 @@ def test_default_values_are_left_out_below_the_top_level() -> None:
     ("text", "message"),
     [
         ("{", "x.json: invalid record: not JSON"),
-        ("[]", "x.json: invalid record: no schema number; this version reads schema 1"),
-        ('{"schema": 2}', "x.json: invalid record: unknown schema 2; this version reads schema 1"),
+        ("[]", "x.json: invalid record: no schema number; this version reads schema 2"),
+        ('{"schema": 3}', "x.json: invalid record: unknown schema 3; this version reads schema 2"),
         ('{"schema": 1, "status": "recorded"}', "x.json: invalid record: cell: Field required"),
         ('{"schema": 1, "nonsense": 1}', "x.json: invalid record: "),
     ],
