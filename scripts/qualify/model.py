@@ -140,8 +140,8 @@ class Qualification(StrictModel):
     asked_on: dt.date
     platform: str
     machine: str
-    suite_name: str | None = Field(None, alias="suite", description="The suite; None before there were several.")
-    suite: str = Field(alias="probes", description="Digest of the test suite.")
+    suite: str | None = Field(None, description="The suite; None before there were several.")
+    suite_digest: str = Field(alias="probes", description="Digest of the test suite.")
     env: dict[str, str] = Field({}, description="Variables for the tests, besides those of matrix.toml.")
     tools: dict[str, str]
     policy: Qualify

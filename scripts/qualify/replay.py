@@ -27,8 +27,8 @@ def prepare(matrix: Matrix, suite: Suite, earlier: Qualification, *, jobs: int |
     Raises:
         UsageError: it belongs to another platform or suite, or its local wheels have changed.
     """
-    if earlier.suite_name not in {None, suite.name}:
-        raise UsageError(f"--replay: the file is of the suite {earlier.suite_name!r}; add --suite {earlier.suite_name}")
+    if earlier.suite not in {None, suite.name}:
+        raise UsageError(f"--replay: the file is of the suite {earlier.suite!r}; add --suite {earlier.suite}")
     if earlier.platform != machine.platform_name():
         raise UsageError(f"--replay: cannot repeat a run on {earlier.platform} on {machine.platform_name()}")
     serving = _matrix_of(matrix, earlier)
@@ -109,7 +109,7 @@ def compare(earlier: Qualification, now: Qualification, file: Path) -> Qualifica
     before, after = _sentences(earlier), _sentences(now)
     differences = [f"then only: {text}" for text in before if text not in after]
     differences += [f"now only: {text}" for text in after if text not in before]
-    if earlier.suite != now.suite:
+    if earlier.suite_digest != now.suite_digest:
         differences.append("the test suite has changed since")
     replay = Replay(
         file=file.name,

@@ -289,7 +289,7 @@ def _identity(qualification: Qualification) -> Iterator[tuple[str, str]]:
     yield "date", f"{qualification.asked_on}, {qualification.platform}"
     yield "machine", qualification.machine
     yield "tools", ", ".join(f"{name} {version}" for name, version in qualification.tools.items())
-    yield "suite", qualification.suite[:16]
+    yield "suite", qualification.suite_digest[:16]
     yield "blocks", ", ".join(qualification.policy.block) or "nothing"
     yield "warns", ", ".join(qualification.policy.warn) or "nothing"
     due = [outcome for outcome in qualification.expectations if outcome.status != "not due"]

@@ -140,12 +140,14 @@ def test_a_suite_gets_its_declared_variables(copy: Project) -> None:
     assert not planned(copy, "--env", "MINE=yes")
     assert copy.scripts("run", "--env", "MINE=yes").code == 0
     assert (outcome(), planned(copy, "--env", "MINE=yes"), planned(copy)) == ("passed", True, False)
-    matrix = (copy.root / "matrix.toml").read_text().replace("[probes]", '[probes]\nenv = { MINE = "yes" }')
+    matrix = (
+        (copy.root / "matrix.toml").read_text().replace("plugins = false", 'plugins = false\nenv = { MINE = "yes" }')
+    )
     copy.write_matrix(matrix)
     assert planned(copy), "declared in matrix.toml or by an option: the question is the same"
     copy.write_matrix(matrix.replace("MINE", "MATRIX_DONE"))
     done = copy.scripts("run")
-    assert (done.code, "probes.env: MATRIX_DONE is set by the engine" in done.stderr) == (2, True)
+    assert (done.code, "suites.parametrization.env: MATRIX_DONE is set by the engine" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "bisect", "qualify"])

@@ -28,7 +28,7 @@ def suite(folder: Path, files: dict[str, str]) -> Path:
 def run(copy: Project, folder: Path) -> tuple[Finished, dict[str, Any]]:
     done = copy.scripts("run", "--probes", str(folder))
     assert "Traceback" not in done.output
-    [record] = copy.records().values()
+    [record] = copy.records_of_a_folder().values()
     return done, record
 
 
@@ -60,7 +60,7 @@ def test_an_inconclusive_record_is_not_current(
     assert done.code == 3, done.output
     assert (record["status"], record["reason"]["stage"], record["reason"]["kind"]) == ("error", "run", kind)
     assert message in record["reason"]["message"]
-    assert copy.scripts("accept").code != 0
+    assert copy.scripts("accept", "--probes", str(folder)).code != 0
     assert copy.results() == {}
     again, second = run(copy, folder)
     assert again.code == 3
@@ -97,4 +97,4 @@ def test_any_folder_name_of_project_and_suite_works(index: LocalIndex, tmp_path:
     mine = suite(tmp_path / "mine [y] $PATH ü::z", {"test_ü.py": "def test_ü(): pass"})
     done = copy.scripts("run", "--probes", str(mine), env=shell)
     assert done.code == 0, done.output
-    assert list(copy.records()[cell("2.5.1")]["tests"]) == ["test_ü.py::test_ü"]
+    assert list(copy.records_of_a_folder()[cell("2.5.1")]["tests"]) == ["test_ü.py::test_ü"]

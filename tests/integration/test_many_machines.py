@@ -128,7 +128,7 @@ def test_any_folder_of_tests_runs_over_the_releases(copy: Project, tmp_path: Pat
     assert copy.nox("-s", "accept").code == 0
     done = copy.nox("-s", "matrix", "--", "--probes", str(folder))
     assert done.code == 0, done.output  # accepted results of another suite are no drift
-    records = copy.records()
+    records = copy.records_of_a_folder()
     verdicts = [records[cell(release)]["tests"]["test_mine.py::test_version"]["outcome"] for release in RELEASES]
     assert verdicts == ["passed", "passed", "failed"]
     assert list(records[cell("2.5.1")]["observations"]) == ["mine"]

@@ -69,6 +69,7 @@ def test_suites_share_no_record_and_every_command_knows_them(copy: Project) -> N
     ):
         done = copy.scripts(*words)
         assert done.code in {0, 1}, done.output  # 1: both ends of the bisection are the same
+        assert "Traceback" not in done.stderr
         assert "test_scriptable" not in done.stdout
     plan = copy.scripts("plan", "--suite", "other", "--format", "json")
     assert [item["current"] for item in json.loads(plan.stdout)["cells"]] == [True, True]

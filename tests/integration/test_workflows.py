@@ -102,7 +102,7 @@ def test_the_matrix_runs_a_rerun_completes_it_and_the_report_shows_the_drift(
     # A file that is not a record is refused by name; the others are merged.
     hostile = run.artifacts / "matrix-records-hostile" / PLATFORM / f"{cell('1.13.1')}.json"
     hostile.parent.mkdir(parents=True)
-    hostile.write_text('{"schema": 2, "cell": "::stop-commands::x"}')
+    hostile.write_text('{"schema": 3, "cell": "::stop-commands::x"}')
 
     # The rerun runs only the missing cell.
     index.heal()
@@ -120,7 +120,7 @@ def test_the_matrix_runs_a_rerun_completes_it_and_the_report_shows_the_drift(
     assert run.jobs["report"].result == "failure"
     assert "3 of 3 cells recorded" in run.jobs["report"].summary
     assert "### Refused files" in run.jobs["report"].summary
-    assert "unknown schema 2; this version reads schema 1" in run.jobs["report"].summary
+    assert "unknown schema 3; this version reads schema 2" in run.jobs["report"].summary
     assert run.jobs["report"].outputs["drift"] == "4", run.jobs["report"].summary
     text = json.loads((report / "issue.json").read_text())
     assert text["title"] == "Drift: 4 observations in 1 cell"

@@ -136,6 +136,11 @@ class Project:
         """Return the fresh records by cell id."""
         return _read(self.state / "records")
 
+    def records_of_a_folder(self) -> dict[str, Any]:
+        """Return the fresh records of the one suite that is not the default, by cell id."""
+        (folder,) = (path for path in (self.root / ".matrix").glob("*/records") if path.parent != self.state)
+        return _read(folder)
+
     def results(self) -> dict[str, Any]:
         """Return the accepted records by cell id."""
         return _read(self.root / "results")
