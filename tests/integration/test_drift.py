@@ -192,7 +192,7 @@ def test_an_unreadable_accepted_result_is_named(copy: Project) -> None:
     result.write_text('{"schema": 99}')
     done = copy.scripts("run")
     assert done.code == 2
-    assert f"{OLD}.json: invalid record: unknown schema 99; this version reads schema 1" in done.stderr
+    assert f"{OLD}.json: invalid record: unknown schema 99; this version reads schema 2" in done.stderr
 
 
 def test_logs_go_to_stderr_and_results_to_stdout(index: LocalIndex, project: MakeProject) -> None:
