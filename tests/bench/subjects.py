@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from scripts.config import matrix_toml
 from scripts.config import suite as suites
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
@@ -165,6 +166,11 @@ class ProjectSubject(Subject):
         """The copy's folder of caches, records and logs."""
         return self.root / paths.STATE.name
 
+    @property
+    def suite(self) -> Path:
+        """The folder of the default suite's records and locks."""
+        return self.state / suites.named(matrix_toml.load()).name
+
     def command(self, phase: Phase) -> list[str]:
         """Return nox's command, the same in every phase."""
         del phase
@@ -174,16 +180,16 @@ class ProjectSubject(Subject):
     def prepare(self, phase: Phase) -> None:
         """Remove the records for a warm run; environments are removed after every run."""
         if phase == "warm":
-            shutil.rmtree(self.state / "records")
+            shutil.rmtree(self.suite / "records")
 
     def tests(self) -> int:
         """Return the number of tests in the fresh records."""
-        return sum(len(record.tests) for record in Store(self.state / "records").read(FreshRecord))
+        return sum(len(record.tests) for record in Store(self.suite / "records").read(FreshRecord))
 
     def locks(self) -> list[locks.Lock]:
         """Return the locks of the last run, in the order of the cells."""
         source = sources.Source(build="default", index=None)
-        found = (self.state / "locks" / cell.id / "pylock.toml" for cell in self.cells)
+        found = (self.suite / "locks" / cell.id / "pylock.toml" for cell in self.cells)
         return [locks.load(path, source) for path in found if path.exists()]
 
 

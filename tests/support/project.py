@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import dataclasses
-import functools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,17 +17,12 @@ import psutil
 import uv
 
 from tests.support.index import LocalIndex
-from tests.support.matrices import SUITE, matrix_text
-from tests.support.torches import build_torch
-from tests.support.wheels import installed
+from tests.support.matrices import SUITE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 #: Files and folders that a run needs.
 _COPIED: Final = ("noxfile.py", "pyproject.toml", "scripts", "tests/cells")
-
-#: Folders of a cache that help every run: unpacked wheels, pointers to them by the URL of their index, and bytecode.
-_SHARED: Final = ("archive-v0", "wheels-v8", "bytecode")
 
 #: Variables that commands inherit: none that concerns package indexes or the user.
 _INHERITED: Final = ("PYENV_ROOT", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "UV_PYTHON_INSTALL_DIR")
@@ -53,22 +45,13 @@ class Finished:
 class Project:
     """A copy of the project. ``env`` is the environment of its commands, which tests may change."""
 
-    def __init__(self, folder: Path, matrix: str, index: LocalIndex, *, warm: bool = True) -> None:
-        """Copy the project into a subfolder.
-
-        Args:
-            folder: where the project, its home and its caches are created.
-            matrix: the text of ``matrix.toml``.
-            index: the index of all packages.
-            warm: start with pytest unpacked and compiled, and with uv's data on the interpreters.
-        """
+    def __init__(self, folder: Path, matrix: str, index: LocalIndex) -> None:
+        """Copy the project into a subfolder, with the text of a ``matrix.toml`` and the index of all packages."""
         self.root = folder / "project"
         for name in _COPIED:
             _copy(ROOT / name, self.root / name)
         self.write_matrix(matrix)
         self.env = environment(folder, index)
-        if warm:
-            shutil.copytree(_caches(), self.root / ".matrix" / "cache", symlinks=True)
 
     def write_matrix(self, text: str) -> None:
         """Replace ``matrix.toml``."""
@@ -193,28 +176,6 @@ def kill_tree(child: subprocess.Popen[str]) -> None:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-
-
-@functools.cache
-def _caches() -> Path:
-    """Return a folder with the caches of a first run that help every other, made once per process."""
-    folder = Path(tempfile.mkdtemp(prefix="caches-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with LocalIndex() as index:
-        index.add(*installed("pytest"))
-        index.add(build_torch(), channel="cpu")
-        first = Project(folder, matrix_text(index, ["2.5.1"]), index, warm=False)
-        run = first.scripts("run")
-    if run.code:
-        raise RuntimeError(run.output)
-    caches = first.root / ".matrix" / "cache"
-    for path in caches.iterdir():
-        if path.name not in _SHARED and not path.name.startswith("interpreter-"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    unpacked = [path.parent for path in caches.glob("archive-*/*/torch")]
-    for path in [*unpacked, *caches.glob("wheels-*/**/torch"), caches / "bytecode" / "torch"]:
-        shutil.rmtree(path)
-    return caches
 
 
 def _copy(source: Path, target: Path) -> None:

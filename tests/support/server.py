@@ -24,8 +24,6 @@ _HOST: Final = "127.0.0.1"
 _CHUNK: Final = 1 << 16
 #: Seconds between the chunks of a slow response.
 _BEAT: Final = 0.02
-#: Ports of stopped servers, used again: an index keeps its URL from test to test, so that caches of uv stay valid.
-_PORTS: Final[list[int]] = []
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,7 +121,7 @@ class Server:
         self.errors: list[BaseException] = []
         self.lock = threading.Lock()
         self._planned: list[_Planned] = []
-        self._listener = _listener()
+        self._listener = socket.create_server((_HOST, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._http: _Http | None = None
 
@@ -158,20 +156,10 @@ class Server:
             self._http.end()
             self._http = None
         self._listener.close()
-        if not keep_port:
-            _PORTS.append(self.port)
-        else:  # bound but not listening: connections are refused, and the port stays reserved
+        if keep_port:  # bound but not listening: connections are refused, and the port stays reserved
             self._listener = socket.socket()
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._listener.bind((_HOST, self.port))
-
-
-def _listener() -> socket.socket:
-    """Return a socket that listens on the port of a stopped server, or on any free one."""
-    while _PORTS:
-        with contextlib.suppress(OSError):
-            return socket.create_server((_HOST, _PORTS.pop()), backlog=128)
-    return socket.create_server((_HOST, 0), backlog=128)
 
 
 class _Http(ThreadingHTTPServer):
