@@ -16,7 +16,7 @@ from scripts.core import environment
 class Table(BaseModel):
     """A table of ``matrix.toml``; unknown keys are errors, and values are immutable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Limits(Table):
