@@ -72,7 +72,7 @@ class Inputs:
         )
 
     @property
-    def built_in_suite(self) -> bool:
+    def is_declared(self) -> bool:
         """True if the cells run a suite of matrix.toml, whose accepted results are in results/."""
         return self.probes is None
 

@@ -122,7 +122,7 @@ def _reports(matrix: Matrix, suite: Suite, fresh: Sequence[FreshRecord], accepte
 
 def _accepted(inputs: Inputs, suite: Suite) -> list[Record] | None:
     """Return the accepted results of the suite that ran, or None if it has no folder of results."""
-    folder = suite.paths.results if inputs.built_in_suite else inputs.results
+    folder = suite.paths.results if inputs.is_declared else inputs.results
     return Store(folder).read(Record) if folder else None
 
 

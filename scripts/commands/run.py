@@ -82,7 +82,7 @@ def _run_options(options: argparse.Namespace, suite: Suite) -> Options:
 def _show(matrix: Matrix, suite: Suite, records: Mapping[Cell, FreshRecord]) -> Exit:
     """Show the table and the drift of a run; return the exit code."""
     fresh, accepted = list(records.values()), report_files.accepted(suite)
-    # Of a folder that is no suite of matrix.toml, usually nothing is accepted, so that its cells are not news.
+    # A folder outside matrix.toml usually has no accepted results; its cells are then not listed as new.
     compared = drift.compare(fresh if accepted or suite.declared else [], accepted)
     terminal.show(report_files.report(matrix, suite, report_files.distinct(fresh), compared), make_console())
     return verdict(fresh, compared)

@@ -61,7 +61,7 @@ def named(matrix: Matrix, name: str | None = None) -> Suite:
     """Return a suite of ``matrix.toml``, by default the first one.
 
     Raises:
-        UsageError: there is no suite of this name.
+        UsageError: matrix.toml has no suite with this name.
     """
     name = name or default_name(matrix)
     if name not in matrix.suites:

@@ -36,8 +36,8 @@ _FAILURES: Final = (requests.RequestException, urllib3.exceptions.HTTPError, OSE
 
 T = TypeVar("T")
 
-# It warns about each attempt; only the outcome of a request matters.
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+# It logs each attempt; only the outcome of a request matters.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class _BrokenOffError(Exception):

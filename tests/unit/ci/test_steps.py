@@ -78,7 +78,7 @@ def test_inputs_are_read_from_the_environment(tmp_path: Path) -> None:
     assert (inputs.selection, inputs.platforms, inputs.jobs) == ("smoke", ("linux-x86_64", "windows-x86_64"), 7)
     assert inputs.require == ("a<2", "b==1")
     assert inputs.probes == tmp_path / "caller" / "my tests"
-    assert not inputs.built_in_suite
+    assert not inputs.is_declared
     assert inputs.plan_options().cells == ["2.5.1-cpu-py3.11", "2.6.0-cpu-py3.11"]
     suite = inputs.chosen_suite(inputs.matrix())
     assert (suite.name, suite.folder, suite.env) == ("mine", inputs.probes, {"A": "1", "B": "x y"})
