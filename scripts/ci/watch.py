@@ -21,7 +21,7 @@ from scripts.index import channels, listings, new_releases, wheel_files
 from scripts.index.http import Web
 from scripts.records.drift import broken
 from scripts.records.model import FreshRecord
-from scripts.records.signature import classify, describe_change, signatures
+from scripts.records.signature import describe_change, shown_kind, signatures
 from scripts.run import scheduler
 from scripts.run.context import Options
 
@@ -129,7 +129,7 @@ def differences(release: FreshRecord, night: FreshRecord) -> list[str]:
         return [f"{night.cell.torch} is {night.status}, {release.cell.torch} is {release.status}"]
     before, after = signatures(release), signatures(night)
     return [
-        f"{name}, {classify(old, after[name])}: {describe_change(old, after[name])}"
+        f"{name}, {shown_kind(old, after[name])}: {describe_change(old, after[name])}"
         for name, old in before.items()
         if name in after and after[name] != old
     ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from scripts.config import versions
 from scripts.config.cell import Cell
-from scripts.history import timeline
+from scripts.history import labels, reasons, rows, timeline
 from scripts.history.changes import change_points
 from scripts.history.marks import Marks
 from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, ReportedSignature
+from scripts.history.rows import Appearance
 from scripts.history.timeline import Axes
 from scripts.index import torch_version
 from scripts.records.drift import Compared
@@ -44,13 +45,17 @@ def build_report(
     names = _names(records, order)
     table = _Table()
     reported = [table.cell(record, names) for record in records]
+    defects = {name.name: name.known_defect for name in names.values() if name.known_defect}
+    appearance = Appearance(signatures=table.signatures, marks=table.marks_by_id, defects=defects)
     releases = sorted({cell.torch for cell in reported}, key=versions.version)
-    series = timeline.series_of(reported, list(names), table.signatures, _within(known, releases))
+    series = timeline.series_of(reported, labels_of(names), table.signatures, _within(known, releases))
     details = _Details(records, reported, explain)
     return Report(
         releases=tuple(releases),
         platforms=tuple(sorted({cell.platform for cell in reported})),
         names=tuple(names.values()),
+        tables=rows.tables([cell for cell in reported if cell.recorded], list(names), appearance),
+        reasons=reasons.shared([cell for cell in reported if not cell.recorded]),
         cells=tuple(reported),
         timelines=tuple(map(timeline.timeline, series)),
         changes=tuple(
@@ -94,10 +99,18 @@ def _names(records: Iterable[Record], order: Sequence[str]) -> dict[str, Name]:
         file = item[1].partition("::")[0]
         return ranks.get(file, len(ranks)), file
 
+    observed = [name for name, _ in sorted(observations.items(), key=key)]
+    tested = [name for name, _ in sorted(tests.items(), key=key) if name not in observations]
+    shown = labels.labels([*observed, *tested])
     return {
-        **{name: Name(name=name, kind="observation") for name, _ in sorted(observations.items(), key=key)},
-        **{name: Name(name=name, kind="test") for name, _ in sorted(tests.items(), key=key)},
+        **{name: Name(name=name, kind="observation", label=shown[name]) for name in observed},
+        **{name: Name(name=name, kind="test", label=shown[name]) for name in tested},
     }
+
+
+def labels_of(names: Mapping[str, Name]) -> dict[str, str]:
+    """Return the labels by name."""
+    return {name: shown.label for name, shown in names.items()}
 
 
 class _Table:
@@ -108,7 +121,7 @@ class _Table:
         self.signatures: dict[str, Signature] = {}
         self.tracebacks: dict[str, tuple[Frame, ...]] = {}
         self.packages: dict[str, dict[str, str]] = {}
-        self._marks: dict[str, str] = {}
+        self.marks_by_id: dict[str, str] = {}
         self._signature_ids: dict[Signature, str] = {}
         self._traceback_ids: dict[tuple[tuple[str, int, str], ...], str] = {}
         self._package_ids: dict[tuple[tuple[str, str], ...], str] = {}
@@ -118,7 +131,7 @@ class _Table:
         known = list(self.signatures.values())
         return {
             name: ReportedSignature(
-                mark=self._marks[name], text=describe_among(signature, known[:number]), **vars(signature)
+                mark=self.marks_by_id[name], text=describe_among(signature, known[:number]), **vars(signature)
             )
             for number, (name, signature) in enumerate(self.signatures.items())
         }
@@ -153,7 +166,7 @@ class _Table:
         name = self._signature_ids.setdefault(signature, f"s{len(self._signature_ids) + 1}")
         if name not in self.signatures:
             self.signatures[name] = signature
-            self._marks[name] = self.marks.mark(signature)
+            self.marks_by_id[name] = self.marks.mark(signature)
         return name
 
     def _traceback(self, frames: tuple[Frame, ...]) -> str:

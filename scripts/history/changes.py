@@ -13,9 +13,17 @@ from typing import NamedTuple
 
 from scripts.config import versions
 from scripts.config.cell import Cell
-from scripts.history.report import RELEASE_NOTES, ChangePoint, confounding, label, not_recorded
+from scripts.history.report import RELEASE_NOTES, ChangePoint, confounding, not_recorded
 from scripts.history.timeline import Axes, Series
-from scripts.records.signature import Signature, classify, describe_change, differences
+from scripts.records.signature import (
+    Signature,
+    describe,
+    describe_change,
+    describe_warnings,
+    differences,
+    shown_change,
+    shown_kind,
+)
 
 
 def change_points(
@@ -31,6 +39,7 @@ def change_points(
     search = _Search(series, signatures, exists)
     found = [change for before, after in pairwise(series.signatures) for change in search.neighbours(before, after)]
     found += search.across_releases(found)
+    found += search.available()
     return sorted(found, key=lambda change: versions.version(change.after))
 
 
@@ -48,10 +57,17 @@ class _Search:
 
     def __init__(self, series: Series, signatures: Mapping[str, Signature], exists: Callable[[Cell], bool]) -> None:
         self._series, self._signatures, self._exists = series, signatures, exists
+        self._seen = {**series.skipped, **series.signatures}
+
+    def available(self) -> list[ChangePoint]:
+        """Return the change to the first release that was tested, if all before it skipped the test."""
+        first = next(iter(self._series.signatures))
+        skipped = [release for release in self._series.skipped if versions.version(release) < versions.version(first)]
+        return self.neighbours(skipped[-1], first) if skipped else []
 
     def neighbours(self, before: str, after: str) -> list[ChangePoint]:
         """Return the changes between two neighbours: one for each way in which axes that both have changed."""
-        old, new = self._series.signatures[before], self._series.signatures[after]
+        old, new = self._seen[before], self._seen[after]
         shared = sorted(old.keys() & new.keys(), key=lambda axes: axes.sort_key)
         if not shared:
             return self._confounded(before, after)
@@ -81,7 +97,7 @@ class _Search:
         The axes nearest to each other are compared. If any axes of the two releases have the same signature, no change
         was observed; how axes differ within a release is reported as a disagreement.
         """
-        old_by_axes, new_by_axes = self._series.signatures[before], self._series.signatures[after]
+        old_by_axes, new_by_axes = self._seen[before], self._seen[after]
         if set(old_by_axes.values()) & set(new_by_axes.values()):
             return []
         pairs = ((old, new) for old in old_by_axes for new in new_by_axes)
@@ -105,12 +121,12 @@ class _Search:
         old, new = self._signatures[change.old], self._signatures[change.new]
         suspects = self._suspects(change)
         axes = tuple(str(axes) for axes in sorted(on, key=lambda axes: axes.sort_key))
-        kind = classify(old, new)
+        kind = shown_kind(old, new)
         across = any(release in self._series.signatures for release in suspects[:-1])
         where = f", on {', '.join(axes)}" if across else ""
         sentence = (
-            f"{label(self._series.name)}: {change.before} → {change.after}{not_recorded(suspects)}, {kind}: "
-            f"{describe_change(old, new)}{where}{confounding(confounded, settle)}"
+            f"{self._series.label}: {change.before} → {change.after}{not_recorded(suspects)}, "
+            f"{shown_change(kind, change_text(kind, old, new, change.after))}{where}{confounding(confounded, settle)}"
         )
         return ChangePoint(
             name=self._series.name,
@@ -135,6 +151,17 @@ class _Search:
         low, high = versions.version(change.before), versions.version(change.after)
         releases = sorted((*self._series.gaps, *self._series.signatures), key=versions.version)
         return tuple(release for release in releases if low < versions.version(release) <= high)
+
+
+def change_text(kind: str, old: Signature, new: Signature, after: str) -> str:
+    """Return a change in words, to follow its kind."""
+    match kind:
+        case "available":
+            return f"since {after}{f', with {describe_warnings(new)}' if new.warnings else ''}"
+        case "now reached":
+            return describe(new)
+        case _:
+            return describe_change(old, new)
 
 
 def _follows(change: _Change, neighbours: Iterable[ChangePoint]) -> bool:

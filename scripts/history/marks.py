@@ -9,12 +9,17 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+from pydantic import Field
+
 from scripts.core.documents import StrictModel
+from scripts.records.essence import hint
 from scripts.records.signature import Signature, describe_among, describe_warnings
 
 _GLYPHS: Final = {"returned": "✓", "passed": "✓", "blocked": "·", "skipped": "-", "crashed": "!", "timed-out": "!"}
 _FAILED: Final = "✗"
 UNKNOWN: Final = "?"
+#: The mark of a passed test that asserts a known defect.
+DEFECT: Final = "✓*"
 
 #: Replacements for terminals and fonts that lack the glyphs.
 ASCII: Final = str.maketrans({"✓": "+", "✗": "x", "·": "."})
@@ -39,6 +44,7 @@ class LegendEntry(StrictModel):
 
     mark: str
     text: str
+    hint: str | None = Field(None, description="The option that would mend this failure.")
 
 
 class Marks:
@@ -49,6 +55,7 @@ class Marks:
         self._failed: list[Signature] = []  # without warnings, which have letters of their own
         self._warnings: dict[tuple[tuple[str, str], ...], str] = {}
         self._texts: dict[str, str] = {}
+        self._hints: dict[str, str | None] = {}
         self._glyphs: dict[str, None] = {}
 
     def mark(self, signature: Signature) -> str:
@@ -68,6 +75,7 @@ class Marks:
             self._failures[key] = letters(len(self._failures))
             failed = dataclasses.replace(signature, warnings=())
             self._texts[self._failures[key]] = describe_among(failed, self._failed)
+            self._hints[self._failures[key]] = hint(signature.message or "")
             self._failed.append(failed)
         return self._failures[key]
 
@@ -83,7 +91,10 @@ class Marks:
         glyphs = [LegendEntry(mark=mark, text=text) for mark, text in _EXPLAINED.items() if mark in self._glyphs]
         return (
             *glyphs,
-            *(LegendEntry(mark=letter, text=text) for letter, text in sorted(self._texts.items(), key=_order)),
+            *(
+                LegendEntry(mark=letter, text=text, hint=self._hints.get(letter))
+                for letter, text in sorted(self._texts.items(), key=_order)
+            ),
         )
 
 

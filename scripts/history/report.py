@@ -5,15 +5,18 @@ Each text is stored once: cells, timelines and change points refer to signatures
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from scripts.core.documents import StrictModel
 from scripts.core.escaping import visible
-from scripts.history import marks
+from scripts.history import labels, marks
+from scripts.history.reasons import SharedReason
+from scripts.history.rows import Table
 from scripts.index.torch_version import Torch
 from scripts.records.drift import Drift
 from scripts.records.model import Frame, Reason, Timings, Wheel
@@ -35,10 +38,17 @@ class ReportedSignature(StrictModel):
     message: str | None = None
     warnings: tuple[tuple[str, str], ...] = ()
 
-    @property
+    @functools.cached_property
     def signature(self) -> Signature:
         """The signature itself."""
-        return Signature(**self.model_dump(exclude={"mark", "text"}))
+        return Signature(
+            outcome=self.outcome,
+            phase=self.phase,
+            exception=self.exception,
+            bases=self.bases,
+            message=self.message,
+            warnings=self.warnings,
+        )
 
 
 def label(name: str) -> str:
@@ -51,11 +61,8 @@ class Name(StrictModel):
 
     name: str
     kind: Literal["observation", "test"]
-
-    @property
-    def label(self) -> str:
-        """The name without a test's file, escaped for display."""
-        return label(self.name)
+    label: str = Field(description="The shortest path that tells it from the other names, escaped for display.")
+    known_defect: str | None = Field(None, description="What a passed verdict means, for a test that asserts a defect.")
 
 
 class ReportedCell(StrictModel):
@@ -184,7 +191,10 @@ class Disagreement(StrictModel):
 
 
 class Report(StrictModel):
-    """Everything that a report shows."""
+    """Everything that a report shows.
+
+    ``tables`` and ``reasons`` are the short form that most views start with: they name what behaves alike once.
+    """
 
     schema_: Literal[1] = Field(1, alias="schema")
     releases: tuple[str, ...]
@@ -192,6 +202,8 @@ class Report(StrictModel):
     names: tuple[Name, ...]
     signatures: dict[str, ReportedSignature]
     legend: tuple[marks.LegendEntry, ...]
+    tables: tuple[Table, ...] = ()
+    reasons: tuple[SharedReason, ...] = ()
     cells: tuple[ReportedCell, ...]
     timelines: tuple[Timeline, ...]
     changes: tuple[ChangePoint, ...]
@@ -201,12 +213,22 @@ class Report(StrictModel):
     tracebacks: dict[str, tuple[Frame, ...]] = {}
     packages: dict[str, dict[str, str]] = {}
 
-    @property
+    @functools.cached_property
+    def labels(self) -> dict[str, str]:
+        """The labels by name."""
+        return {name.name: name.label for name in self.names}
+
+    @functools.cached_property
+    def variants(self) -> Mapping[str, int]:
+        """The number of variants of each parametrized test."""
+        return labels.variants(self.labels.values())
+
+    @functools.cached_property
     def recorded(self) -> tuple[ReportedCell, ...]:
         """The cells whose suite ran."""
         return tuple(cell for cell in self.cells if cell.recorded)
 
-    @property
+    @functools.cached_property
     def unrecorded(self) -> tuple[ReportedCell, ...]:
         """The cells that were unavailable, or failed before any test could run."""
         return tuple(cell for cell in self.cells if not cell.recorded)

@@ -10,7 +10,7 @@ from typing import Self
 
 from scripts.config import versions
 from scripts.config.cell import DEFAULT_BUILD
-from scripts.history.report import Disagreement, Interval, Range, ReportedCell, Timeline, label
+from scripts.history.report import Disagreement, Interval, Range, ReportedCell, Timeline
 from scripts.records.model import CellKey, Wheel
 from scripts.records.signature import Signature, describe
 
@@ -51,22 +51,24 @@ class Series:
     """The signatures of one observation, or of one test's verdict, on one platform."""
 
     name: str
+    label: str
     platform: str
     signatures: Mapping[str, ByAxes]  # by release, in order
+    skipped: Mapping[str, ByAxes]  # of releases in which it was skipped on all axes, in order
     gaps: Mapping[str, str]  # releases without a signature, in order, each with the reason
 
 
 def series_of(
     reported: Iterable[ReportedCell],
-    names: Sequence[str],
+    labels: Mapping[str, str],
     signatures: Mapping[str, Signature],
     known: Sequence[str] = (),
 ) -> list[Series]:
-    """Return the series of some cells, by platform and in the order of ``names``.
+    """Return the series of some cells, by platform and in the order of ``labels``.
 
     Args:
         reported: the cells, in the order of their releases.
-        names: the observations and tests to look at.
+        labels: the labels of the observations and tests to look at, by name.
         signatures: the signatures by id.
         known: all releases that exist; those without a signature are gaps.
     """
@@ -75,27 +77,35 @@ def series_of(
         by_platform[cell.platform].append(cell)
     found = []
     for platform, group in sorted(by_platform.items()):
-        observed = _observed(group, signatures)
-        found += [
-            Series(name=name, platform=platform, signatures=releases, gaps=_gaps(group, releases, known))
-            for name in names
-            if (releases := observed.get(name))
-        ]
+        observed, skipped = _observed(group, signatures)
+        gaps: dict[tuple[str, ...], dict[str, str]] = {}
+        for name, label in labels.items():
+            if releases := observed.get(name):
+                key = tuple(releases)
+                gaps[key] = gaps.get(key) or _gaps(group, releases, known)
+                unseen = {torch: axes for torch, axes in skipped.get(name, {}).items() if torch not in releases}
+                found.append(
+                    Series(
+                        name=name, label=label, platform=platform, signatures=releases, skipped=unseen, gaps=gaps[key]
+                    )
+                )
     return found
 
 
-def _observed(
-    reported: Iterable[ReportedCell], signatures: Mapping[str, Signature]
-) -> dict[str, dict[str, dict[Axes, str]]]:
-    """Return the ids of signatures by name, release and axes. A skipped test observed nothing."""
-    skipped = {name for name, signature in signatures.items() if signature.outcome == "skipped"}
-    found: dict[str, dict[str, dict[Axes, str]]] = {}
+_ByName = dict[str, dict[str, dict[Axes, str]]]
+
+
+def _observed(reported: Iterable[ReportedCell], signatures: Mapping[str, Signature]) -> tuple[_ByName, _ByName]:
+    """Return the ids of signatures by name, release and axes, those of skipped tests apart: they observed nothing."""
+    skips = {name for name, signature in signatures.items() if signature.outcome == "skipped"}
+    found: _ByName = {}
+    skipped: _ByName = {}
     for cell in reported:
         axes = Axes.of(cell, cell.wheel)
         for name, signature in cell.seen.items() if cell.recorded else ():
-            if signature not in skipped:
-                found.setdefault(name, {}).setdefault(cell.torch, {})[axes] = signature
-    return found
+            side = skipped if signature in skips else found
+            side.setdefault(name, {}).setdefault(cell.torch, {})[axes] = signature
+    return found, skipped
 
 
 def _gaps(reported: Iterable[ReportedCell], observed: Mapping[str, ByAxes], known: Sequence[str]) -> dict[str, str]:
@@ -172,5 +182,5 @@ def disagreements(series: Series, signatures: Mapping[str, Signature]) -> Iterat
                 platform=series.platform,
                 release=release,
                 sides=sides,
-                sentence=f"{label(series.name)}: {release} differs: {'; '.join(texts)}",
+                sentence=f"{series.label}: {release} differs: {'; '.join(texts)}",
             )

@@ -10,7 +10,7 @@ from scripts.core.errors import Exit
 from scripts.core.escaping import visible
 from scripts.records.accept import latest
 from scripts.records.model import CellKey, FreshRecord, Record
-from scripts.records.signature import Signature, classify, describe, describe_sides, signatures
+from scripts.records.signature import Signature, describe, describe_sides, shown_kind, signatures
 
 
 class Drift(StrictModel):
@@ -72,7 +72,7 @@ def drift_of(accepted: Record, fresh: Record) -> list[Drift]:
 def _changed(cell: CellKey, name: str, before: Signature, after: Signature | None) -> Drift:
     if after is None:
         return _drift(cell, name, "not observed any more", describe(before), "nothing")
-    return _drift(cell, name, classify(before, after), *describe_sides(before, after))
+    return _drift(cell, name, shown_kind(before, after), *describe_sides(before, after))
 
 
 def _drift(cell: CellKey, name: str | None, kind: str, accepted: str, fresh: str) -> Drift:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from scripts.core.escaping import visible
+from scripts.records.essence import essence
 from scripts.records.model import Observation, Record, Test
 
 #: The parts of a signature that can differ.
@@ -23,6 +24,12 @@ Class = Literal[
 
 #: Outcomes of observations and tests that do not count as failure.
 GOOD: Final = frozenset({"returned", "passed"})
+#: Outcomes of observations and tests that reached nothing.
+UNREACHED: Final = frozenset({"blocked", "skipped"})
+
+#: Kinds of change, as shown, of what was blocked or skipped before.
+AVAILABLE: Final = "available"
+REACHED: Final = "now reached"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,6 +96,23 @@ def classify(before: Signature, after: Signature) -> Class:
     return "other behaviour"
 
 
+def shown_kind(before: Signature, after: Signature) -> str:
+    """Return the kind of change as people read it: what was blocked or skipped before was neither broken nor good."""
+    if before.outcome in UNREACHED and after.outcome not in UNREACHED:
+        return AVAILABLE if after.good else REACHED
+    return classify(before, after)
+
+
+def shown_change(kind: str, what: str) -> str:
+    """Return a kind of change and what changed as one phrase."""
+    return f"{kind} {what}" if kind == AVAILABLE else f"{kind}: {what}"
+
+
+def blocker(signature: Signature) -> str | None:
+    """Return the name of the observation that blocked this one, or None."""
+    return (signature.message or "").removeprefix("by ") if signature.outcome == "blocked" else None
+
+
 def short(name: str) -> str:
     """Return the last part of a dotted name; names like torch.jit.Error stay whole, since Error alone is too vague."""
     last = name.rpartition(".")[2]
@@ -152,8 +176,15 @@ def describe(signature: Signature, *, whole: bool = False) -> str:
 
     ``whole`` gives its texts in full.
     """
-    text = _describe_outcome(signature, whole=whole)
+    text = _describe_outcome(_essential(signature), whole=whole)
     return f"{text}, with {describe_warnings(signature, whole=whole)}" if signature.warnings else text
+
+
+def _essential(signature: Signature) -> Signature:
+    """Return a signature with only the exception of a longer output of pytest as its message."""
+    if signature.exception or not signature.message or signature.outcome not in {"error", "failed"}:
+        return signature
+    return dataclasses.replace(signature, message=essence(signature.message))
 
 
 def _describe_outcome(signature: Signature, *, whole: bool) -> str:
@@ -188,7 +219,8 @@ def describe_change(old: Signature, new: Signature) -> str:
 
 def describe_sides(old: Signature, new: Signature) -> tuple[str, str]:
     """Return two signatures in a few words, without what they share; different ones never get the same text."""
-    for before, after in ((_distinguished(old, new), _distinguished(new, old)), (old, new)):
+    short_old, short_new = _essential(old), _essential(new)
+    for before, after in ((_distinguished(short_old, short_new), _distinguished(short_new, short_old)), (old, new)):
         if differences(old, new) == ("warnings",):
             sides = describe_warnings(before, whole=True), describe_warnings(after, whole=True)
         elif old.warnings == new.warnings:
@@ -202,6 +234,7 @@ def describe_sides(old: Signature, new: Signature) -> tuple[str, str]:
 
 def describe_among(signature: Signature, others: Iterable[Signature]) -> str:
     """Return a signature in a few words that distinguish it from the others in a list."""
+    signature, others = _essential(signature), map(_essential, others)
     message = signature.message or ""
     alike = [known for known in others if known.message and known.message[:_MIN_LENGTH] == message[:_MIN_LENGTH]]
     different = [known for known in alike if known.message != message]
