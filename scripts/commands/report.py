@@ -40,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options for what to show and in which format."""
     parser.add_argument("--format", choices=["terminal", "markdown", *FORMATS], default="terminal")
     parser.add_argument("--output", type=target, metavar="PATH", help="write to this file (default: stdout)")
-    parser.add_argument("--only-changes", action="store_true", help="only changes from the previous release")
+    parser.add_argument(
+        "--all", action="store_true", help="name also what neither fails, changes nor differs, and fold no variants"
+    )
+    parser.add_argument("--cells", action="store_true", help="add the table of cells (default: where some differ)")
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two releases side by side (terminal, markdown)")
     parser.add_argument("--timings", action="store_true", help="time per stage, of cells run here (terminal)")
     parser.add_argument(
@@ -59,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 #: Options that only some formats support.
 _FORMATS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "timings": ("terminal",),
-    "only_changes": ("terminal", "markdown"),
+    "all": ("terminal", "markdown"),
+    "cells": ("terminal", "markdown"),
     "compare": ("terminal", "markdown"),
     "evidence": ("terminal", "html", "json"),
 }
@@ -85,9 +89,10 @@ def _check_options(options: argparse.Namespace) -> None:
         if getattr(options, name) and options.format not in formats:
             supported = " or ".join(f"--format {name}" for name in formats)
             raise UsageError(f"--{name.replace('_', '-')}: not available in --format {options.format}; use {supported}")
-    if options.timings and (options.compare or options.only_changes):
-        conflicting = "--compare" if options.compare else "--only-changes"
-        raise UsageError(f"--timings: cannot be combined with {conflicting}")
+    for name, others in (("timings", ("compare", "all", "cells")), ("compare", ("cells",))):
+        conflicting = next((other for other in others if getattr(options, other)), None)
+        if getattr(options, name) and conflicting:
+            raise UsageError(f"--{name}: cannot be combined with --{conflicting}")
 
 
 def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
@@ -124,8 +129,8 @@ def _text(report: Report, options: argparse.Namespace) -> str:
         return FORMATS[options.format](report)
     if options.format == "markdown":
         if options.compare:
-            return markdown.comparison(report, *options.compare, only_changes=options.only_changes)
-        return markdown.summary(report, only_changes=options.only_changes)
+            return markdown.comparison(report, *options.compare, every_name=options.all)
+        return markdown.summary(report, every_name=options.all, every_cell=options.cells)
     return _terminal_text(report, options)
 
 
@@ -135,9 +140,9 @@ def _terminal_text(report: Report, options: argparse.Namespace) -> str:
         if options.timings:
             terminal.show_timings(report, console)
         elif options.compare:
-            terminal.show_comparison(report, options.compare, console, only_changes=options.only_changes)
+            terminal.show_comparison(report, options.compare, console, every_name=options.all)
         else:
-            terminal.show(report, console, only_changes=options.only_changes)
+            terminal.show(report, console, every_name=options.all, every_cell=options.cells)
     return captured.get()
 
 

@@ -6,11 +6,13 @@ The browser chooses the font of a picture, so a text that must stay in its box i
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from rich.cells import cell_len, chop_cells
 from rich.table import Table
 from rich.text import Text
 
@@ -73,6 +75,52 @@ def side_by_side(heads: tuple[str, str], rows: Sequence[tuple[str, ...]], width:
     page = io.StringIO()
     make_console(file=page, width=width).print(table)
     return page.getvalue().rstrip("\n")
+
+
+#: Where a word longer than a line is broken: after these characters, or else anywhere.
+_BREAKS: Final = re.compile(r"(?<=[-_/,:=\[\]().])(?=[^-_/,:=\[\]().])")
+
+
+def flowed(text: str, width: int, *, hanging: int = 0) -> list[str]:
+    """Return a text in lines of at most ``width`` characters.
+
+    Words are kept whole; one that is longer than a line is broken after punctuation, as is a test's id.
+
+    Args:
+        text: the text; its line breaks count as spaces.
+        width: the width of a terminal.
+        hanging: the indent of all lines but the first.
+    """
+    lines = [""]
+    for word in text.split():
+        for number, piece in enumerate(_pieces(word, width - hanging)):
+            glue = "" if number or not lines[-1].strip() else " "
+            if cell_len(lines[-1] + glue + piece) <= width:
+                lines[-1] += glue + piece
+            else:
+                lines.append(" " * hanging + piece)
+    return lines
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """Return a word, or the parts of one that is longer than a line."""
+    if cell_len(word) <= width:
+        return [word]
+    parts: list[str] = []
+    for part in _BREAKS.split(word):
+        parts += chop_cells(part, width) if cell_len(part) > width else [part]
+    return parts
+
+
+def joined(items: Sequence[str], width: int, glue: str) -> list[str]:
+    """Return items side by side in lines of at most ``width`` characters; no line breaks within an item."""
+    lines: list[str] = []
+    for item in items:
+        if lines and cell_len(lines[-1] + glue + item) <= width:
+            lines[-1] += glue + item
+        else:
+            lines.append(item)
+    return lines
 
 
 def indented(text: str) -> str:

@@ -22,7 +22,7 @@ UNKNOWN: Final = "?"
 DEFECT: Final = "✓*"
 
 #: Replacements for terminals and fonts that lack the glyphs.
-ASCII: Final = str.maketrans({"✓": "+", "✗": "x", "·": "."})
+ASCII: Final = str.maketrans({"✓": "+", "✗": "x", "·": ".", "…": "...", "→": "->", "–": "-", "≠": "!="})
 
 _EXPLAINED: Final = {
     "✓": "returned, or passed",

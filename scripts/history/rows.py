@@ -25,7 +25,7 @@ class Row(StrictModel):
         description="Ids of signatures by column; several where builds or Pythons differ, none where not recorded."
     )
     listed: bool = Field(description="True if it fails, changes, differs or asserts a known defect.")
-    blocks: tuple[str, ...] = Field((), description="Names that are blocked by these in every cell.")
+    blocks: tuple[str, ...] = Field((), description="Names that these block, and that succeed in all other cells.")
     known_defect: str | None = None
 
 
@@ -121,7 +121,7 @@ def _row(
 
 
 def _folded(rows: Sequence[Row], appearance: Appearance) -> list[Row]:
-    """Return the rows without those that are only ever blocked; the row that blocks them names them."""
+    """Return the rows without those that are only ever blocked or fine; the row that blocks them names them."""
     causes = {name: number for number, row in enumerate(rows) for name in row.names}
     blocking: dict[int, list[str]] = defaultdict(list)
     kept = []
@@ -135,12 +135,15 @@ def _folded(rows: Sequence[Row], appearance: Appearance) -> list[Row]:
 
 
 def _cause(rows: Sequence[Row], number: int, causes: Mapping[str, int], appearance: Appearance) -> int | None:
-    """Return the row at the start of the chain that always blocks a row, or None."""
+    """Return the row at the start of the chain that blocks a row wherever it does not just succeed, or None."""
     followed: list[int] = []
     while number not in followed:
         followed.append(number)
-        seen = {key for keys in rows[number].signatures for key in keys}
-        by = {blocker(appearance.signatures[key]) for key in seen}
+        seen = [appearance.signatures[key] for key in {key for keys in rows[number].signatures for key in keys}]
+        fine = [signature for signature in seen if signature.good]
+        by = {blocker(signature) for signature in seen if not signature.good}
+        if len(fine) > 1 or rows[number].known_defect:
+            by = set()
         only = next(iter(by)) if len(by) == 1 else None
         if only is None or only not in causes:
             return number if len(followed) > 1 else None

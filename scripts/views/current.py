@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 from scripts.config import versions
 from scripts.history.marks import glyph
-from scripts.history.report import Interval, Report, Timeline, label
-from scripts.records.signature import Signature, describe
+from scripts.history.report import ChangePoint, Interval, Report, Timeline
+from scripts.history.rows import mark_of
+from scripts.records.signature import Signature, blocker, describe
+from scripts.views.findings import blocked_text
+from scripts.views.naming import Naming
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,21 +41,54 @@ class Behaviour:
     names: tuple[str, ...]
     signature: Signature
     since: Onset
+    blocks: tuple[str, ...] = ()
+    known_defect: str | None = None
 
     @property
     def mark(self) -> str:
-        """The signature as one character."""
-        return glyph(self.signature)
-
-    @property
-    def sentence(self) -> str:
-        """The names and the behaviour in words."""
-        return f"{', '.join(self.names)}: {self.text}"
+        """The signature as one character; a pass that asserts a known defect has a mark of its own."""
+        return mark_of(glyph(self.signature), self.known_defect)
 
     @property
     def text(self) -> str:
         """The behaviour in words."""
-        return f"{describe(self.signature)}, {self.since}"
+        what = self.known_defect if self.known_defect and self.signature.good else describe(self.signature)
+        return f"{what}, {self.since}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What names do in the last release, in words."""
+
+    mark: str
+    outcome: str
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return the statement as a sentence."""
+        return f"{self.subject}: {self.text}"
+
+
+def statements(naming: Naming, platform: str) -> list[Statement]:
+    """Return the behaviour in the last release of a platform; what passes is counted, unless all is named."""
+    behaviours = current_behaviour(naming.report, platform)
+    plain = [found for found in behaviours if found.signature.good and not found.known_defect]
+    if naming.names_all or not plain:
+        return [_statement(naming, found) for found in behaviours]
+    subject = naming.counted([name for found in plain for name in found.names])
+    outcomes = " or ".join(dict.fromkeys(found.signature.outcome for found in plain))
+    passing = Statement(mark=plain[0].mark, outcome=plain[0].signature.outcome, subject=subject, text=outcomes)
+    return [*(_statement(naming, found) for found in behaviours if found not in plain), passing]
+
+
+def _statement(naming: Naming, found: Behaviour) -> Statement:
+    return Statement(
+        mark=found.mark,
+        outcome=found.signature.outcome,
+        subject=naming.listing(found.names, found.mark),
+        text=f"{found.text}{blocked_text(naming, found.blocks)}",
+    )
 
 
 def last_release(report: Report, platform: str) -> str | None:
@@ -65,16 +103,60 @@ def current_behaviour(report: Report, platform: str) -> list[Behaviour]:
 
     Observations on which builds or Pythons disagree are left out.
     """
-    found: dict[tuple[Signature, Onset], list[str]] = {}
+    found: dict[tuple[Signature, Onset, str | None], list[str]] = {}
     last = last_release(report, platform)
+    defects = {name.name: name.known_defect for name in report.names}
+    changed = _Changed.of(report, platform)
     for line in report.timelines:
-        if line.platform == platform and last in line.intervals[-1].releases and (behaviour := _last(report, line)):
-            found.setdefault(behaviour, []).append(label(line.name))
-    behaviours = [Behaviour(names=tuple(names), signature=last, since=onset) for (last, onset), names in found.items()]
-    return sorted(behaviours, key=lambda behaviour: "✗!·-✓".index(behaviour.mark))
+        if line.platform != platform or last not in line.intervals[-1].releases:
+            continue
+        if behaviour := _last(report, line, changed):
+            found.setdefault((*behaviour, defects[line.name]), []).append(line.name)
+    behaviours = [
+        Behaviour(names=tuple(names), signature=signature, since=onset, known_defect=defect)
+        for (signature, onset, defect), names in found.items()
+    ]
+    return sorted(_folded(behaviours), key=lambda behaviour: "✗!·-✓".index(behaviour.mark[0]))
 
 
-def _last(report: Report, line: Timeline) -> tuple[Signature, Onset] | None:
+def _folded(behaviours: Sequence[Behaviour]) -> list[Behaviour]:
+    """Return behaviours without those that are blocked by another one's names; that one names them."""
+    owners = {name: number for number, behaviour in enumerate(behaviours) for name in behaviour.names}
+    blocks: dict[int, list[str]] = {}
+    kept = []
+    for number, behaviour in enumerate(behaviours):
+        cause, followed = number, set[int]()
+        while cause not in followed:
+            followed.add(cause)
+            cause = owners.get(blocker(behaviours[cause].signature) or "", cause)
+        if cause == number:
+            kept.append(number)
+        else:
+            blocks.setdefault(cause, []).extend(behaviour.names)
+    return [dataclasses.replace(behaviours[number], blocks=tuple(blocks.get(number, ()))) for number in kept]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Changed:
+    """The changes of a platform by name, earlier and later release; and the last release that skipped a name."""
+
+    by_step: Mapping[tuple[str, str, str], ChangePoint]
+    skipped: Mapping[tuple[str, str], str]  # by name and first release that did not
+
+    @classmethod
+    def of(cls, report: Report, platform: str) -> Self:
+        found = [change for change in report.changes if change.platform == platform]
+        return cls(
+            by_step={(change.name, change.before, change.after): change for change in found},
+            skipped={
+                (change.name, change.after): change.before
+                for change in found
+                if report.signatures[change.old].outcome == "skipped"
+            },
+        )
+
+
+def _last(report: Report, line: Timeline, changed: _Changed) -> tuple[Signature, Onset] | None:
     """Return the last signature of a timeline and its onset, or None if the axes disagree."""
     last = _without_warnings(report, line.intervals[-1])
     if len(last) != 1:
@@ -82,19 +164,20 @@ def _last(report: Report, line: Timeline) -> tuple[Signature, Onset] | None:
     same = list(itertools.takewhile(lambda i: _without_warnings(report, i) == last, reversed(line.intervals)))
     earlier = line.intervals[: len(line.intervals) - len(same)]
     first = same[-1].releases[0]
-    onset = _onset(report, line, earlier[-1].releases[-1], first) if earlier else Onset(release=first)
-    return next(iter(last)), onset
+    return next(iter(last)), _onset(line, earlier[-1].releases[-1] if earlier else None, first, changed)
 
 
-def _onset(report: Report, line: Timeline, after: str, first: str) -> Onset:
+def _onset(line: Timeline, after: str | None, first: str, changed: _Changed) -> Onset:
+    after = after or changed.skipped.get((line.name, first))
+    if after is None:
+        return Onset(release=first)
     low, high = versions.version(after), versions.version(first)
-    step = (line.name, line.platform, after, first)
-    confounded = [c.confounded for c in report.changes if (c.name, c.platform, c.before, c.after) == step]
+    change = changed.by_step.get((line.name, after, first))
     return Onset(
         release=first,
         after=after,
         between=tuple(release for release in line.gaps if low < versions.version(release) < high),
-        confounded=next(iter(confounded), ()),
+        confounded=change.confounded if change else (),
     )
 
 

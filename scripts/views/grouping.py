@@ -1,4 +1,4 @@
-"""Groups that several views show: rows of the table, bands of releases, and change points that read the same. Pure."""
+"""Groups that several views show: change points that read the same, and two releases side by side. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from scripts.config import versions
-from scripts.history.marks import UNKNOWN
-from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, confounding, label, not_recorded
-from scripts.records.signature import describe_change
-
-
-def mark(report: Report, cell: ReportedCell, name: str) -> str:
-    """Return the mark of an observation in a cell."""
-    return report.signatures[cell.seen[name]].mark if name in cell.seen else UNKNOWN
+from scripts.core.escaping import visible
+from scripts.history.changes import change_text
+from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, confounding, not_recorded
+from scripts.records.signature import blocker, shown_change
+from scripts.views.findings import BLOCKED, blocked_text
+from scripts.views.naming import Naming
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,11 +21,12 @@ class ChangeGroup:
     names: tuple[str, ...]
     change: ChangePoint
     text: str
+    title: str  # the names, folded
 
     @property
     def sentence(self) -> str:
         """The names, the kind and the change in words."""
-        return f"{', '.join(self.names)}: {self.change.kind}: {self.text}"
+        return f"{self.title}: {shown_change(self.change.kind, self.text)}"
 
     @property
     def evidence(self) -> Evidence | None:
@@ -55,36 +53,101 @@ class Step:
         return self.changes[0].change.commits or self.changes[0].change.notes
 
 
-def steps(report: Report) -> list[Step]:
-    """Return the change points grouped by the releases that they lie between, in order; equal texts are merged."""
+def steps(naming: Naming) -> list[Step]:
+    """Return the change points grouped by the releases that they lie between, in order.
+
+    Equal texts are merged, and what is blocked from there on follows the change of what blocks it.
+    """
+    report = naming.report
     tested = _tested(report)
-    found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str, str], list[ChangePoint]]] = {}
-    ordered = sorted(report.changes, key=lambda c: (versions.version(c.after), versions.version(c.before)))
+    found: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, str, str, str], list[ChangePoint]]] = {}
+    order = {release: number for number, release in enumerate(report.releases)}
+    ordered = sorted(report.changes, key=lambda change: (order[change.after], order[change.before]))
+    blocked = _blocked(report)
     for change in ordered:
+        if _key(change) in blocked.causes:
+            continue
         group = found.setdefault((change.before, change.after, change.suspects), {})
-        group.setdefault((change.kind, *_texts(report, change, tested)), []).append(change)
+        blocks = blocked_text(naming, blocked.by_cause.get(_key(change), ()))
+        what, reservation = _texts(report, change, tested)
+        was_blocked = blocker(report.signatures[change.old].signature) or ""
+        group.setdefault((change.kind, what, f"{reservation}{blocks}", was_blocked), []).append(change)
     return [
         Step(
             before=before,
             after=after,
-            changes=tuple(merged for (_, *texts), group in groups.items() for merged in _merged(report, group, *texts)),
+            changes=tuple(
+                merged for (_, what, more, _), group in groups.items() for merged in _merged(naming, group, what, more)
+            ),
         )
         for (before, after, _), groups in found.items()
     ]
 
 
-def _merged(report: Report, changes: Sequence[ChangePoint], what: str, reservation: str) -> list[ChangeGroup]:
+_Key = tuple[str, str, str, str]
+
+
+def _key(change: ChangePoint) -> _Key:
+    return change.platform, change.before, change.after, change.name
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Blocked:
+    """Changes to *blocked* whose cause changes in the same step: the cause of each, and what each cause blocks."""
+
+    causes: Mapping[_Key, str]
+    by_cause: Mapping[_Key, list[str]]
+
+
+def _blocked(report: Report) -> _Blocked:
+    by_key = {_key(change): change for change in report.changes}
+    causes: dict[_Key, str] = {}
+    by_cause: dict[_Key, list[str]] = {}
+    for key, change in by_key.items():
+        cause = _cause(report, change, by_key)
+        if cause != change.name:
+            causes[key] = cause
+            by_cause.setdefault((*key[:3], cause), []).append(change.name)
+    return _Blocked(causes=causes, by_cause=by_cause)
+
+
+def _cause(report: Report, change: ChangePoint, by_key: Mapping[_Key, ChangePoint]) -> str:
+    """Return the name at the start of the chain that blocks a change's name from there on, or the name itself."""
+    name, followed = change.name, set[str]()
+    while name not in followed:
+        followed.add(name)
+        by = blocker(report.signatures[by_key[(*_key(change)[:3], name)].new].signature)
+        if by is not None and (*_key(change)[:3], by) in by_key:
+            name = by
+    return name
+
+
+def _merged(naming: Naming, changes: Sequence[ChangePoint], what: str, reservation: str) -> list[ChangeGroup]:
     """Return changes with the same text, merged over the platforms on which the same observations show them."""
+    report = naming.report
     by_platform: dict[str, list[ChangePoint]] = {}
     for change in changes:
         by_platform.setdefault(change.platform, []).append(change)
     by_names: dict[tuple[str, ...], list[ChangePoint]] = {}
     for group in by_platform.values():
-        by_names.setdefault(tuple(label(change.name) for change in group), []).append(group[0])
+        by_names.setdefault(tuple(change.name for change in group), []).append(group[0])
     return [
-        ChangeGroup(names=names, change=group[0], text=f"{what}{_on_platforms(report, group)}{reservation}")
+        ChangeGroup(
+            names=tuple(report.labels[name] for name in names),
+            title=_title(naming, names, group[0]),
+            change=group[0],
+            text=f"{what}{_on_platforms(report, group)}{reservation}",
+        )
         for names, group in by_names.items()
     ]
+
+
+def _title(naming: Naming, names: Sequence[str], change: ChangePoint) -> str:
+    """Return the names of a group; many that one observation blocked are told by that one."""
+    old = naming.report.signatures[change.old].signature
+    if old.outcome == "blocked" and len(names) > BLOCKED and not naming.names_all:
+        return f"what {visible(blocker(old) or '')} blocked ({naming.counted(names)})"
+    return naming.listing(names, naming.report.signatures[change.new].mark)
 
 
 def _on_platforms(report: Report, changes: Sequence[ChangePoint]) -> str:
@@ -110,7 +173,7 @@ def _tested(report: Report) -> _Tested:
 def _texts(report: Report, change: ChangePoint, tested: _Tested) -> tuple[str, str]:
     """Return the change in words with its axes, and the reservation if it is confounded."""
     old, new = (report.signatures[key].signature for key in (change.old, change.new))
-    what = f"{describe_change(old, new)}{_on_axes(change, tested)}"
+    what = f"{change_text(change.kind, old, new, change.after)}{_on_axes(change, tested)}"
     return what, confounding(change.confounded, change.settle)
 
 
@@ -125,80 +188,6 @@ def _on_axes(change: ChangePoint, tested: _Tested) -> str:
     if shared == set(change.on):
         return f", on all {len(shared)} builds and Pythons"
     return f", on {', '.join(change.on)} only"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
-    """A row of the table: one cell, or consecutive cells with the same marks."""
-
-    cells: tuple[ReportedCell, ...]
-    marks: tuple[str, ...]
-
-    @property
-    def releases(self) -> str:
-        """The releases as a range."""
-        first, last = self.cells[0].torch, self.cells[-1].torch
-        return first if first == last else f"{first} – {last}"
-
-    @property
-    def builds(self) -> str:
-        """The build, or the number of builds if there are several."""
-        builds = list(dict.fromkeys(cell.build for cell in self.cells))
-        return builds[0] if len(builds) == 1 else f"{len(builds)} builds"
-
-    @property
-    def pythons(self) -> str:
-        """The Pythons, separated by commas."""
-        return ", ".join(sorted({cell.python for cell in self.cells}, key=versions.python_key))
-
-    @property
-    def platforms(self) -> str:
-        """The platforms, separated by commas."""
-        return ", ".join(sorted({cell.platform for cell in self.cells}))
-
-
-def rows(report: Report, *, only_changes: bool = False) -> list[Row]:
-    """Return the rows of the table: one a cell, or with ``only_changes`` one for consecutive cells with equal marks."""
-    found: list[Row] = []
-    for cell in report.recorded:
-        marks = tuple(mark(report, cell, name.name) for name in report.names)
-        if only_changes and found and found[-1].marks == marks:
-            found[-1] = dataclasses.replace(found[-1], cells=(*found[-1].cells, cell))
-        else:
-            found.append(Row(cells=(cell,), marks=marks))
-    return found
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Band:
-    """Consecutive releases between which no observation changes."""
-
-    releases: tuple[str, ...]
-    shown: dict[str, tuple[str, ...]]  # ids of signatures by observation
-
-    @property
-    def title(self) -> str:
-        """The releases as a range."""
-        return self.releases[0] if len(self.releases) == 1 else f"{self.releases[0]} – {self.releases[-1]}"
-
-
-def bands(report: Report, platform: str) -> list[Band]:
-    """Return the releases of a platform as bands, split wherever an observation changes."""
-    by_release: dict[str, dict[str, list[str]]] = {}
-    for cell in report.recorded:
-        if cell.platform == platform:
-            shown = by_release.setdefault(cell.torch, {})
-            for name, signature in cell.seen.items():
-                if signature not in shown.setdefault(name, []):
-                    shown[name].append(signature)
-    found: list[Band] = []
-    for release, shown in by_release.items():
-        frozen = {name: tuple(sorted(signatures)) for name, signatures in shown.items()}
-        if found and found[-1].shown == frozen:
-            found[-1] = dataclasses.replace(found[-1], releases=(*found[-1].releases, release))
-        else:
-            found.append(Band(releases=(release,), shown=frozen))
-    return found
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

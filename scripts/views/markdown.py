@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from scripts.core.escaping import cut
 from scripts.history.report import Report
-from scripts.views import current, grouping, templates
-from scripts.views.grouping import bands
+from scripts.views import current, findings, grouping, table, templates
+from scripts.views.naming import Naming, range_of
+
+#: Bytes of a summary: GitHub drops the summary of a step that is larger than 1 MiB.
+LIMIT: Final = 900_000
+
+#: Columns of a table; with more, a row has its intervals as text.
+_MOST_COLUMNS: Final = 10
+#: Names of a group that are listed; fewer if the text would be too long.
+_NAMES: Final = (30, 8, 2)
+_CUT: Final = "\n\n… the rest was cut: `nox -s report -- --format html` shows all.\n"
 
 
-def summary(report: Report, *, only_changes: bool = False) -> str:
-    """Return the table, the legend, the change points, the cells without a record, and the drift."""
-    return _render("report.md", report, only_changes=only_changes)
+def summary(report: Report, *, every_name: bool = False, every_cell: bool = False, limit: int = LIMIT) -> str:
+    """Return the table, the legend, the change points, the cells without a record, and the drift.
+
+    Args:
+        report: the report.
+        every_name: name also what neither fails nor changes.
+        every_cell: add the table of cells also where builds and Pythons agree.
+        limit: the size in bytes from which on fewer names are listed; what is longer still is cut.
+    """
+    for most in (None,) if every_name else _NAMES:
+        text = _render("report.md", Naming(report=report, most=most), every_cell=every_cell)
+        if len(text.encode()) <= limit:
+            return text
+    return cut(text, limit, _CUT)
 
 
 def results_page(report: Report, *, picture: str) -> str:
     """Return ``results/README.md``; ``picture`` is the file name of the picture beside it."""
-    return _render("results.md", report, only_changes=False, picture=picture)
+    return _render("results.md", Naming(report=report), every_cell=True, picture=picture)
 
 
-def comparison(report: Report, before: str, after: str, *, only_changes: bool = False) -> str:
-    """Return two releases side by side."""
-    found = [d for d in grouping.compare(report, before, after) if not only_changes or d.before != d.after]
-    return templates.render("compare.md", report=report, before=before, after=after, differences=found)
+def comparison(report: Report, before: str, after: str, *, every_name: bool = False) -> str:
+    """Return two releases side by side: what differs and, if asked for, also what does not."""
+    found = grouping.compare(report, before, after)
+    shown = [row for row in found if every_name or row.before != row.after]
+    return templates.render(
+        "compare.md", report=report, before=before, after=after, differences=shown, alike=len(found) - len(shown)
+    )
 
 
-def _render(name: str, report: Report, *, only_changes: bool, picture: str | None = None) -> str:
+def _render(name: str, naming: Naming, *, every_cell: bool, picture: str | None = None) -> str:
+    report = naming.report
+    shown = list(report.recorded) if every_cell else table.differing_cells(report)
+    cells = table.shown_cells(naming, shown)
     return templates.render(
         name,
         picture=picture,
-        current={platform: current.current_behaviour(report, platform) for platform in report.platforms},
         report=report,
-        rows=grouping.rows(report, only_changes=only_changes),
-        steps=grouping.steps(report),
-        bands={platform: bands(report, platform) for platform in report.platforms},
+        naming=naming,
+        tables=[(each, table.shown_rows(naming, each)) for each in report.tables],
+        most_columns=_MOST_COLUMNS,
+        range_of=range_of,
+        legend=[(entry.mark, f"{entry.text}{findings.hint_text(entry.hint)}") for entry in table.legend(report)],
+        current={platform: current.statements(naming, platform) for platform in report.platforms},
+        steps=grouping.steps(naming),
+        disagreements=findings.disagreements(naming),
+        cells=cells,
+        glyphs=table.glyphs_of(cells),
+        every_cell=every_cell,
+        reasons=findings.reasons(report),
+        drift=findings.drift(naming),
+        new=findings.new_cells(report),
     )

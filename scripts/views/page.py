@@ -9,9 +9,11 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
 from scripts.history.report import RELEASE_NOTES, Evidence, Report, ReportedCell
+from scripts.history.rows import Table
 from scripts.views import grouping
 from scripts.views.current import current_behaviour
-from scripts.views.grouping import Band, Step
+from scripts.views.grouping import Step
+from scripts.views.naming import Naming, range_of
 
 #: The number of an observation that a cell does not have.
 NOTHING: Final = -1
@@ -82,6 +84,7 @@ def _exceptional(cell: ReportedCell) -> dict[str, Any]:
 def data(report: Report) -> dict[str, Any]:
     """Return everything that the page shows, as JSON values."""
     encoder = _Encoder(report)
+    naming = Naming(report=report)
     encoded_cells = [encoder.cell(cell) for cell in report.cells]  # fills the tables below
     return {
         "notes": RELEASE_NOTES,
@@ -98,8 +101,8 @@ def data(report: Report) -> dict[str, Any]:
         "packages": list(report.packages.values()),
         "cells": encoded_cells,
         "current": {platform: _current(report, platform) for platform in report.platforms},
-        "bands": {platform: _bands(report, encoder, platform) for platform in report.platforms},
-        "steps": [_step(step) for step in grouping.steps(report)],
+        "bands": {table.platform: _bands(table, encoder) for table in report.tables},
+        "steps": [_step(step) for step in grouping.steps(naming)],
         "disagreements": [disagreement.sentence for disagreement in report.disagreements],
         "drift": [drift.sentence for drift in report.drift],
         "new": report.new,
@@ -118,13 +121,14 @@ def _current(report: Report, platform: str) -> list[dict[str, Any]]:
     ]
 
 
-def _bands(report: Report, encoder: _Encoder, platform: str) -> list[dict[str, Any]]:
-    def shown(band: Band) -> list[list[int]]:
-        return [[encoder.signatures[key] for key in band.shown.get(name, ())] for name in encoder.names]
+def _bands(table: Table, encoder: _Encoder) -> list[dict[str, Any]]:
+    def shown(column: int) -> list[list[int]]:
+        found = {name: row.signatures[column] for row in table.rows for name in (*row.names, *row.blocks)}
+        return [[encoder.signatures[key] for key in found.get(name, ())] for name in encoder.names]
 
     return [
-        {"title": band.title, "releases": band.releases, "shown": shown(band)}
-        for band in grouping.bands(report, platform)
+        {"title": range_of(releases), "releases": releases, "shown": shown(number)}
+        for number, releases in enumerate(table.columns)
     ]
 
 

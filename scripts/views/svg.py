@@ -1,4 +1,4 @@
-"""Render the report as an SVG picture: a row per observation, a column per band of releases that behave alike.
+"""Render the report as an SVG picture: a row for what behaves alike, a column per range of releases.
 
 The picture is as wide as GitHub shows images in a README, has its own background in light and dark mode, and repeats in
 marks and words everything that its colours say.
@@ -16,10 +16,12 @@ from scripts.core.escaping import visible
 from scripts.core.layout import fitted, text_width, wrapped
 from scripts.history.marks import UNKNOWN
 from scripts.history.report import Report, ReportedSignature
+from scripts.history.rows import Row, Table, mark_of
 from scripts.records.signature import first_line, short
-from scripts.views import grouping, templates
-from scripts.views.current import current_behaviour
-from scripts.views.grouping import Band
+from scripts.views import templates
+from scripts.views.current import statements
+from scripts.views.naming import Naming
+from scripts.views.table import shown_rows
 
 WIDTH: Final = 830
 _MARGIN: Final = 14
@@ -28,7 +30,8 @@ _PADDING: Final = 5
 _LINE: Final = 15  # height of a line
 _HEAD: Final = 30  # height of the row of releases
 _TITLE: Final = 30  # height of a platform's name
-_NAMES: Final = 132  # room for names, which have up to three lines
+_NAMES: Final = 200  # room for names, which may have several lines
+_LISTED: Final = 12  # names of a row
 _SIZE, _SMALL = 13, 11.5  # of fonts
 #: Bands in one panel; more go into further panels below.
 BANDS: Final = 8
@@ -74,23 +77,25 @@ def render(report: Report) -> str:
 
 def _summary(report: Report) -> str:
     """Return the current behaviour in words, for screen readers."""
-    behaviours = (found for platform in report.platforms for found in current_behaviour(report, platform))
-    return " ".join(f"{behaviour.sentence}." for behaviour in behaviours)
+    naming = Naming(report=report, most=_LISTED)
+    found = (statement for platform in report.platforms for statement in statements(naming, platform))
+    return " ".join(f"{statement}." for statement in found)
 
 
 def _picture(report: Report) -> Picture:
-    widest = max((text_width(name.label, _SIZE, bold=True) for name in report.names), default=0)
+    naming = Naming(report=report, most=_LISTED)
+    titles = (title for table in report.tables for row in shown_rows(naming, table) for title in row.titles)
+    widest = max((text_width(title, _SIZE, bold=True) for title in titles), default=0)
     left = _MARGIN + min(widest, _NAMES) + 10
     top: float = _MARGIN
     labels: list[Label] = []
     boxes: list[Box] = []
-    for platform in report.platforms:
-        if len(report.platforms) > 1:
-            labels.append(Label(x=_MARGIN, y=top + 18, text=platform, kind="platform"))
+    for table in report.tables:
+        if len(report.tables) > 1:
+            labels.append(Label(x=_MARGIN, y=top + 18, text=table.platform, kind="platform"))
             top += _TITLE
-        bands = grouping.bands(report, platform)
-        for start in range(0, len(bands), BANDS):
-            panel = _Panel(report, bands[start : start + BANDS], left, top)
+        for start in range(0, len(table.columns), BANDS):
+            panel = _Panel(naming, table, range(len(table.columns))[start : start + BANDS], left, top)
             labels += panel.labels
             boxes += panel.boxes
             top = panel.bottom + _MARGIN
@@ -98,26 +103,28 @@ def _picture(report: Report) -> Picture:
 
 
 class _Panel:
-    """Bands side by side, with a row of boxes per observation below them."""
+    """Columns side by side, with a row of boxes below them for what behaves alike."""
 
-    def __init__(self, report: Report, bands: Sequence[Band], left: float, top: float) -> None:
-        self.report, self.bands, self.left, self.top = report, bands, left, top
-        self.step = (WIDTH - _MARGIN - left + _GAP) / len(bands)
+    def __init__(self, naming: Naming, table: Table, columns: Sequence[int], left: float, top: float) -> None:
+        self.report, self.left, self.top = naming.report, left, top
+        self.columns = [table.columns[number] for number in columns]
+        self.step = (WIDTH - _MARGIN - left + _GAP) / len(columns)
         self.labels: list[Label] = []
         self.boxes: list[Box] = []
         self.bottom = top + _HEAD
-        for number, band in enumerate(bands):
+        for number, releases in enumerate(self.columns):
             room = self.step - _GAP
             x = left + number * self.step + room / 2
-            self.labels.append(Label(x=x, y=top + 18, text=_range(band.releases, room), kind="band"))
-        for name in report.names:
-            self._row(name.name, name.label)
+            self.labels.append(Label(x=x, y=top + 18, text=_range(releases, room), kind="band"))
+        ordered = sorted(table.rows, key=lambda row: not row.listed)
+        for row, shown in zip(ordered, shown_rows(naming, table), strict=True):
+            self._row(row, [row.signatures[number] for number in columns], shown.title)
 
-    def _row(self, name: str, label: str) -> None:
-        """Add the boxes of an observation; all are as high as the one with the most lines."""
-        segments = [(shown, list(run)) for shown, run in groupby(enumerate(self.bands), key=lambda b: _ids(b[1], name))]
-        texts = [self._texts(shown, self._room(len(run))) for shown, run in segments]
-        names = wrapped(_parts(label), _SIZE, self.left - _MARGIN - 6, 3, glue="", bold=True)
+    def _row(self, row: Row, signatures: Sequence[tuple[str, ...]], title: str) -> None:
+        """Add the boxes of a row; all are as high as the one with the most lines."""
+        segments = [(shown, [n for n, _ in run]) for shown, run in groupby(enumerate(signatures), key=lambda b: b[1])]
+        texts = [self._texts(row, shown, self._room(len(run))) for shown, run in segments]
+        names = _name_lines(title, self.left - _MARGIN - 6)
         height = max(map(len, [names, *texts])) * _LINE + 10
         for (shown, run), text in zip(segments, texts, strict=True):
             self.boxes.append(self._box(shown, run, text, height))
@@ -127,9 +134,9 @@ class _Panel:
     def _room(self, bands: int) -> float:
         return bands * self.step - _GAP - 2 * _PADDING
 
-    def _box(self, shown: Sequence[str], run: Sequence[tuple[int, Band]], label: Sequence[str], height: float) -> Box:
-        x = self.left + run[0][0] * self.step
-        releases = [release for _, band in run for release in band.releases]
+    def _box(self, shown: Sequence[str], run: Sequence[int], label: Sequence[str], height: float) -> Box:
+        x = self.left + run[0] * self.step
+        releases = [release for number in run for release in self.columns[number]]
         signatures = [self.report.signatures[key] for key in shown]
         text = "; or ".join(signature.text for signature in signatures) or "not known"
         return Box(
@@ -148,14 +155,16 @@ class _Panel:
         top = self.bottom + (height - len(text) * _LINE) / 2 + 11
         return [Label(x=x, y=top + n * _LINE, text=line, kind=kinds[n > 0]) for n, line in enumerate(text)]
 
-    def _texts(self, shown: Sequence[str], room: float) -> list[str]:
+    def _texts(self, row: Row, shown: Sequence[str], room: float) -> list[str]:
         """Return the lines of a box: the mark and the outcome, then the message or warnings."""
         signatures = [self.report.signatures[key] for key in shown]
         if len(signatures) != 1:
-            marks = " ≠ ".join(signature.mark for signature in signatures) or UNKNOWN
+            marks = " ≠ ".join(mark_of(signature.mark, row.known_defect) for signature in signatures) or UNKNOWN
             return [fitted(marks, _SIZE, room, bold=True)]
         outcome, detail = _words(signatures[0])
-        mark = signatures[0].mark
+        if row.known_defect and signatures[0].signature.good:
+            outcome, detail = row.known_defect, ""
+        mark = mark_of(signatures[0].mark, row.known_defect)
         first = f"{mark} {outcome}"
         details = wrapped(detail.split(), _SMALL, room, 3)
         if text_width(first, _SIZE, bold=True) <= room:
@@ -168,8 +177,27 @@ def _parts(name: str) -> list[str]:
     return re.split(r"(?<=[-_.])|(?<=[a-z])(?=[A-Z])", name)
 
 
-def _ids(band: Band, name: str) -> tuple[str, ...]:
-    return band.shown.get(name, ())
+def _name_lines(title: str, room: float) -> list[str]:
+    """Return names in as many lines as they need; only a name that is wider than a line is broken."""
+    pieces: list[str] = []
+    for word in re.split(r"(?<= )", title):
+        fits = text_width(word.rstrip(), _SIZE, bold=True) <= room
+        pieces += [word] if fits else [piece for part in _parts(word) for piece in _pieces(part, room)]
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and text_width((lines[-1] + piece).rstrip(), _SIZE, bold=True) > room:
+            lines.append("")
+        lines[-1] += piece
+    return [line.strip() for line in lines]
+
+
+def _pieces(part: str, room: float) -> list[str]:
+    pieces = [""]
+    for character in part:
+        if pieces[-1] and text_width(pieces[-1] + character, _SIZE, bold=True) > room:
+            pieces.append("")
+        pieces[-1] += character
+    return pieces
 
 
 def _range(releases: Sequence[str], room: float) -> str:

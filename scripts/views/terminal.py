@@ -14,28 +14,35 @@ from rich.text import Text
 
 from scripts.core.escaping import visible
 from scripts.core.files import human_size
+from scripts.core.layout import flowed, joined
 from scripts.history.marks import ASCII
-from scripts.history.report import Evidence, Report, ReportedCell
-from scripts.views import current, grouping
-from scripts.views.grouping import Row
+from scripts.history.report import Evidence, Report
+from scripts.views import current, findings, grouping, table, terminal_table
+from scripts.views.grouping import Difference
+from scripts.views.naming import Naming, quantity
 
-_STYLES: Final = {"✓": "green", "✗": "red", "!": "bold red", "·": "dim", "?": "yellow", "-": "dim"}
-
-_ENDLESS: Final = 10_000
-#: Rows per change from which on each change is set apart by an empty line.
-_ROWS_PER_CHANGE: Final = 4
+#: Cells of releases with differences that are listed by default.
+_MOST_CELLS: Final = 24
 
 
-def show(report: Report, console: Console, *, only_changes: bool = False) -> None:
-    """Print the table, the legend, the current behaviour, the changes, the cells without a record, and the drift."""
+def show(report: Report, console: Console, *, every_name: bool = False, every_cell: bool = False) -> None:
+    """Print the table, the legend, the current behaviour, the changes, the cells without a record, and the drift.
+
+    Args:
+        report: the report.
+        console: where to print it.
+        every_name: name also what neither fails nor changes, and each variant of a parametrized test.
+        every_cell: print the table of cells also where builds and Pythons agree.
+    """
+    naming, width = Naming(report=report, most=None) if every_name else Naming(report=report), console.width
     parts = [
-        table(report, console, only_changes=only_changes),
-        legend(report),
-        *(current_behaviour(report, platform) for platform in report.platforms),
-        changes(report),
-        disagreements(report),
-        unrecorded(report),
-        drift(report),
+        *([tables(naming, width), legend(report, width)] if report.tables else []),
+        *(current_behaviour(naming, platform, width) for platform in report.platforms),
+        changes(naming, width),
+        _section("Builds or Pythons that disagree", findings.disagreements(naming), width),
+        cells(naming, every=every_cell),
+        _section("Cells without a record of their behaviour", findings.reasons(report), width),
+        drift(naming, width),
     ]
     _print(console, [part for part in parts if part is not None])
 
@@ -63,29 +70,43 @@ def show_timings(report: Report, console: Console) -> None:
     _print(console, [grid])
 
 
-def show_comparison(report: Report, pair: Sequence[str], console: Console, *, only_changes: bool = False) -> None:
-    """Print the observations of two releases side by side."""
+def show_comparison(report: Report, pair: Sequence[str], console: Console, *, every_name: bool = False) -> None:
+    """Print two releases side by side: what differs and, if asked for, also what does not."""
     before, after = pair
     differences = grouping.compare(report, before, after)
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("", before, "", after):
-        grid.add_column(heading, overflow="fold")
-    axes = None
-    for row in differences:
-        if only_changes and row.before == row.after:
-            continue
-        if row.axes != axes:
-            grid.add_section()
-            grid.add_row(Text(row.axes, style="bold"))
-            axes = row.axes
-        texts = [report.signatures[side].text if side else "not known" for side in (row.before, row.after)]
-        grid.add_row(row.name.label, texts[0], "≠" if row.before != row.after else "=", texts[1])
+    shown = [row for row in differences if every_name or row.before != row.after]
     if not differences:
         console.print(f"There is no record of the behaviour of both {before} and {after}.")
-    elif not grid.row_count:
+    elif not shown:
         console.print(f"{before} and {after} behave alike.")
     else:
-        _print(console, [grid])
+        parts: list[RenderableType] = []
+        for axes, group in itertools.groupby(shown, key=lambda row: row.axes):
+            parts.append(_compared(report, axes, (before, after), list(group), console.width))
+        if alike := len(differences) - len(shown):
+            parts.append(Text(f"{quantity(alike, 'result')} alike: --all lists them."))
+        _print(console, parts)
+
+
+def _compared(
+    report: Report, axes: str, pair: tuple[str, str], differences: Sequence[Difference], width: int
+) -> RenderableType:
+    """Return the differences on some axes: names on lines of their own, and below each the two sides."""
+    naming = Naming(report=report)
+    margin = max(map(len, pair)) + 4
+    parts = [Text("\n".join(flowed(visible(axes), width)), style="bold")]
+    grouped: dict[tuple[str | None, str | None], list[str]] = {}
+    for row in differences:
+        grouped.setdefault((row.before, row.after), []).append(row.name.name)
+    for (old, new), names in grouped.items():
+        signs = ("  ", "≠ " if old != new else "= ")
+        parts.append(Text("\n".join(flowed(naming.listing(names), width, hanging=2))))
+        for release, key, sign in zip(pair, (old, new), signs, strict=True):
+            text = report.signatures[key].text if key else "not known"
+            lines = flowed(visible(text), max(width - margin - 2, 20))
+            head = f"  {sign}{release}".ljust(margin + 1)
+            parts.append(Text(head + f"\n{' ' * (margin + 1)}".join(lines)))
+    return Group(*parts)
 
 
 def _print(console: Console, parts: Sequence[RenderableType]) -> None:
@@ -98,91 +119,71 @@ def _print(console: Console, parts: Sequence[RenderableType]) -> None:
         else:
             with console.capture() as captured:
                 console.print(part)
-            plain = captured.get().translate(ASCII).replace("→", "->").replace("–", "-")
+            plain = captured.get().translate(ASCII)
             console.out(plain.encode("ascii", "replace").decode(), end="", highlight=False)
 
 
-def table(report: Report, console: Console, *, only_changes: bool) -> RenderableType:
-    """Return the table of cells and observations; columns are numbered if their names do not fit the width."""
-    labels = [name.label for name in report.names]
-    rows = grouping.rows(report, only_changes=only_changes)
-    named = _grid(report, rows, [_heading(label) for label in labels])
-    if console.measure(named, options=console.options.update(width=_ENDLESS)).maximum <= console.width:
-        return named
-    numbered = _grid(report, rows, [Text(str(number)) for number, _ in enumerate(labels, 1)])
-    return Group(_key(labels), Text(), numbered)
+def tables(naming: Naming, width: int) -> RenderableType:
+    """Return the table of each platform."""
+    report = naming.report
+    parts: list[RenderableType] = []
+    for shown in report.tables:
+        if len(report.tables) > 1:
+            parts += [*([Text()] if parts else []), Text(visible(shown.platform), style="bold")]
+        parts.append(terminal_table.table(naming, shown, width))
+    return Group(*parts)
 
 
-def _key(labels: Sequence[str]) -> Table:
-    """Return the numbers and names of the columns, as a key in two columns."""
-    numbered = [Text(f"{number:>2} {label}") for number, label in enumerate(labels, 1)]
-    half = -(-len(numbered) // 2)
-    grid = Table.grid(padding=(0, 3))
-    for left, right in itertools.zip_longest(numbered[:half], numbered[half:]):
-        grid.add_row(left, right)
-    return grid
-
-
-def _grid(report: Report, rows: Sequence[Row], headings: Sequence[Text]) -> Table:
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for axis in ("release", "build", "Python", *(["platform"] if len(report.platforms) > 1 else [])):
-        grid.add_column(axis, no_wrap=True)
-    for heading in headings:
-        grid.add_column(heading, no_wrap=True)
-    changes = {number for number, (row, after) in enumerate(itertools.pairwise(rows)) if row.marks != after.marks}
-    apart = len(changes) * _ROWS_PER_CHANGE <= len(rows)
-    for number, row in enumerate(rows):
-        marks = (_styled(mark) for mark in row.marks)
-        grid.add_row(*map(visible, _axes(report, row)), *marks, end_section=apart and number in changes)
-    return grid
-
-
-def _heading(label: str) -> Text:
-    """Return a name broken after hyphens and underscores, so that its column is narrow."""
-    return Text(label.replace("-", "-\n").replace("_", "_\n"), justify="left")
-
-
-def _axes(report: Report, row: Row) -> list[str]:
-    """Return the releases, builds and Pythons of a row, and its platforms if the report has several."""
-    axes = [row.releases, row.builds, row.pythons]
-    return [*axes, row.platforms] if len(report.platforms) > 1 else axes
-
-
-def _styled(mark: str) -> Text:
-    return Text(mark, style=_STYLES.get(mark[0], ""))
-
-
-def legend(report: Report) -> RenderableType:
-    """Return the meanings of the marks."""
+def legend(report: Report, width: int) -> RenderableType:
+    """Return the meanings of the marks that the table shows."""
+    legend = table.legend(report)
+    glyphs = [f"{entry.mark} {entry.text}" for entry in legend if len(entry.mark) == 1 and not entry.mark.isalpha()]
+    entries = [entry for entry in legend if f"{entry.mark} {entry.text}" not in glyphs]
+    margin = max((len(entry.mark) for entry in entries), default=0) + 2
     grid = Table.grid(padding=(0, 2))
-    for entry in report.legend:
-        grid.add_row(_styled(entry.mark), Text(visible(entry.text)))
-    return grid
+    for entry in entries:
+        text = visible(f"{entry.text}{findings.hint_text(entry.hint)}")
+        grid.add_row(terminal_table.styled(entry.mark), Text("\n".join(flowed(text, width - margin))))
+    return Group(Text("\n".join(joined(glyphs, width, "   "))), grid)
 
 
-def current_behaviour(report: Report, platform: str) -> RenderableType | None:
+def cells(naming: Naming, *, every: bool) -> RenderableType | None:
+    """Return the table of all cells, or only of those of releases in which builds or Pythons differ."""
+    report = naming.report
+    found = list(report.recorded) if every else table.differing_cells(report)
+    if not found:
+        return None
+    more = len(found) - _MOST_CELLS if not every else 0
+    shown = found[:_MOST_CELLS] if more > 0 else found
+    note = [Text(f"and {quantity(more, 'cell')} more: --cells shows all")] if more > 0 else []
+    heading = Text("Cells" if every else "Cells of releases in which builds or Pythons differ", style="bold")
+    return Group(heading, terminal_table.cells(naming, shown), *note)
+
+
+def current_behaviour(naming: Naming, platform: str, width: int) -> RenderableType | None:
     """Return the behaviour in the last release of a platform."""
-    behaviours = current.current_behaviour(report, platform)
-    if not behaviours:
+    report = naming.report
+    statements = current.statements(naming, platform)
+    if not statements:
         return None
     on = f" on {platform}" if len(report.platforms) > 1 else ""
     last = current.last_release(report, platform)
     heading = Text(visible(f"Now, in {last}{on}"), style="bold")
-    return Group(heading, *(_item(behaviour.sentence, behaviour.mark) for behaviour in behaviours))
+    return Group(heading, *(_item(str(found), width, found.mark) for found in statements))
 
 
-def changes(report: Report) -> RenderableType | None:
+def changes(naming: Naming, width: int) -> RenderableType | None:
     """Return the change points, a paragraph for each pair of releases."""
-    steps = grouping.steps(report)
-    if len(report.releases) < 2:  # noqa: PLR2004 - a change takes two releases
+    steps = grouping.steps(naming)
+    if len(naming.report.releases) < 2:  # noqa: PLR2004 - a change takes two releases
         return None
     if not steps:
         return Text("No change between any two releases.")
     parts: list[RenderableType] = [Text("Change points", style="bold")]
     for step in steps:
-        parts.append(Text(step.title, style="bold"))
+        parts.append(Text("\n".join(flowed(step.title, width)), style="bold"))
         for change in step.changes:
-            parts.append(_item(change.sentence))
+            parts.append(_item(change.sentence, width))
             if change.evidence is not None:
                 parts.append(_evidence(change.evidence))
     return Group(*parts)
@@ -195,43 +196,25 @@ def _evidence(evidence: Evidence) -> RenderableType:
     return Padding(Group(*parts), (0, 0, 0, 6))
 
 
-def _item(text: str, mark: str = "•") -> RenderableType:
+def _item(text: str, width: int, mark: str = "•") -> RenderableType:
     """Return a sentence with a hanging indent after its mark."""
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text(f"  {mark}", style=_STYLES.get(mark, "")), Text(visible(text)))
-    return grid
+    indent = len(mark) + 3
+    lines = flowed(visible(text), max(width - indent, 20))
+    body = f"\n{' ' * indent}".join(lines)
+    return Text.assemble("  ", (mark, terminal_table.STYLES.get(mark[0], "")), f" {body}")
 
 
-def disagreements(report: Report) -> RenderableType | None:
-    """Return the releases that behave differently on different builds or Pythons."""
-    if not report.disagreements:
+def _section(title: str, texts: Sequence[str], width: int) -> RenderableType | None:
+    """Return sentences below a heading, or None for none."""
+    if not texts:
         return None
-    heading = Text("Builds or Pythons that disagree", style="bold")
-    return Group(heading, *(_item(disagreement.sentence) for disagreement in report.disagreements))
+    return Group(Text(title, style="bold"), *(_item(text, width) for text in texts))
 
 
-def unrecorded(report: Report) -> RenderableType | None:
-    """Return the cells without observations, with the reasons."""
-    if not report.unrecorded:
-        return None
-    heading = Text("Cells without a record of their behaviour", style="bold")
-    return Group(heading, *(_item(_unrecorded_text(cell)) for cell in report.unrecorded))
-
-
-def _unrecorded_text(cell: ReportedCell) -> str:
-    reason = f": {cell.reason.kind} ({cell.reason.stage}): {cell.reason.message}" if cell.reason else ""
-    return f"{cell.asked or cell.id} {cell.status}{reason}"
-
-
-def drift(report: Report) -> RenderableType | None:
+def drift(naming: Naming, width: int) -> RenderableType | None:
     """Return the drift from the accepted results, and the number of new cells."""
-    if not report.drift and not report.new:
-        return None
-    parts: list[RenderableType] = []
-    if report.drift:
-        parts.append(Text("Drift against results/", style="bold"))
-        parts += [_item(drift.sentence) for drift in report.drift]
-    if report.new:
-        count = "1 cell is" if len(report.new) == 1 else f"{len(report.new)} cells are"
-        parts.append(Text(f"{count} new, which results/ lacks. `nox -s accept` makes them accepted results."))
-    return Padding(Group(*parts), 0)
+    section = _section("Drift against results/", findings.drift(naming), width)
+    new = findings.new_cells(naming.report)
+    note = Text("\n".join(flowed(f"{new}. `nox -s accept` makes them accepted results.", width))) if new else None
+    parts = [part for part in (section, note) if part is not None]
+    return Group(*parts) if parts else None

@@ -101,7 +101,7 @@ def test_the_session_list_is_short_with_the_cells_last(copy: Project) -> None:
 @pytest.mark.parametrize(("columns", "color"), [("80", "FORCE_COLOR"), ("120", "NO_COLOR")])
 def test_no_command_prints_trailing_blanks(copy: Project, columns: str, color: str) -> None:
     copy.env.update({"COLUMNS": columns, color: "1", "TERM": "xterm-256color"})
-    commands = [["run", NEW], ["run"], ["accept"], ["report"], ["report", "--timings"], ["report", "--only-changes"]]
+    commands = [["run", NEW], ["run"], ["accept"], ["report"], ["report", "--timings"], ["report", "--all", "--cells"]]
     commands += [["report", "--compare", "1.12.1", "2.5.1"], ["doctor"], ["plan"], ["plan", "--simulate", "1,2"]]
     commands += [["scan", "torch/version.py"], ["scan", "torch/version.py", "--diff", "1.12.1", "2.5.1"]]
     commands += [["bisect", "--observation", "script", "--good", "1.12.1", "--bad", "2.5.1"]]

@@ -17,7 +17,7 @@ from typing import TypeVar
 from scripts.core.garbage import gc_paused
 from scripts.history.build import build_report
 from scripts.records.model import Record
-from scripts.records.store import Store
+from scripts.records.store import Store, dump
 from scripts.views import html
 from tests.support.browser import chromium
 from tests.support.records import generated_records
@@ -52,7 +52,7 @@ def _render(folder: Path, number: int) -> Path:
     for record in generated_records(number):
         path = store.path(record.cell)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(record.model_dump_json(by_alias=True, exclude_defaults=True, indent=2) + "\n", "utf-8")
+        path.write_text(dump(record), "utf-8")
     print(f"records: {number}")
     with gc_paused():
         start = _now()

@@ -14,14 +14,15 @@ from scripts.core.errors import Exit
         *[
             (["--format", name, *option], f"{option[0]}: not available in --format {name}")
             for name in ("html", "svg", "json", "junit")
-            for option in (["--timings"], ["--only-changes"], ["--compare", "2.0.0", "2.1.0"])
+            for option in (["--timings"], ["--all"], ["--cells"], ["--compare", "2.0.0", "2.1.0"])
         ],
         *[
             (["--format", name, "--evidence"], f"--evidence: not available in --format {name}; use --format terminal")
             for name in ("markdown", "svg", "junit")
         ],
         (["--format", "markdown", "--timings"], "--timings: not available in --format markdown; use --format terminal"),
-        (["--timings", "--only-changes"], "--timings: cannot be combined with --only-changes"),
+        (["--timings", "--all"], "--timings: cannot be combined with --all"),
+        (["--compare", "2.0.0", "2.1.0", "--cells"], "--compare: cannot be combined with --cells"),
         (["--timings", "--compare", "2.0.0", "2.1.0"], "--timings: cannot be combined with --compare"),
     ],
 )

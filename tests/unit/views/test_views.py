@@ -23,6 +23,7 @@ from scripts.records import drift, model
 from scripts.records.model import Record
 from scripts.records.store import Store
 from scripts.views import current, grouping, html, junit, markdown, page, svg, templates, terminal
+from scripts.views.naming import Naming
 from tests.support.hostile import TEXTS, hostile_records
 from tests.support.records import blocked, fresh, history, observed, raised, record, returned, unavailable
 
@@ -62,34 +63,12 @@ LETTERS: Final = st.text("AB.w", min_size=1, max_size=9)
 
 
 @given(LETTERS)
-def test_bands_are_split_where_an_observation_changes(letters: str) -> None:
+def test_columns_are_split_where_an_observation_changes(letters: str) -> None:
     report = build_report(history("script", letters))
-    bands = grouping.bands(report, report.platforms[0])
-    assert [release for band in bands for release in band.releases] == list(report.releases)
+    (table,) = report.tables
+    assert [release for releases in table.columns for release in releases] == list(report.releases)
     groups = re.findall(r"((.)\2*)", letters)
-    assert [len(band.releases) for band in bands] == [len(group) for group, _ in groups]
-
-
-@given(LETTERS)
-def test_rows_of_only_changes_hold_all_cells(letters: str) -> None:
-    report = build_report(history("script", letters))
-    rows = grouping.rows(report, only_changes=True)
-    assert [cell for row in rows for cell in row.cells] == list(report.cells)
-    assert len(rows) == len(re.findall(r"(.)\1*", letters))
-    assert len(grouping.rows(report)) == len(letters)
-
-
-def test_a_row_names_its_releases_builds_pythons_and_platforms() -> None:
-    report = build_report(
-        [
-            record("2.0.0", {"a": returned()}),
-            record("2.0.0", {"a": returned()}, build="cu118", python="3.9"),
-            record("2.1.0", {"a": returned()}, platform="plan9"),
-        ]
-    )
-    (row,) = grouping.rows(report, only_changes=True)
-    assert (row.releases, row.builds, row.pythons) == ("2.0.0 – 2.1.0", "2 builds", "3.9, 3.11")
-    assert row.platforms == "linux-x86_64, plan9"
+    assert [len(releases) for releases in table.columns] == [len(group) for group, _ in groups]
 
 
 def test_equal_changes_of_several_observations_are_merged() -> None:
@@ -97,7 +76,7 @@ def test_equal_changes_of_several_observations_are_merged() -> None:
         {"a": observed("A"), "b": observed("A"), "c": observed(".")},
         {"a": observed("."), "b": observed("."), "c": observed(".")},
     )
-    (step,) = grouping.steps(build_report([record("2.0.0", before), record("2.1.0", after)]))
+    (step,) = grouping.steps(Naming(report=build_report([record("2.0.0", before), record("2.1.0", after)])))
     assert [change.sentence for change in step.changes] == [
         "a, b: fixed: RuntimeError 'Failure A of the compiler.' when compiling → returned"
     ]
@@ -107,10 +86,10 @@ def test_a_change_names_the_builds_that_show_it() -> None:
     axes = [("cpu", "3.9"), ("cpu", "3.11"), ("cu118", "3.11")]
     old = [record("2.0.0", {"a": observed(".")}, build=build, python=python) for build, python in axes]
     new = [record("2.1.0", {"a": observed("A")}, build=build, python=python) for build, python in axes]
-    (step,) = grouping.steps(build_report([*old, *new]))
+    (step,) = grouping.steps(Naming(report=build_report([*old, *new])))
     assert step.changes[0].text.endswith(", on all 3 builds and Pythons")
     new[0] = record("2.1.0", {"a": observed(".")}, build="cpu", python="3.9")
-    (step,) = grouping.steps(build_report([*old, *new]))
+    (step,) = grouping.steps(Naming(report=build_report([*old, *new])))
     assert step.changes[0].text.endswith(", on cpu on Python 3.11, cu118 on Python 3.11 only")
 
 
@@ -130,14 +109,13 @@ def test_current_behaviour_names_its_first_release(letters: str, expected: str) 
     assert behaviour.text == expected
 
 
-def test_current_behaviour_lists_failures_first_and_leaves_out_disagreements() -> None:
+def test_current_behaviour_lists_failures_first_with_what_they_block_and_leaves_out_disagreements() -> None:
     shown = {"fine": returned(), "blocked": blocked("bad"), "bad": observed("A"), "divided": observed("A")}
     report = build_report([record("2.0.0", shown), record("2.0.0", {**shown, "divided": returned()}, python="3.9")])
     found = current.current_behaviour(report, report.platforms[0])
-    assert [(behaviour.mark, behaviour.names) for behaviour in found] == [
-        ("✗", ("bad",)),
-        ("·", ("blocked",)),
-        ("✓", ("fine",)),
+    assert [(behaviour.mark, behaviour.names, behaviour.blocks) for behaviour in found] == [
+        ("✗", ("bad",), ("blocked",)),
+        ("✓", ("fine",), ()),
     ]
 
 
@@ -173,13 +151,6 @@ def test_the_terminal_view_fits_its_width_without_colour(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
     assert "Now, in 2.15.0" in text
-
-
-def test_a_narrow_terminal_numbers_the_columns_and_a_wide_one_names_them() -> None:
-    report = build_report(accepted(), order=("test_trace.py", "test_script.py"))
-    assert "trace-while-caching" not in shown(report, 120).partition("1.9.1")[0]
-    assert "caching" in shown(report, 120).partition("1.9.1")[0]
-    assert " 4 trace-while-caching" in shown(report, 80).partition("1.9.1")[0]
 
 
 def test_a_terminal_without_unicode_shows_ascii() -> None:
@@ -376,8 +347,9 @@ def test_current_behaviour_names_the_axes_that_changed_as_well() -> None:
         record("2.0.0", {"a": observed("A")}, python="3.9"),
         record("2.1.0", {"a": observed(".")}, python="3.11"),
     ]
-    (behaviour,) = current.current_behaviour(build_report(records), "linux-x86_64")
-    assert behaviour.sentence == "a: returned, since 2.1.0, where the Python changed as well"
+    report = build_report(records)
+    (statement,) = current.statements(Naming(report=report), "linux-x86_64")
+    assert str(statement) == "a: returned, since 2.1.0, where the Python changed as well"
 
 
 def test_current_behaviour_leaves_out_observations_that_the_last_release_lacks() -> None:
@@ -394,7 +366,7 @@ def test_a_change_on_all_platforms_is_listed_once() -> None:
         ]
         return [*here, *there]
 
-    (step,) = grouping.steps(build_report(both("A", "A")))
+    (step,) = grouping.steps(Naming(report=build_report(both("A", "A"))))
     assert [change.text.partition(" (")[2] for change in step.changes] == ["on all 2 platforms)"]
-    (step,) = grouping.steps(build_report(both("A", "B")))
+    (step,) = grouping.steps(Naming(report=build_report(both("A", "B"))))
     assert [change.text.partition(" (")[2] for change in step.changes] == ["on linux-x86_64)", "on x)"]
