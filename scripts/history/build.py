@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from scripts.config import versions
 from scripts.config.cell import Cell
+from scripts.core.escaping import visible
 from scripts.history import labels, reasons, rows, timeline
 from scripts.history.changes import change_points
 from scripts.history.marks import Marks
@@ -29,6 +30,7 @@ def build_report(
     order: Sequence[str] = (),
     exists: Callable[[Cell], bool] = lambda _: True,
     compared: Compared | None = None,
+    defects: Mapping[str, str] | None = None,
     explain: Explain | None = None,
 ) -> Report:
     """Return the report of some records.
@@ -38,17 +40,18 @@ def build_report(
         known: all releases that exist.
         order: test files, in the order in which their observations are shown; others follow.
         exists: True if upstream published a cell's wheel.
+        defects: the known defects that tests assert, for records that do not say so, by node id without parameters.
         compared: the fresh records compared with the accepted results.
         explain: finds the evidence for a change; None for a report without evidence.
     """
     records = sorted(records, key=lambda record: (record.cell.cell.sort_key, record.cell.platform))
-    names = _names(records, order)
+    names = _names(records, order, defects or {})
     table = _Table()
     reported = [table.cell(record, names) for record in records]
-    defects = {name.name: name.known_defect for name in names.values() if name.known_defect}
-    appearance = Appearance(signatures=table.signatures, marks=table.marks_by_id, defects=defects)
+    known_defects = {name.name: name.known_defect for name in names.values() if name.known_defect}
+    appearance = Appearance(signatures=table.signatures, marks=table.marks_by_id, defects=known_defects)
     releases = sorted({cell.torch for cell in reported}, key=versions.version)
-    series = timeline.series_of(reported, labels_of(names), table.signatures, _within(known, releases))
+    series = timeline.series_of(reported, names, table.signatures, _within(known, releases))
     details = _Details(records, reported, explain)
     return Report(
         releases=tuple(releases),
@@ -79,13 +82,14 @@ def _within(known: Sequence[str], releases: Sequence[str]) -> list[str]:
     return [release for release in known if low <= versions.version(release) <= high]
 
 
-def _names(records: Iterable[Record], order: Sequence[str]) -> dict[str, Name]:
+def _names(records: Iterable[Record], order: Sequence[str], defects: Mapping[str, str]) -> dict[str, Name]:
     """Return the columns of the report: observations, then tests that add something to their observations.
 
     A test that only makes observations always passes; it is a column only if its verdict is another one.
     """
     observations: dict[str, str] = {}
     tests: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for record in records:
         observing = {observation.test for observation in record.observations.values()}
         for name, observation in record.observations.items():
@@ -93,6 +97,8 @@ def _names(records: Iterable[Record], order: Sequence[str]) -> dict[str, Name]:
         for name, test in record.tests.items():
             if name not in observing or test.outcome not in GOOD:
                 tests.setdefault(name, name)
+            if test.known_defect:
+                sentences[name] = test.known_defect
     ranks = {file: rank for rank, file in enumerate(order)}
 
     def key(item: tuple[str, str]) -> tuple[int, str]:
@@ -102,15 +108,15 @@ def _names(records: Iterable[Record], order: Sequence[str]) -> dict[str, Name]:
     observed = [name for name, _ in sorted(observations.items(), key=key)]
     tested = [name for name, _ in sorted(tests.items(), key=key) if name not in observations]
     shown = labels.labels([*observed, *tested])
+
+    def meaning(name: str) -> str | None:
+        sentence = sentences.get(name) or defects.get(labels.base(name))
+        return visible(sentence) if sentence else None
+
     return {
         **{name: Name(name=name, kind="observation", label=shown[name]) for name in observed},
-        **{name: Name(name=name, kind="test", label=shown[name]) for name in tested},
+        **{name: Name(name=name, kind="test", label=shown[name], known_defect=meaning(name)) for name in tested},
     }
-
-
-def labels_of(names: Mapping[str, Name]) -> dict[str, str]:
-    """Return the labels by name."""
-    return {name: shown.label for name, shown in names.items()}
 
 
 class _Table:

@@ -19,6 +19,7 @@ from scripts.records.signature import (
     Signature,
     describe,
     describe_change,
+    describe_sides,
     describe_warnings,
     differences,
     shown_change,
@@ -121,12 +122,13 @@ class _Search:
         old, new = self._signatures[change.old], self._signatures[change.new]
         suspects = self._suspects(change)
         axes = tuple(str(axes) for axes in sorted(on, key=lambda axes: axes.sort_key))
-        kind = shown_kind(old, new)
+        kind = shown_kind(old, new, self._series.known_defect)
         across = any(release in self._series.signatures for release in suspects[:-1])
         where = f", on {', '.join(axes)}" if across else ""
+        text = shown_change(kind, change_text(kind, old, new, change.after, self._series.known_defect))
         sentence = (
             f"{self._series.label}: {change.before} → {change.after}{not_recorded(suspects)}, "
-            f"{shown_change(kind, change_text(kind, old, new, change.after))}{where}{confounding(confounded, settle)}"
+            f"{text}{where}{confounding(confounded, settle)}"
         )
         return ChangePoint(
             name=self._series.name,
@@ -153,13 +155,16 @@ class _Search:
         return tuple(release for release in releases if low < versions.version(release) <= high)
 
 
-def change_text(kind: str, old: Signature, new: Signature, after: str) -> str:
-    """Return a change in words, to follow its kind."""
+def change_text(kind: str, old: Signature, new: Signature, after: str, known_defect: str | None = None) -> str:
+    """Return a change in words, to follow its kind; a pass of a test that asserts a known defect is told by it."""
     match kind:
         case "available":
             return f"since {after}{f', with {describe_warnings(new)}' if new.warnings else ''}"
         case "now reached":
             return describe(new)
+        case "known defect" | "no longer the known defect":
+            sides = zip((old, new), describe_sides(old, new), strict=True)
+            return " → ".join(known_defect or text if side.good else text for side, text in sides)
         case _:
             return describe_change(old, new)
 

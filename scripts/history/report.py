@@ -219,6 +219,11 @@ class Report(StrictModel):
         return {name.name: name.label for name in self.names}
 
     @functools.cached_property
+    def defects(self) -> dict[str, str]:
+        """The known defects that tests assert, by name."""
+        return {name.name: name.known_defect for name in self.names if name.known_defect}
+
+    @functools.cached_property
     def variants(self) -> Mapping[str, int]:
         """The number of variants of each parametrized test."""
         return labels.variants(self.labels.values())

@@ -10,7 +10,7 @@ from typing import Self
 
 from scripts.config import versions
 from scripts.config.cell import DEFAULT_BUILD
-from scripts.history.report import Disagreement, Interval, Range, ReportedCell, Timeline
+from scripts.history.report import Disagreement, Interval, Name, Range, ReportedCell, Timeline
 from scripts.records.model import CellKey, Wheel
 from scripts.records.signature import Signature, describe
 
@@ -52,6 +52,7 @@ class Series:
 
     name: str
     label: str
+    known_defect: str | None
     platform: str
     signatures: Mapping[str, ByAxes]  # by release, in order
     skipped: Mapping[str, ByAxes]  # of releases in which it was skipped on all axes, in order
@@ -60,15 +61,15 @@ class Series:
 
 def series_of(
     reported: Iterable[ReportedCell],
-    labels: Mapping[str, str],
+    names: Mapping[str, Name],
     signatures: Mapping[str, Signature],
     known: Sequence[str] = (),
 ) -> list[Series]:
-    """Return the series of some cells, by platform and in the order of ``labels``.
+    """Return the series of some cells, by platform and in the order of ``names``.
 
     Args:
         reported: the cells, in the order of their releases.
-        labels: the labels of the observations and tests to look at, by name.
+        names: the observations and tests to look at.
         signatures: the signatures by id.
         known: all releases that exist; those without a signature are gaps.
     """
@@ -79,14 +80,20 @@ def series_of(
     for platform, group in sorted(by_platform.items()):
         observed, skipped = _observed(group, signatures)
         gaps: dict[tuple[str, ...], dict[str, str]] = {}
-        for name, label in labels.items():
+        for name, shown in names.items():
             if releases := observed.get(name):
                 key = tuple(releases)
                 gaps[key] = gaps.get(key) or _gaps(group, releases, known)
                 unseen = {torch: axes for torch, axes in skipped.get(name, {}).items() if torch not in releases}
                 found.append(
                     Series(
-                        name=name, label=label, platform=platform, signatures=releases, skipped=unseen, gaps=gaps[key]
+                        name=name,
+                        label=shown.label,
+                        known_defect=shown.known_defect,
+                        platform=platform,
+                        signatures=releases,
+                        skipped=unseen,
+                        gaps=gaps[key],
                     )
                 )
     return found

@@ -115,6 +115,9 @@ class Test(Raised):
     """The verdict of a test."""
 
     outcome: Verdict
+    known_defect: str | None = Field(
+        None, description="What a pass means, if the test asserts a known defect: its marker's sentence."
+    )
 
 
 class Record(StrictModel):

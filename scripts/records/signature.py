@@ -30,6 +30,9 @@ UNREACHED: Final = frozenset({"blocked", "skipped"})
 #: Kinds of change, as shown, of what was blocked or skipped before.
 AVAILABLE: Final = "available"
 REACHED: Final = "now reached"
+#: Kinds of change, as shown, of a test that asserts a known defect.
+DEFECT: Final = "known defect"
+NO_DEFECT: Final = "no longer the known defect"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,8 +99,14 @@ def classify(before: Signature, after: Signature) -> Class:
     return "other behaviour"
 
 
-def shown_kind(before: Signature, after: Signature) -> str:
-    """Return the kind of change as people read it: what was blocked or skipped before was neither broken nor good."""
+def shown_kind(before: Signature, after: Signature, known_defect: str | None = None) -> str:
+    """Return the kind of change as people read it.
+
+    What was blocked or skipped before was neither broken nor good, and a test that asserts a known defect mends nothing
+    by passing.
+    """
+    if known_defect and before.good != after.good:
+        return DEFECT if after.good else NO_DEFECT
     if before.outcome in UNREACHED and after.outcome not in UNREACHED:
         return AVAILABLE if after.good else REACHED
     return classify(before, after)

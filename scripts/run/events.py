@@ -122,6 +122,7 @@ class TestFinished(_Raised):
     test: Name
     outcome: Literal["passed", "failed", "skipped", "error"]
     observed: Count = 0
+    known_defect: str | None = None
 
 
 class Finished(_Event):

@@ -179,7 +179,7 @@ def _tail(output: str) -> str:
 
 def _tests(report: SuiteReport) -> dict[str, Test]:
     tests = {
-        event.test: Test(outcome=event.outcome, **_raised(event))
+        event.test: Test(outcome=event.outcome, known_defect=event.known_defect, **_raised(event))
         for event in report.events
         if isinstance(event, TestFinished)
     }

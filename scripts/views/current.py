@@ -105,13 +105,12 @@ def current_behaviour(report: Report, platform: str) -> list[Behaviour]:
     """
     found: dict[tuple[Signature, Onset, str | None], list[str]] = {}
     last = last_release(report, platform)
-    defects = {name.name: name.known_defect for name in report.names}
     changed = _Changed.of(report, platform)
     for line in report.timelines:
         if line.platform != platform or last not in line.intervals[-1].releases:
             continue
         if behaviour := _last(report, line, changed):
-            found.setdefault((*behaviour, defects[line.name]), []).append(line.name)
+            found.setdefault((*behaviour, report.defects.get(line.name)), []).append(line.name)
     behaviours = [
         Behaviour(names=tuple(names), signature=signature, since=onset, known_defect=defect)
         for (signature, onset, defect), names in found.items()

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from scripts.core.escaping import visible
 from scripts.history.changes import change_text
 from scripts.history.report import ChangePoint, Evidence, Name, Report, ReportedCell, confounding, not_recorded
-from scripts.records.signature import blocker, shown_change
+from scripts.records.signature import blocker, describe_warnings, shown_change
 from scripts.views.findings import BLOCKED, blocked_text
 from scripts.views.naming import Naming
 
@@ -173,7 +173,8 @@ def _tested(report: Report) -> _Tested:
 def _texts(report: Report, change: ChangePoint, tested: _Tested) -> tuple[str, str]:
     """Return the change in words with its axes, and the reservation if it is confounded."""
     old, new = (report.signatures[key].signature for key in (change.old, change.new))
-    what = f"{change_text(change.kind, old, new, change.after)}{_on_axes(change, tested)}"
+    text = change_text(change.kind, old, new, change.after, report.defects.get(change.name))
+    what = f"{text}{_on_axes(change, tested)}"
     return what, confounding(change.confounded, change.settle)
 
 
@@ -227,3 +228,15 @@ def compare(report: Report, before: str, after: str) -> list[Difference]:
 
 def _axes(cell: ReportedCell, *, platform: bool) -> str:
     return f"{cell.axes}, {cell.platform}" if platform else cell.axes
+
+
+def side(report: Report, name: str, key: str | None) -> str:
+    """Return a signature of a name in words; a pass that asserts a known defect as its sentence."""
+    if key is None:
+        return "not known"
+    shown = report.signatures[key]
+    defect = report.defects.get(name)
+    if defect is None or not shown.signature.good:
+        return shown.text
+    warnings = f", with {describe_warnings(shown.signature)}" if shown.warnings else ""
+    return f"{defect} ({shown.outcome}){warnings}"

@@ -45,7 +45,13 @@ def comparison(report: Report, before: str, after: str, *, every_name: bool = Fa
     found = grouping.compare(report, before, after)
     shown = [row for row in found if every_name or row.before != row.after]
     return templates.render(
-        "compare.md", report=report, before=before, after=after, differences=shown, alike=len(found) - len(shown)
+        "compare.md",
+        report=report,
+        before=before,
+        after=after,
+        differences=shown,
+        alike=len(found) - len(shown),
+        side=grouping.side,
     )
 
 

@@ -15,7 +15,7 @@ from scripts.core.errors import SchemaError
 from scripts.core.files import write_atomically
 from scripts.history.build import Explain, build_report
 from scripts.history.report import Report
-from scripts.records import accept, drift
+from scripts.records import accept, drift, known_defects
 from scripts.records.model import FreshRecord, Record
 from scripts.records.store import Store
 from scripts.run.context import Options, RunContext
@@ -89,6 +89,7 @@ def report(
         order=suite.order,
         exists=functools.partial(cells.exists, matrix),
         compared=compared,
+        defects=known_defects.declared(suite.folder),
         explain=explain,
     )
 

@@ -127,7 +127,8 @@ def _differing(naming: Naming, cell: ReportedCell, names: Sequence[str]) -> str:
     by_mark: dict[str, list[str]] = {}
     for name in names:
         key = cell.seen.get(name)
-        by_mark.setdefault(naming.report.signatures[key].mark if key else UNKNOWN, []).append(name)
+        mark = mark_of(naming.report.signatures[key].mark, naming.report.defects.get(name)) if key else UNKNOWN
+        by_mark.setdefault(mark, []).append(name)
     return "; ".join(f"{mark} {naming.listing(members)}" for mark, members in by_mark.items())
 
 

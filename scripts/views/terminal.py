@@ -95,14 +95,14 @@ def _compared(
     naming = Naming(report=report)
     margin = max(map(len, pair)) + 4
     parts = [Text("\n".join(flowed(visible(axes), width)), style="bold")]
-    grouped: dict[tuple[str | None, str | None], list[str]] = {}
+    grouped: dict[tuple[str, str], list[str]] = {}
     for row in differences:
-        grouped.setdefault((row.before, row.after), []).append(row.name.name)
+        sides = [grouping.side(report, row.name.name, key) for key in (row.before, row.after)]
+        grouped.setdefault((sides[0], sides[1]), []).append(row.name.name)
     for (old, new), names in grouped.items():
         signs = ("  ", "≠ " if old != new else "= ")
         parts.append(Text("\n".join(flowed(naming.listing(names), width, hanging=2))))
-        for release, key, sign in zip(pair, (old, new), signs, strict=True):
-            text = report.signatures[key].text if key else "not known"
+        for release, text, sign in zip(pair, (old, new), signs, strict=True):
             lines = flowed(visible(text), max(width - margin - 2, 20))
             head = f"  {sign}{release}".ljust(margin + 1)
             parts.append(Text(head + f"\n{' ' * (margin + 1)}".join(lines)))

@@ -23,7 +23,7 @@ STYLES: Final = {"✓": "green", "✗": "red", "!": "bold red", "·": "dim", "?"
 #: Characters of the columns of names: at least, and at most where a longer name would widen it.
 _NARROWEST, _WIDEST = 16, 44
 #: Characters between two columns of a grid.
-_GAP: Final = 3
+_GAP: Final = 2
 
 
 def table(naming: Naming, shown: Table, width: int) -> RenderableType:
@@ -51,7 +51,7 @@ def _heading(releases: Sequence[str]) -> str:
 
 
 def _grid(found: Sequence[ShownRow], headings: Sequence[str], room: int) -> Grid:
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     grid.add_column("", no_wrap=True, min_width=room)
     for heading in headings:
         grid.add_column(visible(heading), no_wrap=True)

@@ -12,7 +12,7 @@
                           (the exception), *blocked* (``blocked_by``) or *skipped* (``why``)
 ``test-finished``         ``test``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *passed*, *failed* or *error*
                           (the exception), or *skipped* (``message``), also for a whole file;
-                          ``observed``: the number of its observations
+                          ``observed``: the number of its observations; ``known_defect``: the marker's sentence
 ``finished``              ``exit``: pytest's exit code; ``tests``: the number of verdicts; ``warned_in``: the files of
                           warnings since ``started``. Without this event the process ended early
 ========================  =====================================================================================

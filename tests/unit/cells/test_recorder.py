@@ -284,3 +284,27 @@ def test_the_built_in_suite_records_the_documented_observations() -> None:
     kinds: Callable[[str], list[str]] = lambda done: [f"{done}-call", f"{done}-call-under-cached"]  # noqa: E731
     expected = ["trace", *kinds("traced"), "trace-while-caching", "script", *kinds("scripted"), "script-while-caching"]
     assert sorted(names) == sorted(expected)
+
+
+def test_a_known_defect_is_recorded_and_needs_a_sentence(suite: Suite) -> None:
+    test = """
+        import pytest
+
+        @pytest.mark.parametrize("n", [1, 2])
+        @pytest.mark.known_defect("saving  fails as upstream expects")
+        def test_save(n):
+            assert n == 1
+
+        def test_plain(): ...
+        """
+    suite.write(suite.cells, {"test_suite.py": test})
+    run = suite.run()
+    for n, outcome in ((1, "passed"), (2, "failed")):
+        verdict = run.verdict(f"test_suite.py::test_save[{n}]")
+        assert (verdict["outcome"], verdict["known_defect"]) == (outcome, "saving fails as upstream expects")
+    assert "known_defect" not in run.verdict("test_suite.py::test_plain")
+    suite.write(suite.cells, {"test_suite.py": test.replace('"saving  fails as upstream expects"', "")})
+    suite.events.unlink()
+    refused = suite.run()
+    assert refused.code == pytest.ExitCode.USAGE_ERROR
+    assert "test_save[1]: the marker known_defect takes one sentence: @pytest.mark.known_defect(" in refused.output

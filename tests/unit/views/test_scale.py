@@ -142,3 +142,22 @@ def test_the_picture_of_many_tests_names_only_what_fails_or_changes() -> None:
     picture = svg.render(library(172))
     assert "149 tests" in picture
     assert "test_behaviour_12" not in picture
+
+
+def test_a_pass_that_asserts_a_known_defect_is_shown_as_what_it_means() -> None:
+    verdicts = [failed("nothing raised"), PASSED.model_copy(update={"known_defect": "saving fails as expected"})]
+    report = build_report([record(f"2.{n}.0", tests={"t.py::t": verdict}) for n, verdict in enumerate(verdicts)])
+    text = shown(report, 80)
+    assert re.search(r"^t +✗A +✓\*$", text, re.MULTILINE)
+    assert "✓*  t: saving fails as expected" in text
+    assert "✓* t: saving fails as expected, since 2.1.0" in text
+    assert "t: known defect: ValueError 'nothing raised' → saving fails as expected" in text
+    assert "✓\\*" in markdown.summary(report)
+    assert "✓* saving fails as expected" in svg.render(report)
+    assert "saving fails as expected (passed)" in markdown.comparison(report, "2.0.0", "2.1.0")
+
+
+def test_a_known_defect_is_also_taken_from_the_suite_for_records_that_do_not_say_it() -> None:
+    tests = {"t.py::t[1]": PASSED, "t.py::other": PASSED}
+    report = build_report([record("2.0.0", tests=tests)], defects={"t.py::t": "it fails"})
+    assert report.defects == {"t.py::t[1]": "it fails"}
