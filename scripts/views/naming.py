@@ -49,12 +49,9 @@ class Naming:
 
     def counted(self, names: Collection[str]) -> str:
         """Return how many observations and tests there are: ``8 observations and 168 tests``."""
-        kinds = Counter(self._kinds[name] for name in names)
+        all_kinds = {name.name: name.kind for name in self.report.names}
+        kinds = Counter(all_kinds[name] for name in names)
         return " and ".join(quantity(kinds[kind], kind) for kind in ("observation", "test") if kinds[kind])
-
-    @property
-    def _kinds(self) -> dict[str, str]:
-        return {name.name: name.kind for name in self.report.names}
 
 
 def joined(titles: Sequence[str]) -> str:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
-from scripts.history.report import RELEASE_NOTES, Evidence, Report, ReportedCell
+from scripts.history.report import RELEASE_NOTES, Evidence, Name, Report, ReportedCell
 from scripts.history.rows import Table
-from scripts.views import grouping
-from scripts.views.current import current_behaviour
+from scripts.views import findings, grouping, table
+from scripts.views.current import statements
 from scripts.views.grouping import Step
 from scripts.views.naming import Naming, range_of
 
@@ -35,28 +36,33 @@ class _Numbered:
 
 
 class _Encoder:
-    """Encodes cells with numbers in place of ids, texts and repeated values."""
+    """Encodes cells with numbers in place of ids, texts and repeated values.
+
+    Names with the same signatures in every cell belong to one class, whose signatures are stored once.
+    """
 
     def __init__(self, report: Report) -> None:
-        self.names = [name.name for name in report.names]
+        self.numbers = {name.name: number for number, name in enumerate(report.names)}
         self.releases = {release: number for number, release in enumerate(report.releases)}
         self.signatures = {key: number for number, key in enumerate(report.signatures)}
         self.tracebacks = {key: number for number, key in enumerate(report.tracebacks)}
         self.packages = {key: number for number, key in enumerate(report.packages)}
         self.axes, self.seen, self.traced, self.torches = _Numbered(), _Numbered(), _Numbered(), _Numbered()
+        patterns = _Numbered()
+        self.classes = [patterns.number(tuple(cell.seen.get(name) for cell in report.cells)) for name in self.numbers]
+        first = {number: name for name, number in reversed(list(zip(self.numbers, self.classes, strict=True)))}
+        self._examples = [first[number] for number in range(len(first))]
 
     def cell(self, cell: ReportedCell) -> dict[str, Any]:
         """Return a cell with the keys that `model.js` reads; default values are left out."""
-        seen = tuple(self.signatures[cell.seen[name]] if name in cell.seen else NOTHING for name in self.names)
+        seen = (self.signatures[cell.seen[name]] if name in cell.seen else NOTHING for name in self._examples)
         encoded: dict[str, Any] = {
             "r": self.releases[cell.torch],
             "p": self.axes.number((cell.platform, cell.build, cell.python, cell.axes)),
-            "s": self.seen.number(seen),
+            "s": self.seen.number(tuple(seen)),
         }
         if cell.tracebacks:
-            traced = (
-                self.tracebacks[cell.tracebacks[name]] if name in cell.tracebacks else NOTHING for name in self.names
-            )
+            traced = ((self.numbers[name], self.tracebacks[key]) for name, key in cell.tracebacks.items())
             encoded["t"] = self.traced.number(tuple(traced))
         if cell.packages:
             encoded["k"] = self.packages[cell.packages]
@@ -90,9 +96,12 @@ def data(report: Report) -> dict[str, Any]:
         "notes": RELEASE_NOTES,
         "releases": report.releases,
         "platforms": report.platforms,
-        "names": [{"name": name.name, "label": name.label, "kind": name.kind} for name in report.names],
+        "names": [_name(name, encoder.classes[number]) for number, name in enumerate(report.names)],
         "signatures": [shown.model_dump(exclude_defaults=True) for shown in report.signatures.values()],
-        "legend": [entry.model_dump() for entry in report.legend],
+        "legend": [
+            {"mark": entry.mark, "text": f"{entry.text}{findings.hint_text(entry.hint)}"}
+            for entry in table.legend(report)
+        ],
         "axes": encoder.axes.values(),
         "seen": encoder.seen.values(),
         "traced": encoder.traced.values(),
@@ -100,36 +109,45 @@ def data(report: Report) -> dict[str, Any]:
         "tracebacks": [[(f.file, f.line, f.function) for f in frames] for frames in report.tracebacks.values()],
         "packages": list(report.packages.values()),
         "cells": encoded_cells,
-        "current": {platform: _current(report, platform) for platform in report.platforms},
-        "bands": {table.platform: _bands(table, encoder) for table in report.tables},
+        "current": {platform: _current(naming, platform) for platform in report.platforms},
+        "tables": {shown.platform: _table(naming, shown, encoder) for shown in report.tables},
         "steps": [_step(step) for step in grouping.steps(naming)],
-        "disagreements": [disagreement.sentence for disagreement in report.disagreements],
-        "drift": [drift.sentence for drift in report.drift],
+        "disagreements": findings.disagreements(naming),
+        "reasons": findings.reasons(report),
+        "drift": findings.drift(naming),
         "new": report.new,
     }
 
 
-def _current(report: Report, platform: str) -> list[dict[str, Any]]:
+def _name(name: Name, number: int) -> dict[str, Any]:
+    encoded = {"name": name.name, "label": name.label, "kind": name.kind, "class": number}
+    return {**encoded, "defect": name.known_defect} if name.known_defect else encoded
+
+
+def _current(naming: Naming, platform: str) -> list[dict[str, Any]]:
     return [
-        {
-            "mark": behaviour.mark,
-            "outcome": behaviour.signature.outcome,
-            "names": behaviour.names,
-            "text": behaviour.text,
-        }
-        for behaviour in current_behaviour(report, platform)
+        {"mark": found.mark, "outcome": found.outcome, "names": [found.subject], "text": found.text}
+        for found in statements(naming, platform)
     ]
 
 
-def _bands(table: Table, encoder: _Encoder) -> list[dict[str, Any]]:
-    def shown(column: int) -> list[list[int]]:
-        found = {name: row.signatures[column] for row in table.rows for name in (*row.names, *row.blocks)}
-        return [[encoder.signatures[key] for key in found.get(name, ())] for name in encoder.names]
-
-    return [
-        {"title": range_of(releases), "releases": releases, "shown": shown(number)}
-        for number, releases in enumerate(table.columns)
-    ]
+def _table(naming: Naming, shown: Table, encoder: _Encoder) -> dict[str, Any]:
+    """Return the rows of a platform, in the order in which they are shown, and its columns."""
+    ordered = sorted(shown.rows, key=lambda row: not row.listed)
+    return {
+        "columns": [{"title": range_of(releases), "releases": releases} for releases in shown.columns],
+        "rows": [
+            {
+                "titles": titles.titles,
+                "blocks": titles.blocks,
+                "names": [encoder.numbers[name] for name in row.names],
+                "blocked": [encoder.numbers[name] for name in row.blocks],
+                "listed": row.listed,
+                "shown": [[encoder.signatures[key] for key in keys] for keys in row.signatures],
+            }
+            for row, titles in zip(ordered, table.shown_rows(naming, shown), strict=True)
+        ],
+    }
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -141,7 +159,7 @@ def _step(step: Step) -> dict[str, Any]:
         "commits": step.changes[0].change.commits,
         "changes": [
             {
-                "names": group.names,
+                "names": [group.title],
                 "kind": group.change.kind,
                 "text": group.text,
                 "blamed": group.change.blamed,
@@ -157,10 +175,13 @@ def _evidence(evidence: Evidence | None) -> dict[str, Any] | None:
 
 
 def sizes(report: Report) -> Sequence[tuple[str, int]]:
-    """Return the numbers of releases, cells, observations and platforms, for the page's first line."""
-    return (
+    """Return the numbers of releases, cells, observations, tests and platforms, for the page's first line."""
+    kinds = Counter(name.kind for name in report.names)
+    found = (
         ("releases", len(report.releases)),
         ("cells", len(report.recorded)),
-        ("observations", len(report.names)),
+        ("observations", kinds["observation"]),
+        ("tests", kinds["test"]),
         ("platforms", len(report.platforms)),
     )
+    return [(noun, number) for noun, number in found if number or noun == "cells"]

@@ -17,6 +17,7 @@ from scripts.records.store import Store
 from scripts.views import html
 from tests.support.browser import MonitoredPage
 from tests.support.hostile import FLAG, TEXTS, hostile_records
+from tests.support.library import PASSED, library_records
 from tests.support.records import blocked, fresh, generated_records, raised, record, returned, unavailable
 
 Open = Callable[..., MonitoredPage]
@@ -120,7 +121,7 @@ def test_bands_join_releases_that_behave_alike(show: Open) -> None:
 def test_findings_are_listed(show: Open) -> None:
     page = show(small()).open()
     expect(page.locator("#findings")).to_contain_text(
-        "2.0.0-cu118-py3.11 on linux-x86_64 unavailable: no-wheel (resolve)"
+        "2.0.0-cu118-py3.11 on linux-x86_64: unavailable (resolve): no-wheel: the index is unreachable"
     )
 
 
@@ -195,6 +196,56 @@ def test_differences_from_the_row_above_are_marked(show: Open) -> None:
         "✗B",
         "✓a",
     ]
+
+
+# --- many names -------------------------------------------------------------------------------------------------
+
+
+def test_many_tests_are_rows_of_what_behaves_alike_and_found_by_name(show: Open) -> None:
+    page = show(list(library_records(5000, 30))).open()
+    table = page.locator(".bands tbody tr")
+    expect(table).to_have_count(5)
+    expect(table.last).to_contain_text("4372 tests")
+    expect(page.get_by_role("status")).to_contain_text("one for each row above that fails, changes or differs")
+    page.get_by_label("Find a name").fill("BEHAVIOUR_124")
+    expect(table).to_have_count(1)
+    found = {text.rstrip(",") for text in table.first.locator(".name").all_text_contents()}
+    assert found == {"test_behaviour_124", *(f"test_behaviour_{number}" for number in range(1240, 1250))}
+    expect(page.locator("#grid thead th")).to_have_count(3 + len(found))
+    page.get_by_label("name all").check()
+    expect(table).to_have_count(len(found))
+    again = page.evaluate("location.hash")
+    assert again == "#find=BEHAVIOUR_124&all=1"
+    rows(page).first.locator("th").click()
+    expect(page.get_by_role("dialog").locator(".observations li")).to_have_count(len(found))
+    page.keyboard.press("Escape")
+    page.get_by_label("Find a name").fill("nowhere")
+    expect(page.locator("#bands")).to_contain_text("No name matches the search.")
+    page.get_by_role("button", name="Reset").click()
+    expect(table).to_have_count(5)
+    expect(page.get_by_label("Find a name")).to_have_value("")
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_long_names_stay_within_the_page(show: Open, width: int) -> None:
+    page = show(list(library_records(40, 8))).open("all=1")
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    names = page.locator(".bands tbody th .name")
+    longest = max(names.all_text_contents(), key=len)
+    assert len(longest) > 300
+    assert names.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth + 1)")
+
+
+def test_a_known_defect_has_its_own_mark_and_sentence(show: Open) -> None:
+    verdict = PASSED.model_copy(update={"known_defect": "saving fails as upstream expects"})
+    page = show([record(f"2.{n}.0", {"a": returned()}, tests={"t.py::test_save": verdict}) for n in range(2)]).open()
+    row = page.locator(".bands tbody tr", has_text="test_save")
+    expect(row).to_contain_text("✓* saving fails as upstream expects")
+    expect(page.locator("#current")).to_contain_text("test_save saving fails as upstream expects, since 2.0.0")
+    page.locator(".legend summary").click()
+    expect(page.locator("#legend")).to_contain_text("test_save: saving fails as upstream expects")
+    assert cell(page, 0, "test_save").text_content() == "✓*"
 
 
 # --- details of a cell ------------------------------------------------------------------------------------------

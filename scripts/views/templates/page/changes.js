@@ -55,7 +55,7 @@ function diff(text) {
 function showFindings() {
   const parts = [
     finding("Builds or Pythons that disagree", DATA.disagreements),
-    finding("Cells without a record of their behaviour", UNRECORDED.map(unrecordedText)),
+    finding("Cells without a record of their behaviour", DATA.reasons),
     finding("Drift against the accepted results", DATA.drift),
     DATA.new.length ? h("p", {}, `${DATA.new.length} cells are new: the accepted results lack them.`) : null,
   ].filter(Boolean);
@@ -70,10 +70,4 @@ function finding(title, texts) {
   if (!texts.length) return null;
   return h("details", { open: texts.length <= FINDINGS_OPEN }, h("summary", {}, h("h2", {}, `${title} (${texts.length})`)),
     h("ul", {}, texts.map((text) => h("li", {}, isolated(text)))));
-}
-
-function unrecordedText(cell) {
-  const reason = cell.reason ? `: ${cell.reason.kind} (${cell.reason.stage}): ${cell.reason.message}` : "";
-  const where = DATA.platforms.length > 1 ? ` on ${cell.platform}` : "";
-  return `${cell.run?.asked ?? cell.id.split("/").at(-1)}${where} ${cell.status}${reason}`;
 }

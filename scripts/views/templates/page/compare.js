@@ -44,11 +44,13 @@ function pairs() {
 
 function comparedTable(group) {
   const [a, b] = group[0];
-  const rows = DATA.names.map((_, at) => at).filter((at) => !state.differences || a.signatures[at] !== b.signatures[at]);
+  const only = state.differences || DATA.names.length > LISTED;
+  const all = DATA.names.map((_, at) => at).filter((at) => isFound(at) && (!only || seenAt(a, at) !== seenAt(b, at)));
+  const rows = all.slice(0, LISTED);
   return h("div", { className: "sideways" }, h("table", { className: "compared" },
     h("caption", {}, axesTitle(group)),
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "observation"), h("th", { scope: "col" }, state.a), h("th", {}, h("span", { className: "hidden" }, "same or not")), h("th", { scope: "col" }, state.b))),
-    h("tbody", {}, rows.length ? rows.map((at) => comparedRow(a, b, at)) : h("tr", {}, h("td", { colSpan: 4 }, "These two behave alike.")))));
+    h("tbody", {}, rows.length ? rows.map((at) => comparedRow(a, b, at)) : h("tr", {}, h("td", { colSpan: 4 }, "These two behave alike.")))), more(all.length - LISTED));
 }
 
 const AXES_SHOWN = 4;
@@ -60,14 +62,14 @@ function axesTitle(group) {
 }
 
 function comparedRow(a, b, at) {
-  const same = a.signatures[at] === b.signatures[at];
+  const same = seenAt(a, at) === seenAt(b, at);
   return h("tr", { className: same ? "same" : "differs" },
     h("th", { scope: "row" }, breakable(DATA.names[at].label)), comparedCell(a, at),
     h("td", { className: "sign", "aria-label": same ? "the same" : "different" }, same ? "=" : "≠"), comparedCell(b, at));
 }
 
 function comparedCell(cell, at) {
-  const shown = signature(cell.signatures[at]);
+  const shown = shownAt(cell, at);
   return h("td", { className: look(shown) }, h("button", { type: "button", onclick: () => openDetails(cell, at) },
     h("span", { className: "mark" }, shown.mark), " ", isolated(shown.text)));
 }

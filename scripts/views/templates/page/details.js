@@ -9,7 +9,7 @@ function openDetails(cell, at) {
 }
 
 function detailParts(cell, at) {
-  const shown = at === null ? null : signature(cell.signatures[at]);
+  const shown = at === null ? null : shownAt(cell, at);
   return [
     shown ? observed(shown, cell, at) : everything(cell),
     shown ? traceback(cell, at) : null,
@@ -59,20 +59,29 @@ function observed(shown, cell, at) {
 function alikeRange(cell, at) {
   const line = LINES.get(lineOf(cell));
   let [low, high] = [line.indexOf(cell), line.indexOf(cell)];
-  while (low > 0 && line[low - 1].signatures[at] === cell.signatures[at]) low -= 1;
-  while (high < line.length - 1 && line[high + 1].signatures[at] === cell.signatures[at]) high += 1;
+  while (low > 0 && seenAt(line[low - 1], at) === seenAt(cell, at)) low -= 1;
+  while (high < line.length - 1 && seenAt(line[high + 1], at) === seenAt(cell, at)) high += 1;
   return low === high ? line[low].release : `${line[low].release} – ${line[high].release}`;
 }
 
+const LISTED = 200; // names in the details of a cell and in a comparison
+
+/** The results of a cell, of many those first that are not good. */
 function everything(cell) {
-  return [h("h3", {}, "Observations"), h("ul", { className: "observations" }, DATA.names.map((name, at) =>
-    h("li", {}, h("button", { type: "button", className: "quiet", onclick: () => { openDetails(cell, at); $("details").querySelector(".close").focus(); } }, mark(signature(cell.signatures[at])), " ", h("b", {}, visible(name.label))),
-      " ", isolated(signature(cell.signatures[at]).text))))];
+  const all = DATA.names.map((_, at) => at).filter((at) => isFound(at));
+  const rank = (at) => (GOOD.has(shownAt(cell, at).outcome) ? 1 : 0);
+  const ordered = all.length > LISTED ? all.toSorted((a, b) => rank(a) - rank(b)) : all;
+  return [h("h3", {}, "Observations and tests"), h("ul", { className: "observations" }, ordered.slice(0, LISTED).map((at) =>
+    h("li", {}, h("button", { type: "button", className: "quiet", onclick: () => { openDetails(cell, at); $("details").querySelector(".close").focus(); } }, mark(shownAt(cell, at)), " ", h("b", {}, visible(DATA.names[at].label))),
+      " ", isolated(shownAt(cell, at).text)))), more(ordered.length - LISTED)];
 }
 
+/** A note on names that are not listed. */
+const more = (count) => (count > 0 ? h("p", { className: "muted" }, `and ${count} more: search by name to see them`) : null);
+
 function traceback(cell, at) {
-  const number = cell.traced ? cell.traced[at] : NONE;
-  if (number === NONE) return null;
+  const number = cell.traced.get(at);
+  if (number === undefined) return null;
   return [h("h3", {}, "Traceback"), h("ol", { className: "frames" }, DATA.tracebacks[number].map(([file, line, called]) =>
     h("li", {}, sourceLink(cell, file, line), " in ", h("code", {}, visible(called)))))];
 }

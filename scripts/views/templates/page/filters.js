@@ -1,10 +1,12 @@
 // The filters of the table: lists of values, a range of releases, and "only changes".
 
+const MENU = 60; // names from which on the search replaces the menu of names
+
 const CHOICES = [
   ["python", "Python", PYTHONS.map((python) => [python, python])],
   ["build", "Build", BUILDS.map((build) => [build, build])],
   ["platform", "Platform", DATA.platforms.map((platform) => [platform, platform])],
-  ["seen", "Observation", DATA.names.map((name) => [name.name, name.label])],
+  ["seen", "Observation", DATA.names.length > MENU ? [] : DATA.names.map((name) => [name.name, name.label])],
 ];
 
 function showFilters() {
@@ -53,10 +55,26 @@ function choose(key, value) {
   changed();
 }
 
+/** The search by name, which applies to the overview, the table, the comparison and the details. */
+function showSearch() {
+  const late = delayed((text) => { state.find = text.trim(); changed(); showBands(); showComparison(); }, 60);
+  fill($("search"),
+    h("label", {}, "Find a name ", h("input", { type: "search", id: "find", placeholder: "part of a name", oninput: (event) => late(event.target.value) })),
+    h("label", { className: "flag" }, h("input", { type: "checkbox", id: "all", onchange: (event) => { state.all = event.target.checked; changed(); showBands(); } }), " name all"));
+  $("search").addEventListener("submit", (event) => event.preventDefault());
+}
+
+function delayed(work, milliseconds) {
+  let timer = 0;
+  return (value) => { clearTimeout(timer); timer = setTimeout(work, milliseconds, value); };
+}
+
 function reset() {
   for (const name of LISTS) state[name].clear();
-  Object.assign(state, { from: "", to: "", changes: false });
+  Object.assign(state, { from: "", to: "", changes: false, find: "", all: false });
   changed();
+  showBands();
+  showComparison();
 }
 
 function changed() {
@@ -77,4 +95,6 @@ function syncFilters() {
   $("filter-from").value = state.from;
   $("filter-to").value = state.to;
   $("filter-changes").checked = state.changes;
+  if ($("find").value.trim() !== state.find) $("find").value = state.find;
+  $("all").checked = state.all;
 }

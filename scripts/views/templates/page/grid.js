@@ -1,21 +1,31 @@
 // The table of cells. A long table has only the visible rows in the page; the keyboard reaches all rows.
 
-const WHOLE = 250; // up to so many rows, all are in the page
+const WHOLE = 3000; // up to so many marks, all rows are in the page
+const isWhole = () => grid.rows.length * (grid.columns.length + AXES.length) <= WHOLE;
 const MARGIN = 15; // additional rows above and below the visible ones
 
 const grid = { columns: [], rows: [], row: 0, column: 0, height: 30, first: 0, last: 0 };
 
 function showGrid() {
-  grid.columns = shownNames();
+  const columns = shownNames();
+  grid.columns = columns.slice(0, COLUMNS);
   grid.rows = shownRows(grid.columns);
   grid.row = Math.min(grid.row, Math.max(0, grid.rows.length - 1));
   grid.column = Math.min(grid.column, grid.columns.length);
   const cells = grid.rows.reduce((sum, row) => sum + row.cells.length, 0);
-  $("count").textContent = `${cells} of ${RECORDED.length} cells${state.changes ? ` in ${grid.rows.length} rows` : ""}`;
+  $("count").textContent = `${cells} of ${RECORDED.length} cells${state.changes ? ` in ${grid.rows.length} rows` : ""}${columnsNote(columns.length)}`;
   fill($("grid").tHead, headRow());
   $("grid").setAttribute("aria-rowcount", grid.rows.length + 1);
   $("grid").setAttribute("aria-colcount", grid.columns.length + AXES.length);
   showRows(true);
+}
+
+/** Which of the names have a column; empty if all have. */
+function columnsNote(matching) {
+  if (matching === DATA.names.length && matching <= COLUMNS) return "";
+  if (state.seen.size) return "";
+  const what = state.find || state.all ? "matching names" : "columns: one for each row above that fails, changes or differs";
+  return matching > COLUMNS ? `; ${COLUMNS} of ${matching} ${what}` : `; ${matching} ${what}`;
 }
 
 const AXES = ["release", "build", "Python", ...(DATA.platforms.length > 1 ? ["platform"] : [])];
@@ -40,7 +50,7 @@ function showRows(force = false) {
 }
 
 function visibleRows() {
-  if (grid.all || grid.rows.length <= WHOLE) return [0, grid.rows.length];
+  if (grid.all || isWhole()) return [0, grid.rows.length];
   const top = Math.floor($("scroller").scrollTop / grid.height);
   const count = Math.ceil($("scroller").clientHeight / grid.height);
   const first = Math.max(0, Math.min(top, grid.rows.length - count) - MARGIN);
@@ -67,7 +77,7 @@ function bodyRow(row, index) {
 }
 
 function markCell(row, at, index, column) {
-  const shown = signature(row.cells[0].signatures[at]);
+  const shown = shownAt(row.cells[0], at);
   return h("td", {
     role: "gridcell",
     tabIndex: -1,
@@ -89,8 +99,8 @@ function focusCell(row, column) {
   for (const old of $("grid").querySelectorAll('tbody [tabindex="0"]')) old.setAttribute("tabindex", "-1");
   const cell = gridCell(grid.row, grid.column);
   cell?.setAttribute("tabindex", "0");
-  cell?.focus({ preventScroll: grid.rows.length > WHOLE });
-  if (grid.rows.length > WHOLE) cell?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  cell?.focus({ preventScroll: !isWhole() });
+  if (!isWhole()) cell?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function reveal(row) {

@@ -31,6 +31,7 @@ function nextTheme() {
 /** Shows the current state. */
 function showState() {
   syncFilters();
+  showBands();
   showGrid();
   showComparison();
   const cell = BY_ID.get(state.cell);
@@ -56,8 +57,9 @@ showOverview();
 showChanges();
 showFindings();
 showFilters();
+showSearch();
 showCompareForm();
 watchGrid();
 showState();
 measure();
-if (grid.rows.length > WHOLE) showRows(true);
+if (!isWhole()) showRows(true);

@@ -19,7 +19,7 @@ const CELLS = DATA.cells.map((cell, index) => {
     reason: cell.reason,
     seen: cell.s,
     signatures: DATA.seen[cell.s],
-    traced: cell.t === undefined ? null : DATA.traced[cell.t],
+    traced: new Map(cell.t === undefined ? [] : DATA.traced[cell.t]),
     packages: cell.k === undefined ? null : DATA.packages[cell.k],
     torch: cell.v === undefined ? null : DATA.torches[cell.v],
     wheel: cell.w ?? null,
@@ -27,7 +27,6 @@ const CELLS = DATA.cells.map((cell, index) => {
   };
 });
 const RECORDED = CELLS.filter((cell) => cell.status === "recorded");
-const UNRECORDED = CELLS.filter((cell) => cell.status !== "recorded");
 const BY_ID = new Map(CELLS.map((cell) => [cell.id, cell]));
 
 /** The cells of each combination of axes, in release order. */
@@ -53,6 +52,18 @@ const UNKNOWN = { mark: "?", text: "not known", outcome: "unknown" };
 const signature = (number) => (number === NONE ? UNKNOWN : DATA.signatures[number]);
 
 const GOOD = new Set(["returned", "passed"]);
+
+/** The number of the signature of a name in a cell; names that are alike in every cell share a class. */
+const seenAt = (cell, at) => cell.signatures[DATA.names[at].class];
+
+/** The signature of a name in a cell; a pass that asserts a known defect has its mark and sentence. */
+const shownAt = (cell, at) => meaning(signature(seenAt(cell, at)), at);
+
+function meaning(shown, at) {
+  const { defect } = DATA.names[at];
+  if (!defect || !GOOD.has(shown.outcome)) return shown;
+  return { ...shown, mark: shown.mark.replace("✓", "✓*"), text: `${defect} (${shown.text})`, says: defect };
+}
 
 /** The CSS classes of a signature: one for its outcome, and another if it has warnings. */
 function look(shown) {

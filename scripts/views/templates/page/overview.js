@@ -1,14 +1,13 @@
-// The overview: the behaviour in the last release, and a band for consecutive releases that behave alike.
+// The overview: the behaviour in the last release, and the rows of what behaves alike over ranges of releases.
 
 function showOverview() {
   fill($("current"), DATA.platforms.map(currentBehaviour));
-  fill($("bands"), DATA.platforms.map(bands));
   fill($("legend"), DATA.legend.map((entry) => h("div", {}, h("dt", {}, entry.mark), h("dd", {}, isolated(entry.text)))));
 }
 
 function currentBehaviour(platform) {
   const all = DATA.current[platform];
-  const last = DATA.bands[platform].at(-1)?.releases.at(-1);
+  const last = DATA.tables[platform]?.columns.at(-1)?.releases.at(-1);
   if (!all.length) return null;
   const where = DATA.platforms.length > 1 ? ` on ${platform}` : "";
   return h(
@@ -31,52 +30,76 @@ function currentBehaviour(platform) {
 }
 
 function names(all) {
-  return all.map((name, index) => [index ? ", " : "", h("b", { className: "name" }, breakable(name))]);
+  return all.map((name, index) => [index ? " " : "", h("b", { className: "name" }, breakable(name), index < all.length - 1 ? "," : "")]);
 }
 
-function bands(platform) {
-  const all = DATA.bands[platform];
+const ROWS = 60; // rows of the overview at once
+
+/** The rows and columns of each platform, of the names that match the search. */
+function showBands() {
+  fill($("bands"), Object.keys(DATA.tables).map((platform) => bands(platform, ROWS)));
+}
+
+function bands(platform, limit) {
+  const { columns, rows } = DATA.tables[platform];
   const title = DATA.platforms.length > 1 ? h("h3", {}, platform) : null;
-  const head = h(
-    "tr",
-    {},
-    h("td", { className: "corner" }),
-    all.map((band) => h("th", { scope: "col", colSpan: 1 }, band.title)),
-  );
-  const rows = DATA.names.map((name, at) =>
-    h("tr", {}, h("th", { scope: "row" }, breakable(name.label)), segments(all, at).map((part) => segment(part, platform, at))),
-  );
-  return h("div", {}, title, h("div", { className: "sideways", tabIndex: 0, role: "group", "aria-label": `Bands of ${platform}` },
-    roomy(all.length, h("table", { className: "bands", "aria-label": `Releases that behave alike, ${platform}` }, h("thead", {}, head), h("tbody", {}, rows)))));
+  const head = h("tr", {}, h("td", { className: "corner" }), columns.map((column) => h("th", { scope: "col" }, column.title)));
+  const shown = shownRowsOf(rows);
+  const body = shown.slice(0, limit).map((row) =>
+    h("tr", {}, h("th", { scope: "row" }, rowTitle(row)), segments(columns, row.shown).map((part) => segment(part, platform, row.names[0]))));
+  const part = h("div", {}, title, h("div", { className: "sideways", tabIndex: 0, role: "group", "aria-label": `Bands of ${platform}` },
+    roomy(columns.length, h("table", { className: "bands", "aria-label": `Releases that behave alike, ${platform}` }, h("thead", {}, head), h("tbody", {}, body)))));
+  if (!shown.length) part.append(h("p", { className: "muted" }, "No name matches the search."));
+  if (shown.length > limit) part.append(h("button", { type: "button", onclick: () => part.replaceWith(bands(platform, limit + 5 * ROWS)) }, `Show more rows (${shown.length - limit} left)`));
+  return part;
 }
 
-const BAND = 132; // pixels that a band's texts need
+/** The rows as they are; with a search only the matching names of each; with "name all" a row for each name. */
+function shownRowsOf(rows) {
+  if (!state.find && !state.all) return rows;
+  const found = rows.map((row) => ({ ...row, names: [...row.names, ...row.blocked].filter(isFound) })).filter((row) => row.names.length);
+  if (!state.all) return found.map((row) => ({ ...row, titles: null, blocks: [] }));
+  return found.flatMap((row) => row.names.map((at) => ({ ...row, names: [at], titles: null, blocks: [] })));
+}
 
-/** Makes a table of bands as wide as their texts need; narrow screens ignore it, since they stack the bands. */
+const TITLES = 30; // names of a row that are listed
+
+function rowTitle({ titles, blocks, names: all }) {
+  const shown = titles ?? all.slice(0, TITLES).map((at) => DATA.names[at].label);
+  const left = titles ? 0 : all.length - TITLES;
+  return [names(shown), left > 0 ? ` and ${left} more` : null,
+    blocks.length ? h("small", { className: "muted" }, "blocks ", names(blocks)) : null];
+}
+
+const BAND = 132; // pixels that a column's texts need
+// and those of the names, at most: a longer one breaks between its parts
+const TITLE = Math.min(400, Math.max(180, 24 + 8.6 * Math.max(0, ...Object.values(DATA.tables).flatMap((table) => table.rows.flatMap((row) => [...row.titles, ...row.blocks].map((title) => title.length))))));
+
+/** Makes a table as wide as its texts need; narrow screens ignore it, since they stack the columns. */
 function roomy(count, table) {
-  table.style.setProperty("--room", `${170 + count * BAND}px`);
+  table.style.setProperty("--title", `${TITLE}px`);
+  table.style.setProperty("--room", `${TITLE + count * BAND}px`);
   return table;
 }
 
-/** Merges neighbouring bands in which an observation is the same. */
-function segments(all, at) {
+/** Merges neighbouring columns in which a row is the same. */
+function segments(columns, shown) {
   const found = [];
-  for (const band of all) {
-    const shown = band.shown[at];
+  columns.forEach(({ releases }, number) => {
     const last = found.at(-1);
-    if (last && String(last.shown) === String(shown)) {
+    if (last && String(last.shown) === String(shown[number])) {
       last.span += 1;
-      last.releases = [...last.releases, ...band.releases];
-    } else found.push({ shown, span: 1, releases: [...band.releases] });
-  }
+      last.releases = [...last.releases, ...releases];
+    } else found.push({ shown: shown[number], span: 1, releases: [...releases] });
+  });
   return found;
 }
 
 function segment({ releases, shown: numbers, span }, platform, at) {
   const [first, last] = [releases[0], releases.at(-1)];
   const range = first === last ? first : `${first} – ${last}`;
-  const shown = numbers.map(signature);
-  const content = shown.length ? shown.map(brief) : [brief(UNKNOWN)];
+  const shown = numbers.map((number) => meaning(signature(number), at));
+  const content = h("span", {}, shown.length ? shown.map(brief) : brief(UNKNOWN));
   const open = () => openFirst(platform, releases, at);
   return h(
     "td",
@@ -89,7 +112,7 @@ function segment({ releases, shown: numbers, span }, platform, at) {
 /** A signature in a few words: its mark, its outcome or exception, and its message or warnings. */
 function brief(shown) {
   const warnings = (shown.warnings ?? []).map(([category]) => category.split(".").at(-1));
-  const outcome = shown.exception ? shortName(shown.exception) : shown.outcome;
+  const outcome = shown.says ?? (shown.exception ? shortName(shown.exception) : shown.outcome);
   const detail = shown.message && shown.exception ? shown.message.split("\n")[0].replace(/[\s:]+$/, "") : warnings.join(", ");
   return h("span", { className: "brief" }, h("span", { className: "mark" }, shown.mark), " ", h("b", {}, visible(outcome)),
     detail ? h("small", {}, isolated(detail)) : null,
@@ -102,6 +125,6 @@ function shortName(dotted) {
 }
 
 function openFirst(platform, releases, at) {
-  const cell = RECORDED.find((candidate) => candidate.platform === platform && releases.includes(candidate.release) && candidate.signatures[at] !== NONE);
+  const cell = RECORDED.find((candidate) => candidate.platform === platform && releases.includes(candidate.release) && seenAt(candidate, at) !== NONE);
   if (cell) openDetails(cell, at);
 }

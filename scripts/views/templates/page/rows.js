@@ -1,8 +1,21 @@
 // The rows and columns of the table for a state. Nothing here touches the page.
 
-/** The indexes of the observations that are shown. */
+const FEW = 12; // so many names are all columns; of more, one of each row that fails, changes or differs
+const COLUMNS = 30; // columns of the table at once
+
+/** True if a name matches the search. */
+function isFound(at) {
+  return !state.find || SEARCHED[at].includes(state.find.toLowerCase());
+}
+const SEARCHED = DATA.names.map((name) => name.name.toLowerCase());
+
+/** The names of which there is a column. */
 function shownNames() {
-  return DATA.names.map((_, at) => at).filter((at) => !state.seen.size || state.seen.has(DATA.names[at].name));
+  const all = DATA.names.map((_, at) => at);
+  if (state.seen.size) return all.filter((at) => state.seen.has(DATA.names[at].name));
+  if (state.find || state.all || all.length <= FEW) return all.filter(isFound);
+  const rows = Object.values(DATA.tables).flatMap((table) => table.rows.filter((row) => row.listed));
+  return distinct(rows.map((row) => row.names[0])).toSorted((a, b) => a - b);
 }
 
 /** The rows, each with its cells and the columns that differ from the row above. */
@@ -11,7 +24,7 @@ function shownRows(columns) {
   for (const cell of RECORDED) {
     if (!isShown(cell)) continue;
     const above = rows.at(-1)?.cells[0];
-    const changed = above && above.seen !== cell.seen ? columns.filter((at) => above.signatures[at] !== cell.signatures[at]) : [];
+    const changed = above && above.seen !== cell.seen ? columns.filter((at) => seenAt(above, at) !== seenAt(cell, at)) : [];
     if (above && state.changes && !changed.length) rows.at(-1).cells.push(cell);
     else rows.push({ cells: [cell], changed: new Set(changed) });
   }

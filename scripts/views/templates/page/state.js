@@ -2,8 +2,8 @@
 // Light or dark mode is each reader's own choice and is not part of it.
 
 const LISTS = ["python", "build", "platform", "seen"];
-const WORDS = ["from", "to", "a", "b", "cell", "at"];
-const FLAGS = ["changes", "differences"];
+const WORDS = ["from", "to", "a", "b", "cell", "at", "find"];
+const FLAGS = ["changes", "differences", "all"];
 
 const state = readState();
 
