@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from scripts.config import matrix_toml
 from scripts.config.cell import Cell
@@ -115,12 +114,24 @@ def _unreachable(url: str) -> bool:
 
 
 def _show_interpreters(console: Console, matrix: Matrix) -> None:
-    table = Table.grid(padding=(0, 1))
-    for python in matrix.pythons:
-        found = interpreters.find(python)
-        table.add_row(python, str(found) if found else "[yellow]not installed; uv would download it[/]")
     console.print("[bold]interpreters[/]")
-    console.print(table)
+    width = max(map(len, matrix.pythons), default=0)
+    with ThreadPoolExecutor(8) as pool:
+        for python, text in zip(matrix.pythons, pool.map(_interpreter, matrix.pythons), strict=True):
+            console.print(f"{python:<{width}} {text}", soft_wrap=True)
+
+
+def _interpreter(python: str) -> str:
+    """Return the path of an interpreter, or where it would come from and if that can be reached, as markup."""
+    found = interpreters.find(python)
+    if found:
+        return escape(str(found))
+    if not interpreters.downloads_allowed():
+        return "[yellow]not installed, and downloads are switched off[/]"
+    source = interpreters.download(python)
+    if source.problem:
+        return f"[yellow]not installed; unreachable: {escape(source.problem)}[/]"
+    return f"[yellow]not installed; uv would download it from {escape(source.host)}[/] ({source.seconds:.2f} s)"
 
 
 def _problem(matrix: Matrix, cell: Cell) -> str | None:

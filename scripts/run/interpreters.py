@@ -13,6 +13,8 @@ import uv
 
 from scripts.core import processes
 from scripts.index import settings
+from scripts.run import python_downloads
+from scripts.run.python_downloads import Download
 
 _lock = threading.Lock()
 
@@ -59,9 +61,17 @@ def downloads_allowed() -> bool:
 
 def problem(python: str) -> str | None:
     """Return the reason why ``python`` is unavailable, or None; nothing is downloaded to find out."""
-    if find(python) is not None or downloads_allowed():
+    if find(python) is not None:
         return None
-    return f"no Python {python} on this machine, and downloads are switched off"
+    if not downloads_allowed():
+        return f"no Python {python} on this machine, and downloads are switched off"
+    found = download(python).problem
+    return f"no Python {python} on this machine, and its download is unreachable: {found}" if found else None
+
+
+def download(python: str) -> Download:
+    """Ask where uv would download ``python`` from."""
+    return python_downloads.check(python, uv_bin(), environment())
 
 
 def find_or_download(python: str) -> tuple[Path | None, str]:

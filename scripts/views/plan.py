@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +14,8 @@ from scripts.core.files import human_size
 from scripts.run import jobs as scheduling
 from scripts.run.jobs import Job
 from scripts.run.plan import Planned
+
+_ENDLESS: Final = 10_000
 
 
 def as_json(planned: Iterable[Planned]) -> dict[str, object]:
@@ -40,25 +43,45 @@ def as_github(matrix: Matrix, jobs: Iterable[Job]) -> dict[str, list[dict[str, o
 
 
 def show(planned: Sequence[Planned], console: Console) -> None:
-    """Print the cells of a plan, and below them how many are to run and what is to be downloaded."""
+    """Print the cells of a plan, and below them how many are to run and what is to be downloaded.
+
+    If the addresses of the indexes do not fit the width, they follow the table: no name is cut or broken.
+    """
+    table = _table(planned, with_index=True)
+    beside = console.measure(table, options=console.options.update(width=_ENDLESS)).maximum <= console.width
+    console.print(table if beside else _table(planned, with_index=False))
+    if not beside:
+        for index, builds in _indexes(planned).items():
+            console.print(f"{', '.join(builds)}: {index}", soft_wrap=True)
+    console.print(_totals(planned), soft_wrap=True)
+
+
+def _table(planned: Sequence[Planned], *, with_index: bool) -> Table:
     several_platforms = len({item.platform for item in planned}) > 1
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("cell", *(["platform"] if several_platforms else []), "index"):
-        table.add_column(heading, no_wrap=heading == "cell", overflow="fold")
+    for heading in ("cell", *(["platform"] if several_platforms else []), *(["index"] if with_index else [])):
+        table.add_column(heading, no_wrap=True)
     for heading in ("wheels", "download", "took", "record"):
         table.add_column(heading, justify="right" if heading != "record" else "left", no_wrap=True)
     for item in planned:
         table.add_row(
             item.cell.id,
             *([item.platform] if several_platforms else []),
-            item.index.removeprefix("https://"),
+            *([item.index.removeprefix("https://")] if with_index else []),
             _size(item.wheels),
             "" if item.current else _size(item.to_come),
             f"{item.seconds:.0f} s" if item.seconds else "",
             "current" if item.current else "to run",
         )
-    console.print(table)
-    console.print(_totals(planned), soft_wrap=True)
+    return table
+
+
+def _indexes(planned: Sequence[Planned]) -> dict[str, list[str]]:
+    """Return the builds whose torch comes from each index."""
+    found: dict[str, dict[str, None]] = {}
+    for item in planned:
+        found.setdefault(item.index.removeprefix("https://"), {}).setdefault(item.cell.build)
+    return {index: list(builds) for index, builds in found.items()}
 
 
 def _totals(planned: Sequence[Planned]) -> str:

@@ -182,13 +182,17 @@ def _name_lines(title: str, room: float) -> list[str]:
     pieces: list[str] = []
     for word in re.split(r"(?<= )", title):
         fits = text_width(word.rstrip(), _SIZE, bold=True) <= room
-        pieces += [word] if fits else [piece for part in _parts(word) for piece in _pieces(part, room)]
+        pieces += [word] if fits else [piece for part in _NAME_BREAKS.split(word) for piece in _pieces(part, room)]
     lines = [""]
     for piece in pieces:
         if lines[-1] and text_width((lines[-1] + piece).rstrip(), _SIZE, bold=True) > room:
             lines.append("")
         lines[-1] += piece
     return [line.strip() for line in lines]
+
+
+#: Where a name that is wider than a line may break.
+_NAME_BREAKS: Final = re.compile(r"(?<=[-_/,=])|(?<=::)")
 
 
 def _pieces(part: str, room: float) -> list[str]:

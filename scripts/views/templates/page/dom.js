@@ -27,7 +27,7 @@ const link = (href, ...children) => h("a", { href, target: "_blank", rel: "noope
 const LONG = 40; // characters of a name from which on it may break after underscores too
 
 /** A name that may break between its parts; browsers already break after hyphens. */
-const breakable = (name) => name.split(name.length > LONG && !name.includes("::") ? /(?<=[_/[,=])/ : /(?<=::|[/[,=])/).flatMap((part, index) => (index ? [h("wbr"), part] : [part]));
+const breakable = (name) => name.split(name.length > LONG && !name.includes("::") ? /(?<=[_/,=])/ : /(?<=::|[/,=])/).flatMap((part, index) => (index ? [h("wbr"), part] : [part]));
 
 // Control and format characters, shown as scripts/core/text.py shows them; line breaks and tabs stay.
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu;
