@@ -10,7 +10,7 @@ from typing import Final
 
 from scripts.core import escaping
 
-#: Bytes of a summary; GitHub drops a step's summary that is larger than 1 MiB.
+#: Bytes of the summaries of a step; GitHub drops them if they are larger than 1 MiB.
 _MAX_SUMMARY: Final = 1_000_000
 
 
@@ -28,8 +28,10 @@ def _line(name: str, value: object) -> str:
 
 
 def summary(text: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Add Markdown to the job's summary."""
-    _append("GITHUB_STEP_SUMMARY", escaping.cut(text.rstrip("\n") + "\n\n", _MAX_SUMMARY), environ)
+    """Add Markdown to the job's summary; all summaries of a step count together."""
+    path = environ.get("GITHUB_STEP_SUMMARY")
+    written = Path(path).stat().st_size if path and Path(path).exists() else 0
+    _append("GITHUB_STEP_SUMMARY", escaping.cut(text.rstrip("\n") + "\n\n", _MAX_SUMMARY - written), environ)
 
 
 def _append(variable: str, text: str, environ: Mapping[str, str]) -> None:

@@ -175,7 +175,8 @@ def summary(report: Report, facts: Facts) -> str:
             lines = escaping.cut("\n".join(texts), 100_000)
             parts.append(f"### {title}\n\n{escaping.fenced(lines)}")
     if report.cells:
-        parts.append(markdown.summary(report))
+        size = sum(len(part.encode()) for part in parts)
+        parts.append(markdown.summary(report, limit=markdown.LIMIT - size))
     return "\n\n".join(parts)
 
 

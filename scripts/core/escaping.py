@@ -72,8 +72,9 @@ def _longest_backticks(text: str) -> int:
 
 
 def cut(text: str, limit: int, note: str = "\n\n… the rest was cut\n") -> str:
-    """Return at most ``limit`` bytes (UTF-8) of ``text``; if it is longer, ``note`` ends it."""
+    """Return at most ``limit`` bytes (UTF-8) of ``text``; if it is longer, ``note`` ends it, where there is room."""
     data = text.encode()
     if len(data) <= limit:
         return text
-    return data[: max(0, limit - len(note.encode()))].decode("utf-8", "ignore") + note
+    room = limit - len(note.encode())
+    return data[:room].decode("utf-8", "ignore") + note if room >= 0 else ""

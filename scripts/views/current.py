@@ -82,6 +82,16 @@ def statements(naming: Naming, platform: str) -> list[Statement]:
     return [*(_statement(naming, found) for found in behaviours if found not in plain), passing]
 
 
+def by_platforms(naming: Naming) -> list[tuple[str, str, list[Statement]]]:
+    """Return the statements of each platform with its last release; platforms that are alike are told once."""
+    found: dict[tuple[str, tuple[Statement, ...]], list[str]] = {}
+    for platform in naming.report.platforms:
+        last, all_statements = last_release(naming.report, platform), statements(naming, platform)
+        if last is not None and all_statements:
+            found.setdefault((last, tuple(all_statements)), []).append(platform)
+    return [(", ".join(platforms), last, list(told)) for (last, told), platforms in found.items()]
+
+
 def _statement(naming: Naming, found: Behaviour) -> Statement:
     return Statement(
         mark=found.mark,

@@ -19,9 +19,9 @@ from scripts.history.report import Report, ReportedSignature
 from scripts.history.rows import Row, Table, mark_of
 from scripts.records.signature import first_line, short
 from scripts.views import templates
-from scripts.views.current import statements
+from scripts.views.current import by_platforms
 from scripts.views.naming import Naming
-from scripts.views.table import shown_rows
+from scripts.views.table import shown_rows, tables
 
 WIDTH: Final = 830
 _MARGIN: Final = 14
@@ -78,8 +78,7 @@ def render(report: Report) -> str:
 def _summary(report: Report) -> str:
     """Return the current behaviour in words, for screen readers."""
     naming = Naming(report=report, most=_LISTED)
-    found = (statement for platform in report.platforms for statement in statements(naming, platform))
-    return " ".join(f"{statement}." for statement in found)
+    return " ".join(f"{statement}." for *_, found in by_platforms(naming) for statement in found)
 
 
 def _picture(report: Report) -> Picture:
@@ -90,9 +89,9 @@ def _picture(report: Report) -> Picture:
     top: float = _MARGIN
     labels: list[Label] = []
     boxes: list[Box] = []
-    for table in report.tables:
+    for platforms, table in tables(report):
         if len(report.tables) > 1:
-            labels.append(Label(x=_MARGIN, y=top + 18, text=table.platform, kind="platform"))
+            labels.append(Label(x=_MARGIN, y=top + 18, text=platforms, kind="platform"))
             top += _TITLE
         for start in range(0, len(table.columns), BANDS):
             panel = _Panel(naming, table, range(len(table.columns))[start : start + BANDS], left, top)

@@ -39,6 +39,14 @@ class ShownRow:
         return found
 
 
+def tables(report: Report) -> list[tuple[str, Table]]:
+    """Return the tables that differ, each with the platforms that it is of."""
+    found: dict[tuple[object, ...], tuple[list[str], Table]] = {}
+    for table in report.tables:
+        found.setdefault((table.columns, table.rows), ([], table))[0].append(table.platform)
+    return [(", ".join(platforms), table) for platforms, table in found.values()]
+
+
 def shown_rows(naming: Naming, table: Table) -> list[ShownRow]:
     """Return the rows of a platform: those listed by name, then the others, counted unless all are named."""
     ordered = sorted(table.rows, key=lambda row: not row.listed)

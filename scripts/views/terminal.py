@@ -37,7 +37,7 @@ def show(report: Report, console: Console, *, every_name: bool = False, every_ce
     naming, width = Naming(report=report, most=None) if every_name else Naming(report=report), console.width
     parts = [
         *([tables(naming, width), legend(report, width)] if report.tables else []),
-        *(current_behaviour(naming, platform, width) for platform in report.platforms),
+        *current_behaviour(naming, width),
         changes(naming, width),
         _section("Builds or Pythons that disagree", findings.disagreements(naming), width),
         cells(naming, every=every_cell),
@@ -127,9 +127,9 @@ def tables(naming: Naming, width: int) -> RenderableType:
     """Return the table of each platform."""
     report = naming.report
     parts: list[RenderableType] = []
-    for shown in report.tables:
+    for platforms, shown in table.tables(report):
         if len(report.tables) > 1:
-            parts += [*([Text()] if parts else []), Text(visible(shown.platform), style="bold")]
+            parts += [*([Text()] if parts else []), Text(visible(platforms), style="bold")]
         parts.append(terminal_table.table(naming, shown, width))
     return Group(*parts)
 
@@ -160,16 +160,16 @@ def cells(naming: Naming, *, every: bool) -> RenderableType | None:
     return Group(heading, terminal_table.cells(naming, shown), *note)
 
 
-def current_behaviour(naming: Naming, platform: str, width: int) -> RenderableType | None:
-    """Return the behaviour in the last release of a platform."""
-    report = naming.report
-    statements = current.statements(naming, platform)
-    if not statements:
-        return None
-    on = f" on {platform}" if len(report.platforms) > 1 else ""
-    last = current.last_release(report, platform)
-    heading = Text(visible(f"Now, in {last}{on}"), style="bold")
-    return Group(heading, *(_item(str(found), width, found.mark) for found in statements))
+def current_behaviour(naming: Naming, width: int) -> list[RenderableType]:
+    """Return the behaviour in the last release of each platform."""
+    several = len(naming.report.platforms) > 1
+    return [
+        Group(
+            Text(visible(f"Now, in {last}{f' on {platforms}' if several else ''}"), style="bold"),
+            *(_item(str(found), width, found.mark) for found in statements),
+        )
+        for platforms, last, statements in current.by_platforms(naming)
+    ]
 
 
 def changes(naming: Naming, width: int) -> RenderableType | None:

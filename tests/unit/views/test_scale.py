@@ -161,3 +161,14 @@ def test_a_known_defect_is_also_taken_from_the_suite_for_records_that_do_not_say
     tests = {"t.py::t[1]": PASSED, "t.py::other": PASSED}
     report = build_report([record("2.0.0", tests=tests)], defects={"t.py::t": "it fails"})
     assert report.defects == {"t.py::t[1]": "it fails"}
+
+
+def test_platforms_that_behave_alike_share_a_table() -> None:
+    def on(platform: str) -> list[Record]:
+        cells = [(each, each.cell.model_copy(update={"platform": platform})) for each in history("a", ".A")]
+        return [each.model_copy(update={"cell": cell}) for each, cell in cells]
+
+    text = shown(build_report([*on("plan9"), *on("hurd")]), 80)
+    assert text.count("hurd, plan9") == 2  # of the table, and of the behaviour now
+    assert text.count("hurd") == 2
+    assert "**hurd, plan9**" in markdown.summary(build_report([*on("plan9"), *on("hurd")]))
