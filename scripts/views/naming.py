@@ -25,6 +25,7 @@ class Naming:
 
     report: Report
     most: int | None = 30
+    option: str = " (--all)"  # how to list more; empty where no option does
 
     @property
     def names_all(self) -> bool:
@@ -45,7 +46,7 @@ class Naming:
             return shown
         titles = folded(shown, self.report.variants, mark)
         more = len(titles) - most
-        return [*titles[:most], f"{_MORE}{more} more (--all)"] if more > 0 else titles
+        return [*titles[:most], f"{_MORE}{more} more{self.option}"] if more > 0 else titles
 
     def counted(self, names: Collection[str]) -> str:
         """Return how many observations and tests there are: ``8 observations and 168 tests``."""

@@ -90,7 +90,7 @@ def _exceptional(cell: ReportedCell) -> dict[str, Any]:
 def data(report: Report) -> dict[str, Any]:
     """Return everything that the page shows, as JSON values."""
     encoder = _Encoder(report)
-    naming = Naming(report=report)
+    naming = Naming(report=report, option="")
     encoded_cells = [encoder.cell(cell) for cell in report.cells]  # fills the tables below
     return {
         "notes": RELEASE_NOTES,

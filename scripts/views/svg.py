@@ -77,12 +77,12 @@ def render(report: Report) -> str:
 
 def _summary(report: Report) -> str:
     """Return the current behaviour in words, for screen readers."""
-    naming = Naming(report=report, most=_LISTED)
+    naming = Naming(report=report, most=_LISTED, option="")
     return " ".join(f"{statement}." for *_, found in by_platforms(naming) for statement in found)
 
 
 def _picture(report: Report) -> Picture:
-    naming = Naming(report=report, most=_LISTED)
+    naming = Naming(report=report, most=_LISTED, option="")
     titles = (title for table in report.tables for row in shown_rows(naming, table) for title in row.titles)
     widest = max((text_width(title, _SIZE, bold=True) for title in titles), default=0)
     left = _MARGIN + min(widest, _NAMES) + 10

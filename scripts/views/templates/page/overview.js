@@ -33,11 +33,12 @@ function names(all) {
   return all.map((name, index) => [index ? " " : "", h("b", { className: "name" }, breakable(name), index < all.length - 1 ? "," : "")]);
 }
 
-const ROWS = 60; // rows of the overview at once
+const AT_ONCE = 1500; // boxes of the overview at once
+const rowsAtOnce = (columns) => Math.max(12, Math.min(60, Math.floor(AT_ONCE / columns)));
 
 /** The rows and columns of each platform, of the names that match the search. */
 function showBands() {
-  fill($("bands"), Object.keys(DATA.tables).map((platform) => bands(platform, ROWS)));
+  fill($("bands"), Object.keys(DATA.tables).map((platform) => bands(platform, rowsAtOnce(DATA.tables[platform].columns.length))));
 }
 
 function bands(platform, limit) {
@@ -50,7 +51,7 @@ function bands(platform, limit) {
   const part = h("div", {}, title, h("div", { className: "sideways", tabIndex: 0, role: "group", "aria-label": `Bands of ${platform}` },
     roomy(columns.length, h("table", { className: "bands", "aria-label": `Releases that behave alike, ${platform}` }, h("thead", {}, head), h("tbody", {}, body)))));
   if (!shown.length) part.append(h("p", { className: "muted" }, "No name matches the search."));
-  if (shown.length > limit) part.append(h("button", { type: "button", onclick: () => part.replaceWith(bands(platform, limit + 5 * ROWS)) }, `Show more rows (${shown.length - limit} left)`));
+  if (shown.length > limit) part.append(h("button", { type: "button", onclick: () => part.replaceWith(bands(platform, limit + 5 * rowsAtOnce(columns.length))) }, `Show more rows (${shown.length - limit} left)`));
   return part;
 }
 
