@@ -194,6 +194,7 @@ _RULES: Final[list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]]
     # addresses, and counters that depend on what ran before
     (re.compile(r"\b0x[0-9a-fA-F]{4,}\b"), "0x…"),
     (re.compile(r"___torch_mangle_\d+\."), ""),
+    (re.compile(r"(?<=_)\d{9,}(?=_)"), "…"),  # id() in a name that Dynamo makes: __cache__139692752199696___weight__
     (re.compile(r"\bpid[ =:]+\d+"), "pid …"),
     # durations
     (re.compile(r"\b\d+(?:\.\d+)? ?(s|ms|us|µs|ns|sec|secs|seconds?|milliseconds?|minutes?)\b"), r"… \1"),

@@ -163,6 +163,10 @@ SHAPES = {
     ),
     "an address": ("<object at 0x7f8c9a2b3d40> is no module", "<object at 0x…> is no module"),
     "a mangled class": ("__torch__.___torch_mangle_12.Model has no attribute", "__torch__.Model has no attribute"),
+    "a name made of id()": (
+        "`__cache__139692752199696___weight__` is a constant",
+        "`__cache__…___weight__` is a constant",
+    ),
     "values of a tensor": (
         "Cannot insert a Tensor\nTensor:\n-0.0033  0.2399\n 0.2399 -0.0089\n[ torch.FloatTensor{2,2} ]",
         "Cannot insert a Tensor\nTensor:\n[ torch.FloatTensor{2,2} ]",
