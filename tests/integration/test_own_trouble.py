@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -109,6 +110,7 @@ def test_a_state_folder_that_can_not_be_written_is_named(index: LocalIndex, proj
     index.add(build_torch("2.5.1"), channel="cpu")
     copy = project("2.5.1")
     state = copy.root / ".matrix"
+    shutil.rmtree(state)
     state.write_text("no folder")
     done = copy.scripts("run")
     assert done.code == 3, done.output

@@ -16,6 +16,7 @@ from typing import Any, Final
 import psutil
 import uv
 
+from tests.support import warm_caches
 from tests.support.index import LocalIndex
 from tests.support.matrices import SUITE
 
@@ -45,13 +46,22 @@ class Finished:
 class Project:
     """A copy of the project. ``env`` is the environment of its commands, which tests may change."""
 
-    def __init__(self, folder: Path, matrix: str, index: LocalIndex) -> None:
-        """Copy the project into a subfolder, with the text of a ``matrix.toml`` and the index of all packages."""
+    def __init__(self, folder: Path, matrix: str, index: LocalIndex, *, warm: bool = True) -> None:
+        """Copy the project into a subfolder.
+
+        Args:
+            folder: where the project, its home and its caches are created.
+            matrix: the text of ``matrix.toml``.
+            index: the index of all packages.
+            warm: start with the caches that are saved for the index.
+        """
         self.root = folder / "project"
         for name in _COPIED:
             _copy(ROOT / name, self.root / name)
         self.write_matrix(matrix)
         self.env = environment(folder, index)
+        if warm:
+            warm_caches.restore(index.url(), self.root / ".matrix" / "cache")
 
     def write_matrix(self, text: str) -> None:
         """Replace ``matrix.toml``."""

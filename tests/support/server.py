@@ -24,6 +24,8 @@ _HOST: Final = "127.0.0.1"
 _CHUNK: Final = 1 << 16
 #: Seconds between the chunks of a slow response.
 _BEAT: Final = 0.02
+#: Sockets of stopped servers, bound but not listening: the next server has the same URL, so that caches stay valid.
+_RESERVED: Final[list[socket.socket]] = []
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,7 @@ class Server:
         self.errors: list[BaseException] = []
         self.lock = threading.Lock()
         self._planned: list[_Planned] = []
-        self._listener = socket.create_server((_HOST, 0), backlog=128)
+        self._listener = _RESERVED.pop() if _RESERVED else _bound(0)
         self.port: int = self._listener.getsockname()[1]
         self._http: _Http | None = None
 
@@ -151,15 +153,27 @@ class Server:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), name="index", daemon=True).start()
 
     def stop(self, *, keep_port: bool = False) -> None:
-        """Close every connection and refuse new ones; ``keep_port`` reserves the port for a later start."""
+        """Close every connection and refuse new ones; ``keep_port`` reserves the port for a later start of this server.
+
+        Otherwise the port is reserved for the next server of this process.
+        """
         if self._http is not None:
             self._http.end()
             self._http = None
         self._listener.close()
-        if keep_port:  # bound but not listening: connections are refused, and the port stays reserved
-            self._listener = socket.socket()
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind((_HOST, self.port))
+        bound = _bound(self.port)
+        if keep_port:
+            self._listener = bound
+        else:
+            _RESERVED.append(bound)
+
+
+def _bound(port: int) -> socket.socket:
+    """Return a socket that is bound but not listening: connections are refused, and the port is reserved."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((_HOST, port))
+    return bound
 
 
 class _Http(ThreadingHTTPServer):

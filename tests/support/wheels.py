@@ -14,6 +14,7 @@ import hashlib
 import importlib.metadata
 import io
 import random
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -154,6 +155,13 @@ def _archive(contents: Mapping[str, bytes]) -> bytes:
 # --- real packages ------------------------------------------------------------------------------------------------
 
 
+#: Files of packages that pytest does not import: most of Pygments, which would be unpacked for every project.
+_UNUSED: Final = re.compile(
+    r"pygments/lexers/(?!(__init__|_mapping|diff|python|special)\.py).*"
+    r"|pygments/styles/(?!(__init__|_mapping|default)\.py).*"
+)
+
+
 def installed(*names: str) -> list[Wheel]:
     """Return wheels of packages in the environment of the tests, and of their requirements.
 
@@ -185,7 +193,7 @@ def _packed(distribution: importlib.metadata.Distribution) -> Wheel:
     contents: dict[str, str | bytes] = {}
     for file in distribution.files or ():
         own = ".." not in file.parts and "__pycache__" not in file.parts and file.name not in _ADDED_BY_INSTALLERS
-        if own:
+        if own and not _UNUSED.fullmatch(file.as_posix()):
             contents[file.as_posix()] = file.read_binary()
     info = next(name for name in contents if name.endswith(".dist-info/METADATA")).split("/")[0]
     return Wheel(

@@ -255,3 +255,12 @@ def test_an_error_of_the_index_is_raised_at_its_end() -> None:
 def provoke(url: str) -> None:
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=5)
+
+
+def test_the_next_index_has_the_url_of_a_stopped_one() -> None:
+    with LocalIndex() as first:
+        url = first.url()
+    with pytest.raises(requests.ConnectionError, match="refused"):
+        requests.get(url, timeout=10)
+    with LocalIndex() as second:
+        assert (second.url(), second.requests) == (url, [])
