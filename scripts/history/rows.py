@@ -89,8 +89,10 @@ def _table(
         pattern = tuple(alike[cell.seen[name]] if name in cell.seen else "" for cell in cells)
         if any(pattern):
             groups.setdefault((appearance.defects.get(name), pattern), []).append(name)
-    releases = list(dict.fromkeys(cell.torch for cell in cells))
-    numbers = {release: [n for n, cell in enumerate(cells) if cell.torch == release] for release in releases}
+    numbers: dict[str, list[int]] = {}
+    for number, cell in enumerate(cells):
+        numbers.setdefault(cell.torch, []).append(number)
+    releases = list(numbers)
     shown = [
         [_signatures((pattern[n] for n in numbers[release]), appearance) for release in releases]
         for _, pattern in groups
@@ -106,7 +108,10 @@ def _table(
 
 def _signatures(keys: Iterable[str], appearance: Appearance) -> tuple[str, ...]:
     """Return the distinct signatures of a release; a skip counts only if nothing else was seen."""
-    found = sorted(set(filter(None, keys)), key=lambda key: (len(key), key))
+    distinct = set(filter(None, keys))
+    if len(distinct) <= 1:
+        return tuple(distinct)
+    found = sorted(distinct, key=lambda key: (len(key), key))
     tested = [key for key in found if appearance.signatures[key].outcome != "skipped"]
     return tuple(tested or found)
 
