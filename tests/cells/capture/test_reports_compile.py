@@ -24,7 +24,7 @@ def compiled(model: Callable[..., Any], **options: Any) -> Any:
 
 def program(model: nn.Module, x: torch.Tensor, *, strict: bool | None = None) -> Any:
     """Return the exported program, by default with the release's own choice of ``strict``."""
-    export = getattr(getattr(torch, "export", None), "export", None)
+    export: Any = getattr(getattr(torch, "export", None), "export", None)
     skip_unless(export, "this release has no torch.export")
     has_strict = "strict" in inspect.signature(export).parameters
     skip_unless(strict is not False or has_strict, "torch.export.export has no strict= in this release")
@@ -46,7 +46,7 @@ def registering(x: torch.Tensor) -> torch.Tensor:
         layer.weight.fill_(0.5)
         layer.bias.zero_()
     parametrize.register_parametrization(layer, "weight", Symmetric())
-    return layer(x)  # type: ignore[no-any-return]
+    return layer(x)
 
 
 def test_120914_compile_registering(observe: Observer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from modules import Double, RankOne
 from recorder import Observer
@@ -188,7 +190,7 @@ def test_74845_original_type(observe: Observer) -> None:
     Where type_before_parametrizations is missing, use isinstance.
     """
     with observe("report/74845-original-type", phase="building"):
-        original = getattr(parametrize, "type_before_parametrizations", None)
+        original: Any = getattr(parametrize, "type_before_parametrizations", None)
         skip_unless(original, "this release has no type_before_parametrizations")
         if original(symmetric_linear()) is not nn.Linear:
             raise AssertionError("not torch.nn.Linear")
