@@ -128,9 +128,9 @@ def test_125478_compile_many(observe: Observer, monkeypatch: pytest.MonkeyPatch)
     """
     with observe("report/125478-compile-many", phase="compiling"):
         plain, parametrized = nn.Sequential(*(nn.Linear(4, 4) for _ in range(8))), nn.Sequential(*map(seeded, range(8)))
-        starts = [started(model, monkeypatch) for model in (plain, parametrized)]
-        if starts[0] != starts[1]:
-            raise AssertionError(f"compiling 8 layers starts {starts[0]} times, parametrized {starts[1]} times")
+        before, after = started(plain, monkeypatch), started(parametrized, monkeypatch)
+        if after > before:
+            raise AssertionError(f"compiling 8 layers starts {before} times, parametrized {after} times")
 
 
 def started(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> int:
