@@ -204,6 +204,8 @@ def _describe_outcome(signature: Signature, *, whole: bool) -> str:
             text = f"{name} '{message}'" if message else name
         case "blocked":
             return f"blocked {message}"
+        case "returned" if signature.message:
+            return f"returned '{message}'"
         case "skipped" if signature.message:
             return f"skipped: {message}"
         case outcome:

@@ -8,8 +8,9 @@
 ``collected``             ``tests``: the collected node ids
 ``test-started``          ``test``
 ``observing``             ``test``, ``name``: an observation started
-``observed``              ``test``, ``name``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *returned*, *raised*
-                          (the exception), *blocked* (``blocked_by``) or *skipped* (``why``)
+``observed``              ``test``, ``name``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *returned* (with
+                          ``message`` if the test noted one), *raised* (the exception), *blocked* (``blocked_by``)
+                          or *skipped* (``why``)
 ``test-finished``         ``test``, ``phase``, ``warnings``, ``seconds`` and ``outcome``: *passed*, *failed* or *error*
                           (the exception), or *skipped* (``message``), also for a whole file;
                           ``observed``: the number of its observations; ``known_defect``: the marker's sentence

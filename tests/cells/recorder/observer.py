@@ -42,6 +42,7 @@ class Observer:
         #: The running test and its phase.
         self.test: str | None = None
         self.phase: str | None = None
+        self._noted: str | None = None
         #: Files in which warnings were raised.
         self.warned_in: set[str] = set()
         #: Name and outcome of each observation, for the terminal summary.
@@ -55,6 +56,7 @@ class Observer:
             raise ValueError(f"there is already an observation named {name!r}")
         self.phase = str(phase) if phase else self.phase
         self._events.write("observing", test=self.test, name=name)
+        self._noted = None
         failure: BaseException | None = None
         started = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
@@ -65,7 +67,8 @@ class Observer:
                 failure = error
         seconds = round(time.perf_counter() - started, 6)
         self.warned_in.update(warning.filename for warning in caught or [])
-        fields = {**_outcome(failure), "warnings": describe.warned(caught or []), "seconds": seconds}
+        outcome = _outcome(failure, self._noted)
+        fields = {**outcome, "warnings": describe.warned(caught or []), "seconds": seconds}
         if self.phase:
             fields["phase"] = self.phase
         self.made += 1
@@ -73,6 +76,15 @@ class Observer:
         self.summary.append((name, _one_line(fields)))
         if isinstance(failure, _ENDING):
             raise failure
+
+    def note(self, text: str) -> None:
+        """Record a text with the running observation if it returns, such as a digest of what it computed.
+
+        It is compared between releases as messages are, and so normalised as they are: write no path or address.
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise TypeError(f"a note must be a non-empty string, not {text!r}")
+        self._noted = describe.cut(text)
 
     @contextlib.contextmanager
     def needs(self, name: str) -> Iterator[None]:
@@ -98,9 +110,9 @@ def _check_name(name: object) -> None:
         raise TypeError(f"the name of an observation must be a non-empty string, not {name!r}")
 
 
-def _outcome(failure: BaseException | None) -> dict[str, Any]:
+def _outcome(failure: BaseException | None, noted: str | None) -> dict[str, Any]:
     if failure is None:
-        return {"outcome": "returned"}
+        return {"outcome": "returned", **({"message": noted} if noted else {})}
     if isinstance(failure, Blocked):
         return {"outcome": "blocked", "blocked_by": failure.by}
     if isinstance(failure, pytest.skip.Exception):
@@ -111,6 +123,7 @@ def _outcome(failure: BaseException | None) -> dict[str, Any]:
 def _one_line(fields: dict[str, Any]) -> str:
     """Return an outcome as one line for the terminal."""
     if fields["outcome"] != "raised":
-        return " ".join(filter(None, [fields["outcome"], fields.get("blocked_by"), fields.get("why")]))
+        details = [fields.get("blocked_by"), fields.get("why"), fields.get("message")]
+        return " ".join(filter(None, [fields["outcome"], *details]))
     first_line = fields["message"].strip().split("\n", 1)[0]
     return "raised {}: {}".format(fields["exception"], first_line[:100])

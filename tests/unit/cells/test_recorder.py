@@ -286,6 +286,22 @@ def test_the_built_in_suite_records_the_documented_observations() -> None:
     assert sorted(names) == sorted(expected)
 
 
+def test_a_note_is_recorded_with_what_returned(suite: Suite) -> None:
+    run = suite.probe("""
+        def test_a(observe):
+            with observe("noted"): observe.note("digest abc")
+            with observe("silent"): pass
+            with observe("failed"):
+                observe.note("digest abc")
+                raise ValueError("why")
+            with observe("empty"): observe.note(" ")
+        """).run()
+    assert run.observation("noted")["message"] == "digest abc"
+    assert "message" not in run.observation("silent")
+    assert run.observation("failed")["message"] == "why"
+    assert run.observation("empty")["message"] == "a note must be a non-empty string, not ' '"
+
+
 def test_a_known_defect_is_recorded_and_needs_a_sentence(suite: Suite) -> None:
     test = """
         import pytest

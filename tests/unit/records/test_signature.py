@@ -459,3 +459,9 @@ def test_a_change_shows_where_messages_differ(same: list[str], first: list[str],
     for piece, text in zip(shown, texts, strict=True):
         assert piece in text
         assert text.index(piece) <= common
+
+
+def test_a_note_of_what_returned_is_compared_and_shown() -> None:
+    old, new = (Signature(outcome="returned", message=f"digest {digest}") for digest in ("abc", "abd"))
+    assert classify(old, new) == "other behaviour"
+    assert signature.describe_change(old, new) == "returned 'digest abc' → returned 'digest abd'"
