@@ -202,6 +202,8 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 }
 
 ALL = tuple(MODELS)
+#: Models made by parametrizations, without the hooks, which are removed in another way.
+PARAMETRIZED = tuple(what for what in ALL if what != "plain" and not what.endswith("hook"))
 #: The models that each way to capture is tried with inside parametrize.cached(), and in combinations.
 SOME = ("linear", "stacked", "several-inputs", "tied", "nested")
 
@@ -229,3 +231,12 @@ def case_of(what: str) -> Case:
     inputs = inputs_of(what)
     eager = model_of(what)(*inputs)
     return Case(model_of(what), inputs, eager.detach())
+
+
+def without_parametrizations(model: nn.Module, *, leave_parametrized: bool = True) -> nn.Module:
+    """Remove all parametrizations of a model, in place, and return it."""
+    for module in list(model.modules()):
+        if parametrize.is_parametrized(module):
+            for name in list(module.parametrizations):
+                parametrize.remove_parametrizations(module, name, leave_parametrized=leave_parametrized)
+    return model

@@ -69,3 +69,35 @@ class Parent(nn.Module):  # type: ignore[misc]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.child(x) + 1
+
+
+class IgnoringParent(nn.Module):  # type: ignore[misc]
+    """Calls another module in a method that TorchScript leaves to Python, and adds one."""
+
+    def __init__(self, child: nn.Module) -> None:
+        super().__init__()
+        self.child = child
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.ignored(x) + 1
+
+    @torch.jit.ignore  # type: ignore[untyped-decorator]
+    def ignored(self, x: torch.Tensor) -> torch.Tensor:
+        """Call the other module."""
+        return self.child(x)
+
+
+class UnusedParent(nn.Module):  # type: ignore[misc]
+    """Has another module that only an unused method calls, and adds one."""
+
+    def __init__(self, child: nn.Module) -> None:
+        super().__init__()
+        self.child = child
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 1
+
+    @torch.jit.unused  # type: ignore[untyped-decorator]
+    def unused(self, x: torch.Tensor) -> torch.Tensor:
+        """Call the other module."""
+        return self.child(x)

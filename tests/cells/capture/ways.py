@@ -79,7 +79,7 @@ def gradients(model: nn.Module, output: torch.Tensor) -> dict[str, torch.Tensor 
     if not output.requires_grad:
         raise AssertionError("the output has no gradient")
     found = torch.autograd.grad((output * weighting).sum(), parameters, allow_unused=True)
-    return dict(zip(names, found))
+    return {name.replace("_orig_mod.", ""): gradient for name, gradient in zip(names, found)}  # torch.compile's prefix
 
 
 def equal_gradients(found: dict[str, torch.Tensor | None], expected: dict[str, torch.Tensor | None]) -> None:

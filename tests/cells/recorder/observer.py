@@ -77,7 +77,7 @@ class Observer:
         if isinstance(failure, _ENDING):
             raise failure
 
-    def note(self, text: str) -> None:
+    def note(self, text: object) -> None:
         """Record a text with the running observation if it returns, such as a digest of what it computed.
 
         It is compared between releases as messages are, and so normalised as they are: write no path or address.
