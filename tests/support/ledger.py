@@ -22,11 +22,13 @@ from packaging.version import Version
 from scripts.core import paths
 from scripts.core.escaping import code
 from scripts.core.paths import SuitePaths
-from scripts.records.model import Record
+from scripts.records.model import FreshRecord, Record
 from scripts.records.store import Store
 from scripts.views.naming import range_of
 
 SUITE: Final = paths.ROOT / "tests" / "cells" / "capture"
+
+HELP: Final = "accepted records, or fresh ones: .matrix/capture/records (default: %(default)s)"
 
 #: What an outcome says about a report.
 _MEANING: Final = {"raised": "true", "returned": "not true", "skipped": "not applicable", "blocked": "not reached"}
@@ -107,9 +109,10 @@ def ledger(reported: Iterable[Reported], records: Sequence[Record]) -> Iterator[
 def main() -> None:
     """Print the ledger."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.ledger", description=__doc__)
-    parser.add_argument("--records", type=Path, default=SuitePaths.of("capture").results, metavar="FOLDER")
+    parser.add_argument("--records", type=Path, default=SuitePaths.of("capture").results, metavar="FOLDER", help=HELP)
     options = parser.parse_args()
-    records = [record for record in Store(options.records).read(Record) if record.usable]
+    model = Record if options.records.resolve().is_relative_to(paths.RESULTS) else FreshRecord
+    records = [record for record in Store(options.records).read(model) if record.usable]
     print("\n".join(ledger(declared(), records)))
 
 

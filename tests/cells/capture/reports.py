@@ -120,6 +120,19 @@ def functional_call(model: nn.Module, values: dict[str, torch.Tensor], *args: to
     pytest.skip("this release has no functional_call")
 
 
+class Autoencoder(nn.Module):  # type: ignore[misc] # torch is not there when types are checked
+    """Encodes with a parametrized weight, and decodes with its transpose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.encoder = nn.Linear(4, 4, bias=False)
+        parametrize.register_parametrization(self.encoder, "weight", Symmetric())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(self.encoder(x), self.encoder.weight.t())
+
+
 class Graphs:
     """A backend for torch.compile that runs each graph as it is, and keeps it."""
 

@@ -9,8 +9,7 @@ import pytest
 import torch
 from modules import RankOne, Symmetric
 from recorder import Observer
-from reports import Graphs, example, same, skip_unless, symmetric_linear, tied_linears
-from test_reports_jit import Autoencoder
+from reports import Autoencoder, Graphs, example, same, skip_unless, symmetric_linear, tied_linears
 from torch import nn
 from torch.nn.utils import parametrize
 
@@ -109,9 +108,9 @@ def test_118742_compile_weight_norm_hook(observe: Observer) -> None:
 
 
 def test_125771_compile_into_one_graph(observe: Observer) -> None:
-    """pytorch/pytorch#125771: the parametrization is a part of the one compiled graph.
+    """pytorch/pytorch#125771: the parametrization isn't a part of the one compiled graph.
 
-    Where it isn't, it runs uncompiled, or it was not even noticed: fullgraph=True need not fail.
+    It runs uncompiled then, and fullgraph=True need not notice it. Remove it for inference.
     """
     with observe("report/125771-compile-into-one-graph", phase="compiling"):
         graphs, model, x = Graphs(), symmetric_linear(), example(3, 4)
@@ -172,9 +171,9 @@ def test_167645_export_while_caching(observe: Observer) -> None:
 
 
 def test_124524_export_originals(observe: Observer) -> None:
-    """pytorch/pytorch#124524: the tensors behind a parametrization are the parameters of the exported program.
+    """pytorch/pytorch#124524: an exported program doesn't know the tensors behind a parametrization by their names.
 
-    Where they aren't, checkpoints of the model don't fit the program.
+    Checkpoints of the model don't fit the program: load them before exporting.
     """
     with observe("report/124524-export-originals", phase="building"):
         skip_unless(
@@ -188,9 +187,9 @@ def test_124524_export_originals(observe: Observer) -> None:
 
 
 def test_124847_export_state(observe: Observer) -> None:
-    """pytorch/pytorch#124847: exported without Dynamo, a model with tied weights keeps the names of its state.
+    """pytorch/pytorch#124847: exported without Dynamo, a model with tied weights loses names of its state.
 
-    Where it doesn't, load checkpoints into the model before exporting.
+    Load checkpoints into the model before exporting.
     """
     with observe("report/124847-export-state", phase="exporting"):
         model = tied_linears()
@@ -198,7 +197,7 @@ def test_124847_export_state(observe: Observer) -> None:
 
 
 def test_160600_export_parameters(observe: Observer) -> None:
-    """pytorch/pytorch#160600: exported with Dynamo, a model with tied weights keeps the names of its parameters.
+    """pytorch/pytorch#160600: exported with Dynamo, a model with tied weights loses names of its parameters.
 
     Use strict=False.
     """

@@ -62,9 +62,9 @@ def test_102981_copy_weight_norm(observe: Observer) -> None:
 
 
 def test_103001_copy_new_weight_norm(observe: Observer) -> None:
-    """pytorch/pytorch#103001: a model under parametrizations.weight_norm can be copied, which was the reason for it.
+    """pytorch/pytorch#103001: a model under parametrizations.weight_norm can't be copied, which was the reason for it.
 
-    Where it is missing, build the copy again, and load the state_dict.
+    Build the copy again, and load the state_dict.
     """
     with observe("report/103001-copy-weight-norm", phase="building"):
         model, x = new_weight_normed(), example(3, 4)
@@ -77,9 +77,9 @@ def test_103001_copy_new_weight_norm(observe: Observer) -> None:
 
 
 def test_103001_old_checkpoint(observe: Observer) -> None:
-    """pytorch/pytorch#103001: parametrizations.weight_norm loads a checkpoint of the hook.
+    """pytorch/pytorch#103001: parametrizations.weight_norm doesn't load a checkpoint of the hook.
 
-    Where it doesn't, rename weight_g to parametrizations.weight.original0, and weight_v to …original1.
+    Rename weight_g to parametrizations.weight.original0, and weight_v to …original1.
     """
     with observe("report/103001-old-checkpoint", phase="building"):
         model, x = new_weight_normed(seed=1), example(3, 4)
@@ -126,9 +126,9 @@ def test_33344_pickle(observe: Observer) -> None:
 
 
 def test_117913_load_swapped(observe: Observer, swapping: bool) -> None:
-    """pytorch/pytorch#117913: load_state_dict exchanges the parameters behind a parametrization, if told to.
+    """pytorch/pytorch#117913: load_state_dict doesn't exchange the parameters behind a parametrization, though told to.
 
-    See torch.__future__.set_swap_module_params_on_conversion.
+    Leave torch.__future__.set_swap_module_params_on_conversion off.
     """
     with observe("report/117913-load-swapped", phase="building"):
         skip_unless(swapping, "this release has no set_swap_module_params_on_conversion")
@@ -143,9 +143,9 @@ def test_117913_load_swapped(observe: Observer, swapping: bool) -> None:
 
 
 def test_117167_convert_swapped(observe: Observer, swapping: bool) -> None:
-    """pytorch/pytorch#117167: conversion to another type exchanges the parameters behind a parametrization, if told to.
+    """pytorch/pytorch#117167: conversion doesn't exchange the parameters behind a parametrization, though told to.
 
-    See torch.__future__.set_swap_module_params_on_conversion.
+    Leave torch.__future__.set_swap_module_params_on_conversion off.
     """
     with observe("report/117167-convert-swapped", phase="building"):
         skip_unless(swapping, "this release has no set_swap_module_params_on_conversion")

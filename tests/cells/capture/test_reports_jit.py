@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 
 import torch
-from modules import Symmetric
 from recorder import Observer
-from reports import example, same, skip_unless, symmetric_linear
+from reports import Autoencoder, example, same, skip_unless, symmetric_linear
 from torch import nn
 from torch.nn.utils import parametrize
 
@@ -27,9 +26,9 @@ def test_60971_script(observe: Observer) -> None:
 
 
 def test_60969_trace_while_caching(observe: Observer) -> None:
-    """pytorch/pytorch#60969: tracing inside parametrize.cached() must be refused, or the trace holds a constant.
+    """pytorch/pytorch#60969: tracing inside parametrize.cached() isn't refused, or without the reason.
 
-    Where it isn't refused, don't trace inside the block: the traced model no longer follows its parameters.
+    Trace outside: in a trace made inside, the weight is a constant.
     """
     with observe("report/60969-trace-while-caching", phase="tracing"):
         model, x = symmetric_linear(), example(3, 4)
@@ -105,9 +104,9 @@ def test_49643_trace_spectral_norm(observe: Observer) -> None:
 
 
 def test_62089_trace_orthogonal(observe: Observer) -> None:
-    """pytorch/pytorch#62089: an orthogonal weight, also in what is traced.
+    """pytorch/pytorch#62089: in a traced model, a weight under parametrizations.orthogonal isn't orthogonal.
 
-    Releases before 1.10 have no torch.nn.utils.parametrizations.orthogonal.
+    Remove the parametrization before tracing.
     """
     with observe("report/62089-trace-orthogonal", phase="building"):
         parametrizations = getattr(nn.utils, "parametrizations", None)
@@ -140,9 +139,9 @@ def test_44951_copy_of_traced(observe: Observer) -> None:
 
 
 def test_60418_trace_resized(observe: Observer) -> None:
-    """pytorch/pytorch#60418: a parametrization that changes the size of its tensor can be registered, and traced.
+    """pytorch/pytorch#60418: a parametrization that changes the size of its tensor can't be registered, or not traced.
 
-    It needs ``unsafe=True``, since 1.10.
+    It needs ``unsafe=True``, since 1.10. Where that is missing, compute the weight in the model's own forward.
     """
     with observe("report/60418-trace-resized", phase="building"):
         torch.manual_seed(0)
@@ -160,9 +159,9 @@ def test_60418_trace_resized(observe: Observer) -> None:
 
 
 def test_127357_trace_used_twice(observe: Observer) -> None:
-    """pytorch/pytorch#127357: a model that uses one weight twice, the second time transposed; here it is traced.
+    """pytorch/pytorch#127357: a model that uses one weight twice, the second time transposed, can't be traced.
 
-    The report is about torch.export, see `report/127357-export-used-twice`.
+    The report is about torch.export, see `report/127357-export-used-twice`. Compute the weight once, into a variable.
     """
     with observe("report/127357-trace-used-twice", phase="building"):
         model, x = Autoencoder(), example(3, 4)
@@ -178,19 +177,6 @@ class Repeated(nn.Module):  # type: ignore[misc] # torch is not there when types
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([x, x])
-
-
-class Autoencoder(nn.Module):  # type: ignore[misc]
-    """Encodes with a parametrized weight, and decodes with its transpose."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.encoder = nn.Linear(4, 4, bias=False)
-        parametrize.register_parametrization(self.encoder, "weight", Symmetric())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return nn.functional.linear(self.encoder(x), self.encoder.weight.t())
 
 
 def weight_normed(seed: int = 0) -> nn.Module:

@@ -82,7 +82,7 @@ def test_90500_functional_recurrent(observe: Observer) -> None:
 
 
 def test_61447_functional_original(observe: Observer) -> None:
-    """pytorch/pytorch#61447: functional_call replaces the tensor behind a parametrization, which is then applied.
+    """pytorch/pytorch#61447: functional_call can't replace the tensor behind a parametrization.
 
     The name is the state_dict's: parametrizations.weight.original.
     """
@@ -93,9 +93,9 @@ def test_61447_functional_original(observe: Observer) -> None:
 
 
 def test_186565_functional_weight(observe: Observer) -> None:
-    """pytorch/pytorch#186565: functional_call with a value for "weight" should replace the parametrized value itself.
+    """pytorch/pytorch#186565: functional_call with a value for "weight" doesn't replace the parametrized one.
 
-    The documentation says so. Where it doesn't, call a copy without the parametrization.
+    The documentation says that it does. Call a copy without the parametrization.
     """
     with observe("report/186565-functional-weight", phase="calling"):
         model, x, value = symmetric_linear(), example(3, 4), example(4, 4)
@@ -104,9 +104,9 @@ def test_186565_functional_weight(observe: Observer) -> None:
 
 
 def test_86708_functional_tied(observe: Observer) -> None:
-    """pytorch/pytorch#86708: functional_call with a value for one of two tied parameters reaches both.
+    """pytorch/pytorch#86708: functional_call with a value for one of two tied parameters doesn't reach the other.
 
-    Where it doesn't, give the value under both names.
+    Give the value under both names.
     """
     with observe("report/86708-functional-tied", phase="calling"):
         model, x, value = tied_linears(), example(3, 4), example(4, 4)
@@ -118,9 +118,9 @@ def test_86708_functional_tied(observe: Observer) -> None:
 
 
 def test_124888_frozen(observe: Observer) -> None:
-    """pytorch/pytorch#124888: the tensors that right_inverse makes of a frozen weight are frozen too.
+    """pytorch/pytorch#124888: the tensors that right_inverse makes of a frozen weight aren't frozen.
 
-    Where they aren't, call requires_grad_(False) on them after registering.
+    Call requires_grad_(False) on them after registering.
     """
     with observe("report/124888-frozen", phase="building"):
         skip_unless(
@@ -135,9 +135,9 @@ def test_124888_frozen(observe: Observer) -> None:
 
 
 def test_58488_typo_found_early(observe: Observer) -> None:
-    """pytorch/pytorch#58488: a parametrization that fails is refused when it is registered, with its own error.
+    """pytorch/pytorch#58488: a parametrization that fails can be registered; its error is hidden later.
 
-    Where it isn't, reading the weight says that the module has no weight: call the parametrization by hand.
+    Reading the weight then says that the module has no weight: call the parametrization by hand.
     """
     with observe("report/58488-typo-found-early", phase="registering"):
         model = nn.Linear(4, 4)
@@ -185,9 +185,9 @@ def test_72452_sigmoid(observe: Observer) -> None:
 
 
 def test_74845_original_type(observe: Observer) -> None:
-    """pytorch/pytorch#74845: tools that compare the type of a module can find the one before the parametrization.
+    """pytorch/pytorch#74845: tools that compare the type of a module can't find the one before the parametrization.
 
-    Where type_before_parametrizations is missing, use isinstance.
+    Use isinstance.
     """
     with observe("report/74845-original-type", phase="building"):
         original: Any = getattr(parametrize, "type_before_parametrizations", None)
@@ -197,9 +197,9 @@ def test_74845_original_type(observe: Observer) -> None:
 
 
 def test_55456_remove(observe: Observer) -> None:
-    """pytorch/pytorch#55456: after remove_parametrizations the module has the parametrized value.
+    """pytorch/pytorch#55456: remove_parametrizations with leave_parametrized=True loses the parametrized value.
 
-    Where it hasn't, copy the value before removing.
+    Copy the value before removing.
     """
     with observe("report/55456-remove", phase="removing"):
         model = symmetric_linear()

@@ -31,9 +31,9 @@ def test_68327_two_losses(observe: Observer) -> None:
 
 
 def test_12737_spectral_norm_eval(observe: Observer) -> None:
-    """pytorch/pytorch#12737: in evaluation mode, the weight under the spectral_norm hook gets a gradient.
+    """pytorch/pytorch#12737: in evaluation mode, the weight under the spectral_norm hook gets no gradient.
 
-    Where it doesn't, use torch.nn.utils.parametrizations.spectral_norm.
+    Use torch.nn.utils.parametrizations.spectral_norm.
     """
     with observe("report/12737-spectral-norm-eval", phase="building"):
         torch.manual_seed(0)
@@ -81,9 +81,9 @@ def test_107914_weight_norm_bfloat16(observe: Observer) -> None:
 
 
 def test_41529_hooks(observe: Observer) -> None:
-    """pytorch/pytorch#41529: hooks that change the gradients of both tensors behind weight_norm.
+    """pytorch/pytorch#41529: backward fails with hooks that change the gradients of both tensors behind weight_norm.
 
-    Where they fail, change the gradients after backward.
+    Change the gradients after backward.
     """
     with observe("report/41529-hooks", phase="building"):
         torch.manual_seed(0)
