@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from scripts.core.documents import StrictModel
 from scripts.records.essence import essence, hint
 from scripts.records.model import Reason
 from scripts.records.signature import gist
+
+#: Characters of a message that is told whole, such as one with the path of a file.
+_MAX_LENGTH: Final = 400
 
 
 class SharedReason(StrictModel):
@@ -48,19 +51,31 @@ class Unrecorded(Protocol):
 
 def shared(cells: Sequence[Unrecorded]) -> tuple[SharedReason, ...]:
     """Return the reasons of some cells, in order of their first cells."""
-    found: dict[tuple[str, str | None, str | None, str | None], list[str]] = {}
-    hints: dict[tuple[str, str | None, str | None, str | None], str | None] = {}
+    groups: dict[tuple[object, ...], list[Unrecorded]] = {}
     for cell in cells:
         reason = cell.reason
-        key = (
-            cell.status,
-            reason.stage if reason else None,
-            reason.kind if reason else None,
-            gist(essence(reason.message)) if reason else None,
-        )
-        found.setdefault(key, []).append(f"{cell.platform}/{cell.asked or cell.id}")
-        hints.setdefault(key, hint(reason.message) if reason else None)
-    return tuple(
-        SharedReason(status=key[0], stage=key[1], kind=key[2], message=key[3], hint=hints[key], cells=tuple(members))
-        for key, members in found.items()
+        about = (reason.stage, reason.kind, gist(essence(reason.message))) if reason else ()
+        groups.setdefault((cell.status, *about), []).append(cell)
+    return tuple(map(_shared, groups.values()))
+
+
+def _shared(cells: Sequence[Unrecorded]) -> SharedReason:
+    first = cells[0]
+    members = tuple(f"{cell.platform}/{cell.asked or cell.id}" for cell in cells)
+    if first.reason is None:
+        return SharedReason(status=first.status, cells=members)
+    return SharedReason(
+        status=first.status,
+        stage=first.reason.stage,
+        kind=first.reason.kind,
+        message=_message([cell.reason.message for cell in cells if cell.reason]),
+        hint=hint(first.reason.message),
+        cells=members,
     )
+
+
+def _message(messages: Sequence[str]) -> str:
+    """Return the line that all messages are, whole unless it is very long, or else in short."""
+    texts = {essence(message).strip() for message in messages}
+    text = min(texts)
+    return text if len(texts) == 1 and "\n" not in text and len(text) <= _MAX_LENGTH else gist(essence(messages[0]))

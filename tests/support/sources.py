@@ -19,7 +19,7 @@ WANTED = json.loads((HERE / "build.json").read_text())
 
 
 def build_wheel(directory, settings=None, metadata=None):
-    print("compiling mylib.c", flush=True)
+    print("compiling mylib.c", file=sys.stderr)  # one stream: the order of two is not defined
     (HERE / "build" / "lib").mkdir(parents=True, exist_ok=True)
     (HERE / "build" / "lib" / "litter.py").write_text("")
     (HERE / (WANTED["name"] + ".egg-info")).mkdir(exist_ok=True)
