@@ -8,6 +8,7 @@ from typing import Iterator
 
 import pytest
 import torch
+import torch.fx
 
 pytest_plugins = ["recorder"]
 
@@ -21,6 +22,8 @@ def _fresh_compilers(_warm: None) -> Iterator[None]:
     yield
     torch.jit._state._clear_class_state()
     torch.jit._recursive.concrete_type_store = torch.jit._recursive.ConcreteTypeStore()
+    for kind in ("buffer", "module", "parameter"):  # after-refusal/compile-after-export
+        getattr(torch.nn.modules.module, f"_global_{kind}_registration_hooks", {}).clear()
     if hasattr(torch, "_dynamo"):
         torch._dynamo.reset()
 
@@ -31,5 +34,6 @@ def _warm() -> None:
     model, x = torch.nn.Linear(2, 2), torch.ones(1, 2)
     with warnings.catch_warnings(), contextlib.suppress(Exception):
         warnings.simplefilter("ignore")
+        torch.fx.symbolic_trace(model)
         torch.compile(model, backend="aot_eager")(x).sum().backward()
         torch.export.export(model, (x,))
