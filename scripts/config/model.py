@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
 
 from scripts.config.policy import BLOCK, WARN, Category
-from scripts.config.values import BuildName, Pattern, PythonName, Release, Require, Specifier, Timestamp
+from scripts.config.values import BuildName, Companion, Pattern, PythonName, Release, Require, Specifier, Timestamp
 from scripts.config.versions import matches
 from scripts.core import environment
 
@@ -71,12 +71,22 @@ class Build(Table):
     releases: Specifier
     index: str | None = Field(None, pattern=r"^(https?|file)://", description="Index that serves torch for this build.")
     fallback: BuildName | None = Field(None, description="Build to use when this one's index is unreachable.")
+    companions: str | None = Field(
+        None,
+        pattern=r"^((https?|file)://.*|default)$",
+        description="Index of torch's companions, if it is not that of torch; 'default' for the default index.",
+    )
     gpu: bool = Field(False, description="True if the cells of this build may use the machine's GPUs.")
     label: str | None = Field(
         None,
         pattern=r"^[a-z0-9.]*$",
         description="Local label of its wheels, where its index has other builds too; empty for those without one.",
     )
+
+    @property
+    def companion_index(self) -> str | None:
+        """The index of torch's companions; None for that of torch, empty for the default index."""
+        return "" if self.companions == "default" else self.companions
 
 
 class Python(Table):
@@ -200,6 +210,9 @@ class Matrix(Table):
     limits: Limits = Limits()
     budget: Budget = Budget()
     builds: dict[BuildName, Build] = Field(min_length=1)
+    companions: tuple[Companion, ...] = Field(
+        (), description="Packages that come from the build's own index, as torch does."
+    )
     pythons: dict[PythonName, Python] = Field(min_length=1)
     pins: tuple[Pin, ...] = ()
     held: tuple[Held, ...] = ()

@@ -7,6 +7,7 @@ import re
 from typing import Annotated
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, Field, ValidationInfo
 
@@ -34,6 +35,14 @@ def _release(text: str) -> str:
 
 def _requirement(text: str, info: ValidationInfo) -> str:
     return requirement.parse(text, (info.context or {}).get("folder", MATRIX_TOML.parent))
+
+
+def _companion(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", text):
+        raise ValueError(f"not the name of a package: {text!r}; write it without version: 'torchvision'")
+    if canonicalize_name(text) == "torch":
+        raise ValueError("'torch' always comes from the build's index; list only packages beside it")
+    return str(canonicalize_name(text))
 
 
 def _pattern(text: str) -> str:
@@ -64,6 +73,7 @@ def timestamp(text: str) -> str:
 Specifier = Annotated[str, AfterValidator(_specifier), Field(description="A PEP 440 specifier, such as '>=1.9,<2.3'.")]
 Release = Annotated[str, AfterValidator(_release), Field(description="A torch version without local label.")]
 Require = Annotated[str, AfterValidator(_requirement), Field(description="PEP 508, or a path relative to this file.")]
+Companion = Annotated[str, AfterValidator(_companion), Field(description="The name of a package.")]
 Pattern = Annotated[str, AfterValidator(_pattern), Field(description="A regular expression, searched for.")]
 PythonName = Annotated[str, Field(pattern=r"^3\.\d+t?$", description="A Python, such as '3.11'.")]
 BuildName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.]*$", description="A build, such as 'cpu' or 'cu124'.")]

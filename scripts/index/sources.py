@@ -116,6 +116,12 @@ class Source:
     gpu: bool = False
     fallback: str | None = None  # why another build than the requested one is used
     label: str | None = None  # the only local label to accept; "" for none
+    companions: str | None = None  # the index of torch's companions, if not torch's; "" for the default index
+
+    @property
+    def companion_index(self) -> str | None:
+        """The index of torch's companions; None for the default index."""
+        return self.index if self.companions is None else self.companions or None
 
 
 class NoSourceError(WebError):
@@ -140,7 +146,7 @@ def choose(name: str, builds: Mapping[str, Build], checks: IndexChecks = SHARED)
         return Source(build=name, index=None, gpu=build.gpu)
     error = checks(build.index).error
     if error is None:
-        return Source(build=name, index=build.index, gpu=build.gpu, label=build.label)
+        return Source(build=name, index=build.index, gpu=build.gpu, label=build.label, companions=build.companion_index)
     if not isinstance(error, UnreachableError):
         raise NoSourceError(f"index {name!r}: {error}", error)
     if build.fallback is None:

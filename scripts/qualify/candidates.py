@@ -142,7 +142,10 @@ def from_wheels(
     wheels = {path: wheel for path, wheel in wheels.items() if wheel.release == version}
     chosen = _matching(_by_build(wheels.values(), unlabelled=DEFAULT_BUILD), patterns)
     names = {build: f"{WHEEL_BUILDS}.{build}" for build in chosen}
-    builds = {names[build]: Build(releases=">=0", index=_write_index(of)) for build, of in chosen.items()}
+    builds = {
+        names[build]: Build(releases=">=0", index=_write_index(of), companions=_usual_index(matrix, build))
+        for build, of in chosen.items()
+    }
     matrix = matrix.model_copy(update={"builds": {**matrix.builds, **builds}})
     where = ", ".join(sorted({str(path.parent) for path in wheels}))
     found = _available(matrix, "wheels", version, listing=chosen, names=names, platform=platform, where=where)
@@ -192,6 +195,12 @@ def _write_index(wheels: Sequence[WheelFile]) -> str:
     folder = paths.WHEELS / "local" / hashlib.sha256(text.encode()).hexdigest()[:16]
     write_atomically(folder / "torch" / "index.html", text)
     return urls.of_path(folder)
+
+
+def _usual_index(matrix: Matrix, build: str) -> str:
+    """Return the index that serves torch's companions for a local wheel: that of its build."""
+    usual = matrix.builds.get(build)
+    return (usual.index if usual else None) or DEFAULT_BUILD
 
 
 # --- listings -----------------------------------------------------------------------------------------------------

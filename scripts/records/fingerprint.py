@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 #: Incremented when a change of the engine itself changes the content of records.
@@ -43,6 +43,7 @@ def of(
     exclude_newer: str | None,
     index: str | None,
     settings: Mapping[str, object],
+    companions: Collection[str] = (),
 ) -> Fingerprint:
     """Return the fingerprint of a cell.
 
@@ -56,6 +57,7 @@ def of(
         exclude_newer: the timestamp from which on files of an index are ignored.
         index: the URL of the build's own index.
         settings: the sources of everything else, see `Settings.local`.
+        companions: required packages that come from the index of torch.
     """
     portable = {
         "rules": _RULES,
@@ -66,6 +68,7 @@ def of(
         "plugins": plugins,
         "gpu": gpu,
         "exclude newer": exclude_newer,
+        **({"companions": sorted(companions)} if companions else {}),  # so that records without any stay current
     }
     return Fingerprint(portable=_digest(portable), local=_digest({"index": index, "settings": dict(settings)}))
 

@@ -106,6 +106,7 @@ class CellRun:
                 folder=self.paths.locks / self.cell.id,
                 timeout=self._resolve_timeout(),
                 refresh=self.context.options.upgrade,
+                beside=self.context.matrix.companions,
             )
 
     def _resolve_timeout(self) -> float:

@@ -138,19 +138,18 @@ class RunContext:
     def fingerprint(self, cell: Cell, suite: str | None = None) -> Fingerprint:
         """Return the fingerprint of a cell's record. ``suite``: digest of the files that ran, if they changed."""
         build = self.matrix.builds[cell.build]
+        needs = locks.requirements(self.matrix, self.suite, cell, self.options.require)
         return fingerprint.of(
             cell=cell.id,
             suite=suite or self.suite_digest,
-            requirements=[
-                self.builder.identity(line)
-                for line in locks.requirements(self.matrix, self.suite, cell, self.options.require)
-            ],
+            requirements=[self.builder.identity(line) for line in needs],
             env=self.suite.env,
             plugins=self.suite.plugins,
             gpu=build.gpu,
             exclude_newer=self.matrix.exclude_newer,
-            index=build.index,
+            index=build.index if build.companions is None else f"{build.index} {build.companions}",
             settings=self.settings.local,
+            companions=locks.companions(self.matrix, needs) if build.index else (),
         )
 
     def inputs_match(self, run: Run, cell: Cell) -> bool:

@@ -66,7 +66,7 @@ def _install_with_uv(
         *(uv_bin(), "pip", "install", "--python", environments.python_of(environment), "--requirements", requirements),
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-progress", "--color", "never"),
         *("--link-mode", _LINK_MODE, "--cache-dir", cache),
-        *(("--index", lock.source.index) if lock.source.index else ()),
+        *(f"--index={url}" for url in (lock.source.index, lock.source.companion_index) if url),
     ]
     env = settings.uv_environment()
     done = processes.run(command, log=log, env=env, timeout=timeout)

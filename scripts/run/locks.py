@@ -88,6 +88,11 @@ def requirements(matrix: Matrix, suite: Suite, cell: Cell, extra: Sequence[str] 
     return [*declared, *extra]
 
 
+def companions(matrix: Matrix, needs: Iterable[str]) -> list[str]:
+    """Return the companions of torch among some requirements, by their normalised names."""
+    return [name for line in needs if (name := canonicalize_name(Requirement(line).name)) in matrix.companions]
+
+
 def load(path: Path, source: Source) -> Lock:
     """Return the lock in a file.
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from scripts.config.cell import Cell
 from scripts.core import processes
@@ -18,7 +14,8 @@ from scripts.core.files import write_atomically
 from scripts.index import listings, settings
 from scripts.index.errors import MissingError, through
 from scripts.index.sources import Source
-from scripts.run import failures, locks, pylock, wheel_builder
+from scripts.run import companions, failures, locks, pylock, wheel_builder
+from scripts.run.companions import Companions
 from scripts.run.failures import CellError
 from scripts.run.interpreters import uv_bin
 from scripts.run.locks import Lock
@@ -49,11 +46,14 @@ def resolve(
     folder: Path,
     timeout: float,
     refresh: bool = False,
+    beside: Collection[str] = (),
 ) -> Lock:
     """Resolve a cell's requirements with uv; save the lock in ``folder`` and return it.
 
-    The target's ``exclude_newer`` applies to all packages but torch: torch is required by its exact version, and the
-    indexes of builds have no upload times.
+    Packages in ``beside`` come from the index of torch, whoever requires them.
+
+    The target's ``exclude_newer`` applies to the packages of the default index: torch is required by its exact version,
+    and the indexes of builds have no upload times.
 
     uv's cached index pages are used unless ``refresh``; that a wheel does not exist is concluded only from new pages.
 
@@ -62,7 +62,8 @@ def resolve(
     """
     folder.mkdir(parents=True, exist_ok=True)
     needs = [builder.with_wheel(line, target) for line in needs]
-    uv = _Uv(folder=folder, source=source, target=target, builder=builder, timeout=timeout)
+    known = Companions(names=beside, source=source)
+    uv = _Uv(folder=folder, companions=known, target=target, builder=builder, timeout=timeout)
     wanted = torch_requirements(cell, source)
     for torch, new_pages in [(torch, new_pages) for new_pages in sorted({refresh, True}) for torch in wanted]:
         done = uv.resolve([torch, *needs], refresh=new_pages)
@@ -72,7 +73,7 @@ def resolve(
         error = failures.of_resolving(done.output)
         if error.reason.kind not in {"no such release", "no such requirement", "no wheel", "conflict among pins"}:
             break
-    raise _diagnosed(error, done.output, cell, source)
+    raise _diagnosed(error, done.output, cell, known)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,7 @@ class _Uv:
     """uv's resolver for one cell. Every package of the lock has a wheel with a sha256."""
 
     folder: Path
-    source: Source
+    companions: Companions
     target: Target
     builder: WheelBuilder
     timeout: float
@@ -93,12 +94,16 @@ class _Uv:
     def resolve(self, needs: Sequence[str], *, refresh: bool) -> processes.Finished:
         """Run uv until every package has a hashed wheel: those without a wheel are built, and required by their file.
 
-        This ends: no package is allowed from source, or built, twice.
+        This ends: no package is allowed from source, or built, or moved to the index of torch, twice.
         """
         from_source: set[str] = set()
         direct: dict[str, str] = {}
+        beside: dict[str, str] = {}
         while True:
-            done = self._run([*needs, *direct.values()], from_source - direct.keys(), refresh=refresh)
+            done = self._run([*needs, *beside.values(), *direct.values()], from_source - direct.keys(), refresh=refresh)
+            if moved := self._to_move(done, needs, beside):
+                beside |= moved
+                continue
             if not done.ok:
                 lacking = failures.without_wheel(done.output) - from_source - {"torch"}
                 if not lacking:
@@ -113,9 +118,25 @@ class _Uv:
                 raise CellError("resolve", "no wheel", f"uv locks no wheel of {', '.join(sorted(repeated))}")
             direct |= {name: self.builder.with_wheel(line, self.target) for name, line in missing.items()}
 
+    def _to_move(self, done: processes.Finished, needs: Sequence[str], beside: Mapping[str, str]) -> dict[str, str]:
+        """Return requirements of companions that uv must look for beside torch, or did not find in torch's build."""
+        if not done.ok:
+            found = self.companions.to_require(self.companions.mentioned(done.output), needs)
+            return {name: line for name, line in found.items() if name not in beside}
+        packages = pylock.parse(self.output.read_bytes())
+        found = self.companions.to_require({package.name for package in packages}, needs)
+        if moved := {name: line for name, line in found.items() if name not in beside}:
+            return moved
+        others = self.companions.of_other_builds(packages)
+        if repeated := [line for name, line in others.items() if beside.get(name) == line]:
+            raise CellError("resolve", "no such requirement", f"uv locks another build than {', '.join(repeated)}")
+        return others
+
     def _run(self, needs: Sequence[str], from_source: Collection[str], *, refresh: bool) -> processes.Finished:
         project, exclude_newer = self.folder / "pyproject.toml", self.target.exclude_newer
-        write_atomically(project, _project(needs, self.source))
+        separate = self.companions.separate
+        exempt = [f"--exclude-newer-package={name}=false" for name in ("torch", *separate)]
+        write_atomically(project, companions.project(needs, self.companions.source, separate))
         self.output.unlink(missing_ok=True)  # otherwise uv prefers its versions
         command: list[str | Path] = [
             *(uv_bin(), "pip", "compile", project, "--python", self.target.interpreter, "--no-python-downloads"),
@@ -124,7 +145,7 @@ class _Uv:
             *("--no-header", "--no-annotate", "--no-progress", "--color", "never", "--quiet"),
             *("--cache-dir", self.builder.cache),
             *(("--refresh",) if refresh else ()),
-            *(("--exclude-newer", exclude_newer, "--exclude-newer-package", "torch=false") if exclude_newer else ()),
+            *(("--exclude-newer", exclude_newer, *exempt) if exclude_newer else ()),
         ]
         limit = self.timeout + (self.target.timeout if from_source else 0)
         with tempfile.TemporaryDirectory(prefix="cell-build-", ignore_cleanup_errors=True) as scratch:
@@ -138,8 +159,11 @@ class _Uv:
         return done
 
 
-def _diagnosed(error: CellError, output: str, cell: Cell, source: Source) -> CellError:
+def _diagnosed(error: CellError, output: str, cell: Cell, known: Companions) -> CellError:
     """Return the error of a resolution, with the reason found on the index page if it differs from uv's."""
+    if error.reason.kind != "no such release" and (explanation := known.explanation(output)):
+        return CellError(error.reason.stage, error.reason.kind, f"{error.reason.message}{explanation}")
+    source = known.source
     if error.reason.kind not in {"no such release", "no such requirement", "index unreachable"}:
         return error
     project = failures.missing_project(output) or "torch"
@@ -159,29 +183,3 @@ def _with_proxy(error: CellError) -> CellError:
     if url is None or error.reason.kind != "index unreachable":
         return error
     return CellError(error.reason.stage, error.reason.kind, f"{error.reason.message}{through(url[0])}")
-
-
-def _project(needs: Sequence[str], source: Source) -> str:
-    """Return a project file for uv: torch comes from one index, everything else from the default index.
-
-    JSON strings and arrays are valid TOML.
-    """
-    lines = [
-        "[project]",
-        'name = "cell"',
-        'version = "0"',
-        f"dependencies = {json.dumps(list(needs))}",
-        "[tool.uv.workspace]",  # a workspace of its own: the sources of a parent project do not apply
-    ]
-    requirements = map(Requirement, needs)
-    by_url = any(canonicalize_name(required.name) == "torch" and required.url for required in requirements)
-    if source.index is not None and not by_url:
-        lines += [
-            "[tool.uv.sources]",
-            'torch = { index = "torch" }',
-            "[[tool.uv.index]]",
-            'name = "torch"',
-            f"url = {json.dumps(source.index)}",
-            "explicit = true",
-        ]
-    return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ from tests.integration.conftest import MakeProject
 from tests.support.index import Fault, LocalIndex
 from tests.support.matrices import cell
 from tests.support.torches import build_nightlies, build_torch
+from tests.support.wheels import build_package
 
 
 def test_each_build_comes_from_its_own_index_with_its_label(index: LocalIndex, project: MakeProject) -> None:
@@ -23,6 +24,32 @@ def test_each_build_comes_from_its_own_index_with_its_label(index: LocalIndex, p
         assert record["wheel"] == {"filename": wheel.filename, "sha256": wheel.sha256, "index": build}
         assert record["torch"]["version"] == f"2.5.1+{build}"
         assert record["torch"].get("cuda") == cuda_version
+
+
+def test_companions_come_from_the_index_of_torch(index: LocalIndex, project: MakeProject) -> None:
+    """Each index has both kinds of wheels, and one lacks a companion; a package requires another companion."""
+    index.add(build_torch("2.5.1", label=None, cuda="12.4"), build_torch("2.5.1", label="cpu"))
+    for version in ("0.20.1", "0.21.0", "0.20.1+cpu"):
+        index.add(build_package("torchvision", version))
+    index.add(build_package("torchaudio", "2.5.1"), build_package("lib", "1", requires=["torchaudio>=2"]))
+    for build in ("cpu", "cu124"):
+        index.add(build_torch("2.5.1", label=build), channel=build)
+        index.add(build_package("torchvision", "0.20.1+cpu"), channel=build)
+        index.add(build_package("torchvision", "0.20.1+cu124", requires=["torch==2.5.1"]), channel=build)
+    index.add(build_package("torchaudio", "2.5.1+cpu"), channel="cpu")
+    cells = [cell("2.5.1", "cu124"), cell("2.5.1", "default")]
+    copy = project("2.5.1", builds={"cpu": "default", "cu124": "default"}, cells=cells)
+    matrix = (copy.root / "matrix.toml").read_text()
+    copy.write_matrix('companions = ["TorchVision", "torchaudio"]\n' + matrix)
+    done = copy.scripts("run", "--require=torchvision", "--require=lib")
+    records = copy.records()
+    for build, vision, audio in (("cpu", "0.20.1+cpu", "2.5.1+cpu"), ("default", "0.21.0", "2.5.1")):
+        packages = records[cell("2.5.1", build)]["packages"]
+        assert (packages["torchvision"], packages["torchaudio"]) == (vision, audio), done.output
+    reason = records[cell("2.5.1", "cu124")]["reason"]
+    assert (reason["stage"], reason["kind"]) == ("resolve", "no such requirement")
+    expected = "torchaudio comes only from index 'cu124', as torch does ('companions' in matrix.toml)"
+    assert reason["message"].endswith(expected)
 
 
 def test_the_default_build_is_recorded_as_the_build_it_is(index: LocalIndex, project: MakeProject) -> None:

@@ -201,3 +201,10 @@ def test_dates_and_timestamps(text: str, expected: str) -> None:
 def test_invalid_timestamps_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a date or a timestamp with a time zone"):
         values.timestamp(text)
+
+
+def test_companions_are_names_and_never_torch() -> None:
+    assert matrix_toml.parse(f'companions = ["Torch_Vision"]\n{GOOD}').companions == ("torch-vision",)
+    for name, message in (("torchvision>=1", "write it without version"), ("Torch", "list only packages beside it")):
+        with pytest.raises(ConfigError, match=rf"companions\.0: .*{message}"):
+            matrix_toml.parse(f'companions = ["{name}"]\n{GOOD}')

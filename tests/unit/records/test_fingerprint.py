@@ -29,6 +29,7 @@ INPUTS = st.fixed_dictionaries(
         "exclude_newer": st.none() | TEXTS,
         "index": st.none() | TEXTS,
         "settings": SETTINGS,
+        "companions": st.sets(TEXTS, max_size=2),
     }
 )
 LOCAL = {"index", "settings"}
