@@ -95,6 +95,9 @@ def _cause(text: str) -> str:
 
 _FRAME: Final = re.compile(r'\s*File "[^"\n]*", line \d+(?:, in .*)?:?')
 _TRACEBACK: Final = re.compile(r"Traceback(?: of TorchScript)?(?:, (?:serialized|original) code)? \(most recent call.*")
+#: The stack of Python calls that pybind11 appends to an exception which passes through C++.
+_CALLERS: Final = "At:"
+_CALLER: Final = re.compile(r"  \S.*\(\d+\): \S+")
 #: Maximum lines of an excerpt before the line it points at.
 _EXCERPT: Final = 40
 
@@ -105,6 +108,10 @@ def _without_excerpts(text: str) -> str:
     while at < len(lines):
         if _TRACEBACK.fullmatch(lines[at].strip()):
             at += 1
+        elif lines[at] == _CALLERS and at + 1 < len(lines) and _CALLER.fullmatch(lines[at + 1]):
+            at += 1
+            while at < len(lines) and _CALLER.fullmatch(lines[at]):
+                at += 1
         elif _is_frame(lines[at]):
             at = _after_excerpt(lines, at + 1)
         else:

@@ -161,6 +161,14 @@ SHAPES = {
         ),
         "out of memory\nException raised from f at x.cpp",
     ),
+    "the Python calls around C++": (
+        (
+            "TypeError: 'ScriptModule' object is not callable\n\nAt:\n  /s/modules.py(87): ignored\n"
+            "  /x/site-packages/torch/jit/_recursive.py(1066): lazy_binding_method\n  <frozen runpy>(88): _run_code\n"
+        ),
+        "TypeError: 'ScriptModule' object is not callable",
+    ),
+    "no call follows": ("At:\n  the start (1): of it all", "At:\n  the start (1): of it all"),
     "an address": ("<object at 0x7f8c9a2b3d40> is no module", "<object at 0x…> is no module"),
     "a mangled class": ("__torch__.___torch_mangle_12.Model has no attribute", "__torch__.Model has no attribute"),
     "a name made of id()": (
