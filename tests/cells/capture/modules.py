@@ -17,7 +17,10 @@ class Symmetric(nn.Module):  # type: ignore[misc] # torch is not there when type
 
 
 class Double(nn.Module):  # type: ignore[misc]
-    """Return twice the tensor; it can be assigned to."""
+    """Return twice the tensor; it can be assigned to.
+
+    Since 1.10 registering keeps the value, by way of right_inverse. In 1.9 the value is doubled.
+    """
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:  # noqa: N803
         return 2 * X

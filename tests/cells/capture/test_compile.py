@@ -12,7 +12,7 @@ from ways import compiled, observe_capture
 def test_compile(observe: Observer, what: str) -> None:
     """A model compiled with the backend "eager" computes what the eager model does; graph breaks are allowed.
 
-    Where it fails, compile before the parametrization is used: the parts without one, or `remove/…` for inference.
+    Where it fails, compile only the parts without a parametrization, or remove it for inference (`remove/…`).
     """
     observe_capture(observe, f"compile/{what}", compiled)
 
@@ -21,7 +21,8 @@ def test_compile(observe: Observer, what: str) -> None:
 def test_compile_fullgraph(observe: Observer, what: str) -> None:
     """The same with fullgraph=True: the parametrization is a part of the one graph, without a graph break.
 
-    Where this fails and `compile/…` doesn't, the model is compiled in pieces: correct, but less is gained.
+    Where this fails and `compile/…` doesn't, the model is compiled in pieces: correct, but less is gained. An LSTM
+    breaks the graph with or without a parametrization.
     """
     observe_capture(observe, f"compile-fullgraph/{what}", lambda case: compiled(case, fullgraph=True))
 

@@ -150,7 +150,7 @@ def test_weight_norm_checkpoint(observe: Observer, direction: str, source: str, 
 def test_functional_call(observe: Observer, what: str) -> None:
     """functional_call with the parameters of another model computes what that model does.
 
-    If this fails, the parametrization sees the wrong tensor: load a state_dict instead.
+    If this fails, the parametrization sees the wrong tensor: load a state_dict instead. Of tied weights, pass only one.
     """
     with observe(f"functional-call/{what}", phase="building"):
         case, other = case_of(what), model_of(what)

@@ -25,7 +25,10 @@ def test_export_nonstrict(observe: Observer, what: str) -> None:
 
 @pytest.mark.parametrize("what", SOME)
 def test_export_strict_cached(observe: Observer, what: str) -> None:
-    """Exporting and calling inside parametrize.cached(). The exported program computes the weight at each use."""
+    """Exporting and calling inside parametrize.cached() gives the same output.
+
+    Where the output is a FakeTensor, the program contains what was in the cache while exporting: export outside.
+    """
     observe_capture(observe, f"export-strict/{what}", lambda case: exported(case, strict=True), cached=True)
 
 

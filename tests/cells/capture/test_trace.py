@@ -24,7 +24,7 @@ def test_trace(observe: Observer, what: str) -> None:
     """A traced model computes what the eager model does.
 
     This is the way to deploy a parametrized model that works in most releases. Where it fails, remove the
-    parametrizations first (`remove/…`); where a state is changed in training, trace in evaluation mode.
+    parametrizations first (`remove/…`); where a buffer is changed in training, trace in evaluation mode or in no_grad.
     """
     observe_capture(observe, f"trace/{what}", trace)
 

@@ -67,7 +67,8 @@ def _less_one(captured: Any) -> Any:
 def test_script_ignore(observe: Observer, what: str) -> None:
     """A scripted parent whose method for the parametrized part has the decorator torch.jit.ignore.
 
-    The part runs in Python, so the model can't be saved; and in most releases the part is compiled nevertheless.
+    The method then gets the bare C++ module, which can't be called, with or without a parametrization (`plain`):
+    trace the part, and call the traced one (`trace-inside-script/…`).
     """
     observe_capture(
         observe, f"script-ignore/{what}", lambda case: _less_one(torch.jit.script(IgnoringParent(case.model)))

@@ -66,6 +66,8 @@ def equal(output: Any, expected: torch.Tensor, what: str = "the output") -> None
     """Raise AssertionError, with a text that is the same on every machine, unless both tensors are close."""
     if not isinstance(output, torch.Tensor):
         raise AssertionError(f"{what} is not a tensor, but {type(output).__name__}")  # noqa: TRY004
+    if type(output).__name__ == "FakeTensor":
+        raise AssertionError(f"{what} is a FakeTensor: it has no numbers")
     if output.shape != expected.shape:
         raise AssertionError(f"{what} has the shape {tuple(output.shape)}, eager's {tuple(expected.shape)}")
     if not torch.allclose(output.detach().cpu(), expected.detach().cpu(), rtol=TOLERANCE, atol=TOLERANCE):
