@@ -1,24 +1,28 @@
 """Timelines and change points of the accepted results and of this machine's fresh records.
 
 Formats: terminal, markdown (GitHub's), html (one self-contained page), svg (a picture), json (the whole model, see
-scripts/schemas/report.schema.json) and junit (one test suite per cell).
+scripts/schemas/report.schema.json), junit (one test suite per cell), support (the releases that pass on each Python,
+and the requirement of torch to declare) and badge (the same for an endpoint badge of shields.io).
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from scripts.config import matrix_toml, versions
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core.console import make_console
 from scripts.core.errors import Exit, UsageError, did_you_mean
 from scripts.core.files import write_atomically
 from scripts.core.garbage import gc_paused
 from scripts.explain.changes import Explainer
+from scripts.history import support
 from scripts.history.report import Report, to_json
 from scripts.index.http import Web
 from scripts.options import add_selecting, add_suite, chosen_suite, folder, narrow, target
@@ -27,6 +31,7 @@ from scripts.records.model import Record
 from scripts.records.store import Store
 from scripts.run.context import Options
 from scripts.views import evidence, html, junit, markdown, report_files, svg, terminal
+from scripts.views import support as support_view
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "html": html.render,
@@ -34,11 +39,13 @@ FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "json": to_json,
     "junit": junit.render,
 }
+#: Formats about what passes, for which every verdict counts.
+_OF_SUPPORT: Final = ("support", "badge")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options for what to show and in which format."""
-    parser.add_argument("--format", choices=["terminal", "markdown", *FORMATS], default="terminal")
+    parser.add_argument("--format", choices=["terminal", "markdown", *FORMATS, *_OF_SUPPORT], default="terminal")
     parser.add_argument("--output", type=target, metavar="PATH", help="write to this file (default: stdout)")
     parser.add_argument(
         "--all", action="store_true", help="name also what neither fails, changes nor differs, and fold no variants"
@@ -74,7 +81,10 @@ def run(options: argparse.Namespace) -> Exit:
     _check_options(options)
     matrix = matrix_toml.load()
     with gc_paused():
-        text = _text(_report(matrix, options), options)
+        if options.format in _OF_SUPPORT:
+            text = _support_text(matrix, options)
+        else:
+            text = _text(_report(matrix, options), options)
     if options.output:
         write_atomically(options.output.resolve(), text)
         print(f"written: {options.output}", file=sys.stderr)
@@ -95,9 +105,8 @@ def _check_options(options: argparse.Namespace) -> None:
             raise UsageError(f"--{name}: cannot be combined with --{conflicting}")
 
 
-def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
-    """Return the report of the records that the options select."""
-    suite = chosen_suite(matrix, options)
+def _selected(matrix: Matrix, suite: Suite, options: argparse.Namespace) -> tuple[list[Record], drift.Compared | None]:
+    """Return the records that the options select, and what differs from the accepted ones."""
     fresh = [] if options.accepted or options.results else report_files.fresh(matrix, Options(suite=suite))
     folders = options.results or [suite.paths.results]
     accepted = [record for folder in folders for record in Store(folder).read(Record)]
@@ -107,6 +116,28 @@ def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
     selected = [record for record in records if record.cell.cell in selected_cells]
     if not selected:
         raise UsageError("no records to report; `nox -s matrix` makes some")
+    return selected, compared
+
+
+def _support_text(matrix: Matrix, options: argparse.Namespace) -> str:
+    """Return the supported releases as text or as a badge."""
+    records, _ = _selected(matrix, chosen_suite(matrix, options), options)
+    found = support.build(
+        records,
+        known=[release for release in matrix.releases if not options.torch or versions.matches(release, options.torch)],
+        exists=lambda release, python: (
+            python in matrix.pythons and versions.matches(release, matrix.pythons[python].releases)
+        ),
+    )
+    if options.format == "badge":
+        return support_view.badge(found)
+    return support_view.text(found, width=80 if options.output else shutil.get_terminal_size().columns)
+
+
+def _report(matrix: Matrix, options: argparse.Namespace) -> Report:
+    """Return the report of the records that the options select."""
+    suite = chosen_suite(matrix, options)
+    selected, compared = _selected(matrix, suite, options)
     if not _with_evidence(options):
         return report_files.report(matrix, suite, selected, compared)
     with Web() as web:
