@@ -6,17 +6,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from scripts.config import cells, suite, values, versions
+from scripts.config import cells, project, suite, values, versions
 from scripts.config import requirement as requirements
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
+from scripts.config.project import Project
 from scripts.config.suite import Suite
 from scripts.core import environment
 from scripts.core.errors import UsageError, did_you_mean
 from scripts.records import old_layout
+
+#: The selection without --selection.
+_DEFAULT_SELECTION: Final = "matrix"
 
 
 def add_selecting(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +35,9 @@ def add_selecting(parser: argparse.ArgumentParser) -> None:
 def add_cells(parser: argparse.ArgumentParser) -> None:
     """Add cell ids and ``--selection``, which `chosen` applies."""
     parser.add_argument("cells", nargs="*", metavar="CELL", help="cells by id, such as 2.5.1-cpu-py3.11")
-    parser.add_argument("--selection", default="matrix", metavar="NAME", help="a selection (default: %(default)s)")
+    parser.add_argument(
+        "--selection", default=_DEFAULT_SELECTION, metavar="NAME", help="a selection (default: %(default)s)"
+    )
 
 
 def add_environment(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +70,13 @@ def add_suite(parser: argparse.ArgumentParser) -> None:
         help="a folder of tests as a suite of its own, with the requirements and variables of the default suite; "
         "--suite names it (default: after the folder). The same option shows, accepts and bisects its records",
     )
+    group.add_argument(
+        "--project",
+        type=folder,
+        metavar="FOLDER",
+        help="the source tree of a library: its wheel and its own tests, as [tool.torch-matrix] of its pyproject.toml "
+        "says. The same option shows, accepts and bisects its records",
+    )
 
 
 def chosen_suite(matrix: Matrix, options: argparse.Namespace) -> Suite:
@@ -77,13 +91,25 @@ def chosen_suite(matrix: Matrix, options: argparse.Namespace) -> Suite:
     for old, new in old_layout.take_over(default.paths):
         print(f"moved: {old} to {new}", file=sys.stderr)
     old_layout.check_results(default.paths)
-    if options.probes is not None:
+    if (library := _project(options)) is not None:
+        selected = suite.of_project(matrix, library)
+    elif options.probes is not None:
         selected = suite.of_folder(matrix, options.probes, options.suite)
     else:
         selected = suite.named(matrix, options.suite)
     if not selected.folder.is_dir():
         raise UsageError(f"suites.{selected.name}.path: no such folder: {selected.folder}")
     return selected.with_env(dict(getattr(options, "env", ())))
+
+
+def _project(options: argparse.Namespace) -> Project | None:
+    """Return the library of ``--project``, or None. Raise `UsageError` if another suite is named too."""
+    folder = getattr(options, "project", None)
+    if folder is None:
+        return None
+    if options.probes is not None or options.suite is not None:
+        raise UsageError("--project: is a suite of its own; remove --suite and --probes")
+    return project.load(folder)
 
 
 def chosen(matrix: Matrix, options: argparse.Namespace) -> list[Cell]:
@@ -95,11 +121,29 @@ def chosen(matrix: Matrix, options: argparse.Namespace) -> list[Cell]:
     if options.cells:
         selected = [_known_build(matrix, Cell.parse(text)) for text in dict.fromkeys(options.cells)]
     else:
-        selected = cells.expand(matrix, matrix.selections[selection_name(matrix, options.selection)])
+        selected = _selected(matrix, options)
     narrowed = narrow(matrix, selected, options)
     if not narrowed:
         raise UsageError("no cell matches these options; `nox -s plan` lists all cells")
     return narrowed
+
+
+def _selected(matrix: Matrix, options: argparse.Namespace) -> list[Cell]:
+    """Return the cells of the selection, or those that the project of ``--project`` names."""
+    library, name = _project(options), options.selection
+    if library is not None and library.table.selection and name == _DEFAULT_SELECTION:
+        name = library.table.selection
+    selection = matrix.selections[selection_name(matrix, name)]
+    if library is None:
+        return cells.expand(matrix, selection)
+    for python in library.pythons:
+        if python not in matrix.pythons:
+            known = did_you_mean(python, list(matrix.pythons))
+            raise UsageError(f"tool.torch-matrix.python: unknown Python {python!r}{known}")
+    if library.pythons:
+        selection = selection.model_copy(update={"every_python": True})
+    found = cells.filtered(cells.expand(matrix, selection), torch=library.table.torch)
+    return [cell for cell in found if not library.pythons or cell.python in library.pythons]
 
 
 def narrow(matrix: Matrix, selected: Sequence[Cell], options: argparse.Namespace) -> list[Cell]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from scripts.config import matrix_toml
 from scripts.config import suite as suites
@@ -49,12 +50,17 @@ def run(options: argparse.Namespace) -> Exit:
         accepted = accept.accept(fresh, Store(suite.paths.results))
     for result in accepted:
         if result.change != "same":
-            print(f"{result.change:>7}  {result.path.relative_to(paths.ROOT).as_posix()}")
+            print(f"{result.change:>7}  {_shown(result.path)}")
     for path in report_files.write_results_page(matrix, suite):
-        print(f"changed  {path.relative_to(paths.ROOT).as_posix()}")
+        print(f"changed  {_shown(path)}")
     counts = {change: sum(result.change == change for result in accepted) for change in ("new", "changed", "same")}
     print(", ".join(f"{number} {change}" for change, number in counts.items()))
     return Exit.OK
+
+
+def _shown(path: Path) -> str:
+    """Return a path from the project's root; those of a library are absolute."""
+    return (path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path).as_posix()
 
 
 def _migrate(matrix: Matrix, options: argparse.Namespace) -> list[Accepted]:

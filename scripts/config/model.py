@@ -19,6 +19,14 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def declarable(env: dict[str, str]) -> dict[str, str]:
+    """Return the variables of a suite. Raise `ValueError` for those that it can't declare."""
+    problems = [problem for name, value in env.items() if (problem := environment.problem(name, value))]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return env
+
+
 class Limits(Table):
     """Wall-clock limits in seconds."""
 
@@ -51,10 +59,7 @@ class SuiteTable(Table):
     @field_validator("env")
     @classmethod
     def _declarable(cls, env: dict[str, str]) -> dict[str, str]:
-        problems = [problem for name, value in env.items() if (problem := environment.problem(name, value))]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return env
+        return declarable(env)
 
 
 class Budget(Table):

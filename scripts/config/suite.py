@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from scripts.config.model import Limits, Matrix
+from scripts.config.project import Project
 from scripts.core import paths
 from scripts.core.errors import UsageError, did_you_mean
 from scripts.core.paths import SuitePaths
@@ -31,6 +35,7 @@ class Suite:
         order: files in the order of reports.
         plugins: whether pytest loads installed plugins.
         declared: True for a suite of ``matrix.toml``, False for another folder.
+        project: the library whose source tree has the tests, if it is one.
     """
 
     name: str
@@ -41,11 +46,14 @@ class Suite:
     order: tuple[str, ...] = ()
     plugins: bool = True
     declared: bool = True
+    project: Project | None = None
 
     @property
     def paths(self) -> SuitePaths:
         """The folders of its records, logs, results and so on."""
-        return SuitePaths.of(self.name)
+        if self.project is None:
+            return SuitePaths.of(self.name)
+        return SuitePaths(state=paths.STATE / _state_name(self.project), results=self.project.results)
 
     def with_env(self, env: Mapping[str, str]) -> Suite:
         """Return the suite with further variables."""
@@ -101,6 +109,30 @@ def of_folder(matrix: Matrix, folder: Path, name: str | None = None) -> Suite:
         plugins=True,
         declared=False,
     )
+
+
+def of_project(matrix: Matrix, project: Project) -> Suite:
+    """Return the suite of a library's source tree, with the default suite's pytest if it requires none.
+
+    Its name is the same on every machine, and no suite of ``matrix.toml`` can have it.
+    """
+    required = {canonicalize_name(Requirement(line).name) for line in project.require}
+    default = [line for line in named(matrix).require if canonicalize_name(Requirement(line).name) == "pytest"]
+    return Suite(
+        name=f"project:{canonicalize_name(project.name)}",
+        folder=project.folder,
+        require=(*project.require, *(() if "pytest" in required else default)),
+        env=project.table.env,
+        limits=matrix.limits.model_copy(update=project.table.limits.model_dump(exclude_none=True)),
+        declared=False,
+        project=project,
+    )
+
+
+def _state_name(project: Project) -> str:
+    """Return the name of a project's folder in ``.matrix``: two trees of one library have two folders."""
+    digest = hashlib.sha256(str(project.folder).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"project-{canonicalize_name(project.name)[:_LONGEST]}-{digest}"
 
 
 def _folder_name(folder: Path) -> str:
