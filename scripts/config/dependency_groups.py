@@ -22,8 +22,6 @@ def resolve(groups: Mapping[str, Any], name: str, including: tuple[str, ...] = (
         raise ValueError(f"dependency-groups: unknown group {name!r}{did_you_mean(name, list(groups))}")
     if key in including:
         raise ValueError(f"dependency-groups.{name}: circular: {' → '.join([*including, key])}")
-    if not isinstance(known[key], list):
-        raise ValueError(f"dependency-groups.{name}: not an array")
     lines: list[str] = []
     for item in known[key]:
         match item:

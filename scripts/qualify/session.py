@@ -134,7 +134,7 @@ def prepare(web: Web, matrix: Matrix, question: Question) -> Plan:
 
 def suite_digest(suite: Suite) -> str:
     """Return the digest of the files of a suite."""
-    return harness.suite_files(suite.folder).snapshot().digest
+    return harness.suite_files(suite).snapshot().digest
 
 
 def _candidate(web: Web, matrix: Matrix, question: Question) -> AvailableVersion:

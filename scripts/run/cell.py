@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scripts.config.cell import Cell
-from scripts.core import paths
+from scripts.core import paths, urls
 from scripts.index import sources
 from scripts.records.model import FreshRecord
 from scripts.run import environments, installation, integrity, interpreters, locks, pytest_runs, resolution
@@ -214,12 +215,24 @@ class CellRun:
                 self.context.suite,
                 log=self.log.path,
                 gpu=lock.source.gpu,
+                wheel=self._wheel_of_project(lock),
             ),
             self.log.write,
         )
+        if self.context.suite.project is not None and self.writer.suite_digest != self.context.suite_digest:
+            self.log.write("the record will not be current: the project changed after its wheel was built")
+            self.writer.suite_digest = ""
         for problem in report.problems:
             self.log.write(f"ignored: {problem}")
         return self.writer.recorded(lock, report)
+
+    def _wheel_of_project(self, lock: locks.Lock) -> Path | None:
+        """Return the wheel that was built from the project, if the suite is one."""
+        project = self.context.suite.project
+        if project is None:
+            return None
+        wheel = next(wheel for wheel in lock.wheels if wheel.name == canonicalize_name(project.name))
+        return urls.to_path(wheel.url)
 
     # Record and clean up
 

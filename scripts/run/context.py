@@ -90,7 +90,7 @@ class RunContext:
         self.platform = machine.platform_name()
         self.suite = options.suite or suite.named(matrix)
         self.store = Store(options.records or self.suite.paths.records)
-        self.suite_files = harness.suite_files(self.suite.folder)
+        self.suite_files = harness.suite_files(self.suite)
         self.suite_digest = self.suite_files.snapshot().digest
         self.settings = settings.read()
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
@@ -142,7 +142,7 @@ class RunContext:
         return fingerprint.of(
             cell=cell.id,
             suite=suite or self.suite_digest,
-            requirements=[self.builder.identity(line) for line in needs],
+            requirements=list(map(self._identity, needs)),
             env=self.suite.env,
             plugins=self.suite.plugins,
             gpu=build.gpu,
@@ -151,6 +151,11 @@ class RunContext:
             settings=self.settings.local,
             companions=locks.companions(self.matrix, needs) if build.index else (),
         )
+
+    def _identity(self, line: str) -> str:
+        """Return a requirement for the fingerprint; the digest of the suite covers the wheel of a project."""
+        project = self.suite.project
+        return line.partition(" @ ")[0] if project and line == project.require[0] else self.builder.identity(line)
 
     def inputs_match(self, run: Run, cell: Cell) -> bool:
         """Return whether a record was made with the present matrix.toml, suite and settings."""

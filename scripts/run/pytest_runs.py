@@ -48,8 +48,8 @@ class SuiteReport:
         return next((event for event in self.events if isinstance(event, Finished) and not self.aborted), None)
 
 
-def run(python: Path, suite: Suite, *, log: Path, gpu: bool) -> SuiteReport:
-    """Run every test of a suite.
+def run(python: Path, suite: Suite, *, log: Path, gpu: bool, wheel: Path | None = None) -> SuiteReport:
+    """Run every test of a suite; ``wheel`` is the library's if the suite is a project.
 
     After a crash or a timeout the remaining tests run in a new process, without those started before.
     """
@@ -58,7 +58,7 @@ def run(python: Path, suite: Suite, *, log: Path, gpu: bool) -> SuiteReport:
     with tempfile.TemporaryDirectory(prefix=f"{owners.TEMPORARY}{owners.me()}-", ignore_cleanup_errors=True) as scratch:
         work = Path(scratch, "work")
         work.mkdir()
-        tests = harness.prepare(suite.folder.absolute(), Path(scratch))
+        tests = harness.of_suite(suite, Path(scratch), wheel)
         while not session.over:
             read, finished = _one_process(python, suite, tests, session, Path(scratch), log=log, gpu=gpu)
             output = (output + finished.output)[-_TAIL:]
@@ -89,15 +89,22 @@ def _one_process(
     events_file = scratch / f"events-{secrets.token_hex(8)}.jsonl"
     events_file.touch()
     done = scratch / "done.json"
-    done.write_text(json.dumps({"tests": sorted(session.done), "lost": sorted(session.aborted_observations)}))
+    deselected = suite.project.table.deselect if suite.project else ()
+    content = {"tests": session.done, "lost": session.aborted_observations, "deselected": deselected}
+    done.write_text(json.dumps({name: sorted(values) for name, values in content.items()}))
     limits = suite.limits
     timeout = _EventTimeout(events_file, startup_deadline=time.monotonic() + limits.startup, seconds=limits.probe)
     recorder = {"MATRIX_EVENTS": str(events_file), "MATRIX_TOKEN": token, "MATRIX_DONE": str(done)}
     plugins = {} if suite.plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     finished = processes.run(
-        tests.command(python, scratch / "work"),
+        tests.command(python),
         log=log,
-        env={**environment.cell(python, scratch / "work", gpu=gpu, declared=suite.env), **recorder, **plugins},
+        env={
+            **environment.cell(python, scratch / "work", gpu=gpu, declared=suite.env),
+            **tests.env,
+            **recorder,
+            **plugins,
+        },
         timeout=limits.startup,
         cwd=tests.folder,
         deadline=timeout.deadline,

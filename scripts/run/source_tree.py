@@ -20,7 +20,7 @@ _NO_SOURCES: Final = frozenset(
     {
         *(".git", ".hg", ".svn", ".bzr", ".jj"),
         *("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".eggs"),
-        *(".tox", ".nox", ".venv", ".matrix", "node_modules"),
+        *(".tox", ".nox", ".venv", ".matrix", ".torch-matrix", "node_modules"),
     }
 )
 _ARCHIVES: Final = (".whl", ".tar.gz", ".zip")

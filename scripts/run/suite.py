@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
 from scripts.records import fingerprint
 
 T = TypeVar("T")
+Listing = Callable[[Path], Iterable[Path]]
 
 #: Attempts to read a suite's files while another process writes them.
 _ATTEMPTS: Final = 5
@@ -32,8 +33,9 @@ class Snapshot:
 class SuiteFiles:
     """Files of one or more folders, each folder under a name."""
 
-    def __init__(self, folders: Mapping[str, Path]) -> None:
-        self._folders = dict(folders)
+    def __init__(self, folders: Mapping[str, Path], listings: Mapping[str, Listing] | None = None) -> None:
+        """``listings`` has functions that yield the files of single folders, by the folder's name."""
+        self._folders, self._listings = dict(folders), dict(listings or {})
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
         self._written: set[str] = set()  # files that the tests themselves write, always with the same content
@@ -90,7 +92,7 @@ class SuiteFiles:
 
     def _files(self) -> Iterator[tuple[str, Path]]:
         for prefix, folder in self._folders.items():
-            for path in files(folder):
+            for path in self._listings.get(prefix, files)(folder):
                 yield f"{prefix}/{path.relative_to(folder).as_posix()}", path
 
 

@@ -13,6 +13,9 @@ from typing import Iterator
 # Not this folder: its modules would shadow others of the same names.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 
+# Where the suite's tests are inside a package: it is imported from the folder that has the tests.
+sys.path[1:1] = filter(None, os.environ.pop("MATRIX_PATH", "").split(os.pathsep))
+
 import pytest  # noqa: E402
 
 #: Options that disable plugins which the recorder needs.

@@ -69,8 +69,19 @@ def sealed(line: bytes, token: str) -> bytes:
 class Done:
     """Results of earlier processes: tests that must not run again, and observations during which a process ended."""
 
-    def __init__(self, tests: frozenset[str] = frozenset(), aborted: frozenset[str] = frozenset()) -> None:
-        self.tests, self.aborted = tests, aborted
+    def __init__(
+        self,
+        tests: frozenset[str] = frozenset(),
+        aborted: frozenset[str] = frozenset(),
+        deselected: frozenset[str] = frozenset(),
+    ) -> None:
+        self.tests, self.aborted, self.deselected = tests, aborted, deselected
+
+    def excludes(self, test: str) -> bool:
+        """Return whether a test has already run, or is one of a deselected class, file or folder."""
+        if test in self.tests or test in self.deselected:
+            return True
+        return any(test.startswith((f"{name}::", f"{name}[", f"{name}/")) for name in self.deselected)
 
     @classmethod
     def from_environment(cls) -> Done:
@@ -79,7 +90,7 @@ class Done:
         if not path or not Path(path).exists():
             return cls()
         content = json.loads(Path(path).read_bytes())
-        return cls(frozenset(content["tests"]), frozenset(content["lost"]))
+        return cls(frozenset(content["tests"]), frozenset(content["lost"]), frozenset(content.get("deselected", ())))
 
 
 def encodable(text: str) -> str:

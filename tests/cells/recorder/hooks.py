@@ -29,12 +29,12 @@ class Recorder:
         self._warnings: list[warnings.WarningMessage] = []
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Deselect the tests that an earlier process of this cell has started, and check the marker known_defect."""
+        """Deselect tests that an earlier process has started and those that the suite deselects; check the marker known_defect."""
         for item in items:
             _known_defect(item)
-        started = [encodable(item.nodeid) in self._done.tests for item in items]
-        config.hook.pytest_deselected(items=[item for item, done in zip(items, started) if done])
-        items[:] = [item for item, done in zip(items, started) if not done]
+        excluded = [self._done.excludes(encodable(item.nodeid)) for item in items]
+        config.hook.pytest_deselected(items=[item for item, done in zip(items, excluded) if done])
+        items[:] = [item for item, done in zip(items, excluded) if not done]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Record the collected tests."""
