@@ -32,8 +32,10 @@ class WorkingDirectory:
         self._folder = folder
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(self) -> Iterator[None]:
-        """Change the directory before any code of the suite runs."""
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Iterator[None]:
+        """Change the directory before any code of the suite runs; pytest-cov would measure from here on."""
+        if hasattr(early_config.known_args_namespace, "cov_source"):
+            early_config.known_args_namespace.cov_source = []
         if int(pytest.__version__.split(".")[0]) >= _READS_ONCE:
             os.chdir(self._folder)
         yield

@@ -29,7 +29,7 @@ class Recorder:
         self._warnings: list[warnings.WarningMessage] = []
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Deselect tests that an earlier process has started and those that the suite deselects; check the marker known_defect."""
+        """Deselect tests that have run or that the suite deselects, and check the marker known_defect."""
         for item in items:
             _known_defect(item)
         excluded = [self._done.excludes(encodable(item.nodeid)) for item in items]

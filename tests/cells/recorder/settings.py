@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any, Final, Mapping
 
 import pytest
@@ -38,12 +37,8 @@ _NEUTRAL: Final[Mapping[str, Any]] = {
     "random_order": False,
     "random_order_bucket": "none",
     "reruns": 0,
-    "count": 1,
     # select tests by splitting or by changes
     "splits": None,
-    "group": None,
-    "num_shards": 1,
-    "shard_id": 0,
     "testmon": False,
     # measure coverage, which slows tests and fails runs
     "cov_source": [],
@@ -63,11 +58,6 @@ _NEUTRAL: Final[Mapping[str, Any]] = {
 
 def neutralise(config: pytest.Config) -> None:
     """Reset the options that would leave collected tests without a verdict."""
-    reset(config.option)
-
-
-def reset(options: argparse.Namespace) -> None:
-    """Reset such options; before pytest has parsed all of them, those that are known."""
     for name, value in _NEUTRAL.items():
-        if hasattr(options, name):
-            setattr(options, name, value)
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)

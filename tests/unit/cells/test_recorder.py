@@ -98,7 +98,9 @@ class Suite:
         extra = {"MATRIX_EVENTS": str(self.events), "MATRIX_DONE": str(self.done)} if record else {}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "MATRIX_", "COV_"))}
         return subprocess.Popen(
-            harness.prepare(self.cells, self.scratch).command(Path(sys.executable), self.work),
+            dataclasses.replace(harness.prepare(self.cells, self.scratch), work=self.work).command(
+                Path(sys.executable)
+            ),
             cwd=self.cells,
             env={**inherited, "PYTHONPATH": str(self.site), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **extra, **env},
             stdin=subprocess.DEVNULL,
