@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,9 +129,7 @@ def _required(
     known = _extras(data)
     wanted = table.require
     if wanted is None:
-        wanted = next(((name,) for name in _GROUPS if name in groups), ()) or next(
-            ((name,) for name in _GROUPS if name in known), ()
-        )
+        wanted = _default(groups) or _default(known)
     extras: set[str] = set()
     lines: list[str] = []
     for text in wanted:
@@ -147,6 +145,11 @@ def _required(
     own = canonicalize_name(project_name.of_folder(folder) or "")
     extras |= {extra for line in lines if _name(line) == own for extra in Requirement(line).extras}
     return extras, [line for line in lines if _name(line) != own]
+
+
+def _default(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the group or extra with the requirements of the tests, if there is one."""
+    return next(((name,) for wanted in _GROUPS for name in names if canonicalize_name(name) == wanted), ())
 
 
 def _name(line: str) -> str | None:

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from scripts.core import environment as closed
-from scripts.core import processes, urls
+from scripts.core import paths, processes, urls
 from scripts.core.locking import locked
 from scripts.index import settings
 from scripts.run import failures, source
@@ -140,7 +140,7 @@ class WheelBuilder:
             project = (tree / (subdirectory or "")).resolve()
             if not project.is_relative_to(tree) or not project.is_dir():
                 raise CellError("build", "build failed", f"the sources have no folder {subdirectory!r}")
-            self._run_uv(project, output, scratch, target)
+            self._run_uv(project, output, scratch, target, folder / f"build-py{target.python}.log")
             wheel = _only_wheel(output)
             if wheel is None:
                 raise CellError("build", "build failed", "the build did not create exactly one wheel")
@@ -149,7 +149,8 @@ class WheelBuilder:
             )
             return _move_atomically(wheel, folder / (_PURE if pure else f"py{target.python}"))
 
-    def _run_uv(self, project: Path, output: Path, scratch: Path, target: Target) -> None:
+    def _run_uv(self, project: Path, output: Path, scratch: Path, target: Target, log: Path) -> None:
+        """Build a project. The output goes to the log of the cell that needs it first, and to the build's own."""
         command: list[str | Path] = [
             *(uv_bin(), "build", "--wheel", project, "--out-dir", output, "--python", target.interpreter),
             *("--no-python-downloads", "--no-sources", "--no-create-gitignore", "--color", "never"),
@@ -157,10 +158,13 @@ class WheelBuilder:
         ]
         env = environment(scratch, target.interpreter)
         done = processes.run(command, log=target.log, env=env, timeout=target.timeout, cwd=scratch)
+        log.write_text(done.output, encoding="utf-8", errors="replace")
         if done.timed_out:
             raise CellError("build", "timed out", f"building took longer than {target.timeout:g} s")
         if not done.ok:
-            raise failures.of_building(done.output.replace(str(scratch), "…"))
+            error = failures.of_building(done.output.replace(str(scratch), "…"))
+            shown = log.relative_to(paths.ROOT) if log.is_relative_to(paths.ROOT) else log
+            raise CellError(error.reason.stage, error.reason.kind, f"{error.reason.message}; log: {shown.as_posix()}")
 
 
 def environment(scratch: Path, interpreter: Path) -> dict[str, str]:
