@@ -150,9 +150,7 @@ def test_a_src_layout_and_a_build_that_fails(copy: Project, tmp_path: Path) -> N
     reason = records(copy, "srclib")[cell("2.5.1")]["reason"]
     assert reason["kind"] == "build failed"
     assert "no compiler here" in reason["message"]
-    [log] = (copy.root / ".matrix" / "builds").rglob("build-*.log")
-    assert log.relative_to(copy.root).as_posix() in reason["message"]
-    assert "no compiler here" in log.read_text()
+    assert "no compiler here" in (copy.root / reason["message"].rpartition("log: ")[2]).read_text()
     assert snapshot(folder) == before
     assert not (copy.root / ".matrix" / SUITE).exists()
     for options, message in {
