@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 from collections.abc import Mapping
 
 from scripts.bisect.model import Question, Step
 from scripts.bisect.search import NO_SIGNATURE, Answer, NoSignature
 from scripts.core.errors import UsageError
-from scripts.records.model import COMMAND, Observation, Record, Test
+from scripts.records.model import COLLECTION_FAILED, COMMAND, Observation, Record, Test
 from scripts.records.signature import Signature, describe, differences, signature_of
 from scripts.run.command import SKIP_CODE
 
@@ -18,8 +19,15 @@ StepSignature = Signature | NoSignature
 
 
 def observed(record: Record | None, name: str) -> Observation | Test | None:
-    """Return what a record, if there is one, holds under a name; see `Record.observed`."""
-    return record.observed(name) if record else None
+    """Return what a record, if there is one, holds under a name; see `Record.observed`.
+
+    Where no file could be collected, every test has that error.
+    """
+    if record is None:
+        return None
+    if "::" in name and record.reason is not None and record.reason.kind == COLLECTION_FAILED:
+        return Test(outcome="error", message=record.reason.message)
+    return record.observed(name)
 
 
 def known_names(record: Record) -> list[str]:
@@ -147,11 +155,22 @@ def describe_problem(step: Step, name: str | None) -> str:
         return "unavailable"
     if record.reason is not None:
         return f"{record.status}: {record.reason.kind} ({record.reason.message})"
-    return f"no observation {name!r}" if record.usable and name else record.status
+    kind = "test" if name and "::" in name else "observation"
+    return f"no {kind} {name!r}" if record.usable and name else record.status
 
 
 def check_name(record: Record, name: str) -> None:
     """Raise `UsageError` if a usable record has no such observation or test; the message names those it has."""
     if record.usable and observed(record, name) is None:
+        if "::" in name:
+            raise UsageError(f"--test: no test {name!r} in {record.cell.id}{_nearest(name, record)}")
         known = ", ".join(known_names(record))
         raise UsageError(f"--observation: no {name!r} in {record.cell.id}; it has {known}")
+
+
+def _nearest(name: str, record: Record) -> str:
+    """Return the end of a message about an unknown test: the nearest node ids, or how to see all."""
+    close = difflib.get_close_matches(name, list(record.tests), n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(map(repr, close))}?"
+    return f"; it has {len(record.tests)} tests, which `nox -s report -- --all` names"

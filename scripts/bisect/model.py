@@ -56,6 +56,13 @@ class Question(StrictModel):
         return re.sub(r"[^A-Za-z0-9.]+", "-", f"{subject[:60]}-{self.good}-{self.bad}-{self.build}-{digest}")
 
     @property
+    def test(self) -> str | None:
+        """The node id of the test whose verdict decides, or None."""
+        name = self.observations[0] if len(self.observations) == 1 else ""
+        alone = self.expect == "passed" and not (self.message or self.exception)
+        return name if alone and "::" in name else None
+
+    @property
     def compares_ends(self) -> bool:
         """True if candidates are compared with both ends, instead of tested against an option or a command."""
         return not (self.expect or self.message or self.exception or self.command)

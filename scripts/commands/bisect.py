@@ -2,11 +2,14 @@
 
 Both ends are run first, then the candidates between them are bisected; recorded results are not run again. By default,
 a candidate is good if it behaves as the good end, and bad if it behaves as the bad end; warnings count only if the ends
-differ in nothing else. With --expect, --message or --exception, a behaviour of one of the ends is given instead. With
---command, the exit code decides: 0 good, 125 skip, 1 to 127 bad; a higher one stops the bisection. --third defines how
-candidates count that are neither good nor bad, such as those in which the command times out.
+differ in nothing else. With --test, only the verdict of that test counts, passed or not; the whole suite still runs in
+each candidate, so that its record is whole and answers later questions at no cost. With --expect, --message or
+--exception, a behaviour of one of the ends is given instead. With --command, the exit code decides: 0 good, 125 skip,
+1 to 127 bad; a higher one stops the bisection. --third defines how candidates count that are neither good nor bad, such
+as those in which the command times out.
 
   nox -s bisect -- --observation scripted-call --good 1.9.1 --bad 2.15.0
+  nox -s bisect -- --test 'tests/test_x.py::test_y[param]' --good 2.0.0 --bad 2.15.0
   nox -s bisect -- --observation trace --good 2026-10-01 --bad 2026-11-20 --nightly --build cpu
   nox -s bisect -- --all --good 1.9.0 --bad 2.15.0
   nox -s bisect -- --good 2.0.0 --bad 2.5.1 --command '{python} check.py'
@@ -61,6 +64,7 @@ def _add_question(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--observation", action="append", default=[], metavar="NAME", help="observation or test to compare"
     )
+    group.add_argument("--test", type=_node_id, metavar="NODEID", help="test whose verdict decides, passed or not")
     group.add_argument("--good", metavar="V", help="version with the good behaviour")
     group.add_argument("--bad", metavar="V", help="version with the bad behaviour; may be the older one")
     group.add_argument("--all", action="store_true", help="find every change, of every observation if none is named")
@@ -189,24 +193,29 @@ def _state(session: BisectSession, options: argparse.Namespace) -> State:
 def _question(suite: Suite, options: argparse.Namespace) -> Question:
     """Return the question of the options. Raises `UsageError` if they contradict each other."""
     matching = [name for name in ("expect", "message", "exception") if getattr(options, name)]
+    if options.test and (options.observation or options.command or options.all or matching):
+        raise UsageError(
+            "--test decides alone, by its verdict; remove --observation, --command, --all, --expect, --message and "
+            "--exception, or name the test with --observation"
+        )
     if options.command and (options.observation or matching or options.all):
         raise UsageError("--command decides alone; remove --observation, --expect, --message, --exception and --all")
     if options.command_timeout and not options.command:
         raise UsageError("--command-timeout needs --command: there is no --command to limit")
-    if not options.command and not options.all and len(options.observation) != 1:
-        raise UsageError("one --observation is needed; with --all there can be several, or none for all")
+    if not options.command and not options.test and not options.all and len(options.observation) != 1:
+        raise UsageError("one --observation or --test is needed; with --all there can be several, or none for all")
     if options.all and matching:
         raise UsageError(f"--all compares neighbours; remove --{matching[0]}")
     return Question(
         suite=suite.name,
         probes=None if suite.declared else str(suite.folder),
-        observations=tuple(options.observation),
+        observations=(options.test,) if options.test else tuple(options.observation),
         good=options.good,
         bad=options.bad,
         build=options.build,
         python=options.python,
         platform=machine.platform_name(),
-        expect=options.expect,
+        expect="passed" if options.test else options.expect,
         message=options.message,
         exception=options.exception,
         command=options.command,
@@ -237,6 +246,16 @@ def _exit(outcome: Outcome) -> Exit:
     if (ends := outcome.wrong_ends) is not None:
         return Exit.INCONCLUSIVE if {Answer.SKIP, Answer.THIRD} & {ends.first, ends.last} else Exit.UNEXPECTED
     return Exit.OK if outcome.certain and outcome.has_results else Exit.INCONCLUSIVE
+
+
+def _node_id(text: str) -> str:
+    """Return a node id with ``/`` between folders. Raise `ArgumentTypeError` if it names no test in a file."""
+    file, separator, inside = text.strip().partition("::")
+    if not (file and separator and inside):
+        raise argparse.ArgumentTypeError(
+            f"not a node id: {text!r}; write it as pytest does: 'test_x.py::test_y[param]'"
+        )
+    return f"{file.replace(chr(92), '/').removeprefix('./')}::{inside}"
 
 
 def _pattern(text: str) -> str:

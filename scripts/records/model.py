@@ -24,6 +24,9 @@ Status = Literal["recorded", "unavailable", "crashed", "timed-out", "error"]
 Outcome = Literal["returned", "raised", "blocked", "skipped", "crashed", "timed-out"]
 Verdict = Literal["passed", "failed", "skipped", "error", "crashed", "timed-out"]
 
+#: Kind of failure of a cell in which no test file could be collected.
+COLLECTION_FAILED: Final = "collection failed"
+
 #: Kinds of failure that say nothing about torch, even after its import: the cell runs again.
 INCONCLUSIVE: Final = frozenset(
     {
@@ -139,12 +142,27 @@ class Record(StrictModel):
         return self.status == "recorded"
 
     def observed(self, name: str) -> Observation | Test | None:
-        """Return the observation or test of a name; a test may be named without its file."""
+        """Return the observation or test of a name; a test may be named without its file, or with its file's folders.
+
+        A test of a file that could not be collected has the file's error.
+        """
         if not self.usable:
             return None
         if name in self.observations:
             return self.observations[name]
-        return next((test for key, test in self.tests.items() if name in {key, key.rpartition("::")[2]}), None)
+        found = self.tests.get(name) or self._test_in_folders(name)
+        return found or next((test for key, test in self.tests.items() if name == key.rpartition("::")[2]), None)
+
+    def _test_in_folders(self, name: str) -> Test | None:
+        """Return the test of a node id that starts in another folder than the suite's, unless several match."""
+        file, separator, _ = name.partition("::")
+        if not separator:
+            return None
+        for wanted in (name, file):
+            keys = [key for key in self.tests if f"/{wanted}".endswith(f"/{key}") or f"/{key}".endswith(f"/{wanted}")]
+            if keys:
+                return self.tests[keys[0]] if len(keys) == 1 else None
+        return None
 
     @property
     def is_conclusive(self) -> bool:

@@ -12,6 +12,7 @@ from scripts.config.cell import Cell
 from scripts.index.torch_version import Torch
 from scripts.records import messages
 from scripts.records.model import (
+    COLLECTION_FAILED,
     INCONCLUSIVE,
     CellKey,
     FreshRecord,
@@ -140,7 +141,7 @@ def pytest_failure(exit_code: int | None, output: str) -> Reason | None:
     lines = [line for line in output.splitlines() if line.strip()]
     conftest = next((n for n, line in enumerate(lines) if line.startswith("ImportError while loading conftest")), None)
     if conftest is not None:
-        return Reason(stage="run", kind="collection failed", message=_essence(lines[conftest:][-4:]))
+        return Reason(stage="run", kind=COLLECTION_FAILED, message=_essence(lines[conftest:][-4:]))
     first = next((n for n, line in enumerate(lines) if line.startswith(mark)), 0)
     message = [line for line in lines[first:] if not line.startswith(" ")]  # without the list of settings files
     return Reason(stage="run", kind=kind, message=_essence(message[-4:]))
@@ -160,7 +161,7 @@ def _reason(report: SuiteReport) -> Reason:
     """Return the reason why no test has a verdict although torch was imported."""
     failed = next((event for event in report.events if isinstance(event, CollectionFailed)), None)
     if failed is not None:
-        return Reason(stage="run", kind="collection failed", message=messages.normalise(failed.message))
+        return Reason(stage="run", kind=COLLECTION_FAILED, message=messages.normalise(failed.message))
     if report.aborted:
         failure = pytest_failure(report.aborted[-1].exit, report.output)
         return failure or Reason(stage="run", kind=report.aborted[-1].message, message=_tail(report.output))

@@ -106,6 +106,23 @@ def test_options_can_match_either_end(make: Make) -> None:
     assert "neither end matches --message" in wrong.stdout
 
 
+def test_the_verdict_of_a_test_decides(make: Make) -> None:
+    """Failures with other messages are no third behaviour, and a crash of the test counts as a failure."""
+    behaviours = raising("refused", "2.2.0") | raising("refused otherwise", "2.4.0")
+    behaviours |= {"2.3.0": Behaviour(observations={"trace": crashes()})}
+    here = make(*minors(*range(5)), behaviours=behaviours)
+    test = "tests/cells/parametrization/test_trace.py::test_traceable"
+    found = here.bisect_json("--test", test, "--good", "2.0.0", "--bad", "2.4.0")
+    assert (changes(found), found["third"]) == ([("2.1.0", "2.2.0")], [])
+    assert f"--test {test} --good 2.1.0 --bad 2.2.0" in found["findings"][0]["reproduce"]
+    # The whole suite ran.
+    assert "test_script.py::test_scriptable" in here.project.records()[f"2.0.0-cpu-py{PYTHON}"]["tests"]
+    unknown = here.bisect("--test", "test_trace.py::test_tracable", "--good", "2.0.0", "--bad", "2.4.0")
+    assert (unknown.code, unknown.stdout) == (2, "")
+    assert "--test: no test 'test_trace.py::test_tracable' in 2.0.0-cpu" in unknown.stderr
+    assert "did you mean 'test_trace.py::test_traceable' or " in unknown.stderr
+
+
 def test_a_flaky_probe_is_skipped(make: Make, tmp_path: Path) -> None:
     dice = flaky(usual(), raises("RuntimeError", "refused"), counter=tmp_path / "turns")
     behaviours = raising("refused", "2.2.0", "2.3.0") | {"2.1.0": Behaviour(observations={"trace": dice})}
@@ -152,7 +169,7 @@ def test_an_unavailable_end_is_inconclusive(make: Make) -> None:
         (["--observation", "trace", "--good", "2.0.0", "--bad", "3.0"], "--bad: the index has no '3.0'"),
         (["--observation", "tarce", "--good", "2.0.0", "--bad", "2.1.0"], "no 'tarce' in 2.0.0-cpu"),
         (["--observation", "trace", "--good", "2.0.0"], "--good and --bad are needed"),
-        (["--good", "2.0.0", "--bad", "2.1.0"], "one --observation is needed"),
+        (["--good", "2.0.0", "--bad", "2.1.0"], "one --observation or --test is needed"),
         (["--observation", "trace", "--good", "2.0.0", "--bad", "2.1.0", "--build", "cqu"], "did you mean 'cpu'"),
         (["--resume"], "there is no bisection to resume"),
         (

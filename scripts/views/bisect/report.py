@@ -233,7 +233,7 @@ def reproduce_command(state: State, finding: Finding) -> str:
         value = getattr(question, option)
         words += [f"--{option}", value] if value else []
     for name in question.observations:
-        words += ["--observation", name]
+        words += ["--test" if question.test else "--observation", name]
     words += ["--good", before.torch, "--bad", after.torch, "--build", _tested_build(question, finding)]
     words += ["--python", before.python] if before.python == after.python else []
     for name, value in question.env.items():
@@ -250,7 +250,7 @@ def _tested_build(question: Question, finding: Finding) -> str:
 
 def _option_words(question: Question) -> Iterable[str]:
     options = {
-        "--expect": question.expect,
+        "--expect": None if question.test else question.expect,
         "--message": question.message,
         "--exception": question.exception,
         "--command": question.command,

@@ -44,7 +44,15 @@ def _describe_ends(outcome: Outcome) -> str:
         return f"the command's result is {ends.first.value} at both ends"
     if question.compares_ends:
         return "both ends behave the same"
+    return _describe_match(outcome)
+
+
+def _describe_match(outcome: Outcome) -> str:
+    """Return what both ends have in common, where options or the verdict of a test decide."""
+    question = outcome.question
     match = judging.matches_options(question, outcome.state.by_position[0], question.observations[0])
+    if question.test:
+        return "the test passes at both ends" if match else "the test fails at both ends; --observation compares how"
     options = " and ".join(f"--{name}" for name in ("expect", "message", "exception") if getattr(question, name))
     return f"both ends match {options}" if match else f"neither end matches {options}"
 
@@ -82,7 +90,7 @@ def _describe_question(question: Question) -> str:
     command = f"command {question.command!r}" if question.command else "everything"
     subject = ", ".join(question.observations) or command
     names = ("expect", "message", "exception")
-    options = [f"{name} {value!r}" for name in names if (value := getattr(question, name))]
+    options = [f"{name} {value!r}" for name in names if not question.test and (value := getattr(question, name))]
     repeat = [f"{question.repeat} times each"] if question.repeat > 1 else []
     return "; ".join([subject, *options, f"good {question.good}, bad {question.bad}", *repeat])
 

@@ -11,7 +11,7 @@ from scripts.bisect.model import Candidate, State, Step
 from scripts.bisect.search import Answer, WrongEnds
 from scripts.core.errors import UsageError
 from scripts.records import model
-from scripts.records.model import Record
+from scripts.records.model import Reason, Record
 from scripts.views.bisect import report
 from tests.support.bisections import (
     NEW,
@@ -39,6 +39,62 @@ def test_options_can_match_either_end() -> None:
         assert pairs(outcome) == [("2.6.0", "2.7.0")]
     assert run(messages("2.7.0"), question(expect="returned"))[0].wrong_ends is not None
     assert run(messages("2.7.0"), question(expect="raised"))[0].wrong_ends is not None
+
+
+def test_the_verdict_of_a_test() -> None:
+    """Each verdict but a pass counts as bad, a skipped or missing test as no result."""
+    asked = question(observations=("tests/test_x.py::test_y[a]",), expect="passed")
+    assert asked.test == "tests/test_x.py::test_y[a]"
+    outcomes: dict[str, bool | None] = dict.fromkeys(("failed", "error", "crashed", "timed-out"), False)
+    for verdict, expected in {**outcomes, "passed": True, "skipped": None}.items():
+        test = model.Test.model_validate({"outcome": verdict})
+        step = Step(position=0, record=of_tests({"test_x.py::test_y[a]": test}), origin="run")
+        assert judging.matches_options(asked, step, asked.observations[0]) is expected
+    for tests, expected in (({"test_x.py": model.Test(outcome="error")}, False), ({}, None)):
+        step = Step(position=0, record=of_tests(tests), origin="run")
+        assert judging.matches_options(asked, step, asked.observations[0]) is expected
+    assert judging.describe_step(step, asked.observations[0]) == "no test 'tests/test_x.py::test_y[a]'"
+
+
+def of_tests(tests: dict[str, model.Test]) -> Record:
+    return record("2.0.0", OLD).model_copy(update={"tests": tests})
+
+
+def test_a_test_fails_where_no_file_can_be_collected() -> None:
+    reason = Reason(stage="run", kind=model.COLLECTION_FAILED, message="No module named 'x'")
+    broken = of_tests({}).model_copy(update={"status": "error", "reason": reason, "observations": {}})
+    found = judging.observed(broken, "test_x.py::test_y")
+    assert found is not None
+    assert (found.outcome, found.message) == ("error", "No module named 'x'")
+    assert judging.observed(broken, "trace") is None
+
+
+def test_a_test_is_found_by_its_id_with_more_or_fewer_folders() -> None:
+    tests = {name: model.Test(outcome="passed", message=name) for name in ("a/test_x.py::test", "b/test_x.py::test")}
+    found = of_tests(tests)
+    for name, expected in {
+        "a/test_x.py::test": "a/test_x.py::test",
+        "tests/torch/b/test_x.py::test": "b/test_x.py::test",
+        "test_x.py::test": None,  # two match
+        "xa/test_x.py::test": None,
+        "a/test_x.py::tes": None,
+    }.items():
+        test = found.observed(name)
+        assert (test and test.message) == expected, name
+
+
+def test_an_unknown_test_is_answered_with_the_nearest() -> None:
+    found = of_tests({"test_x.py::test_one": model.Test(outcome="passed")})
+    with pytest.raises(UsageError, match=r"no test 'test_x.py::test_on' in .*; did you mean 'test_x.py::test_one'\?"):
+        judging.check_name(found, "test_x.py::test_on")
+    with pytest.raises(UsageError, match="it has 1 tests"):
+        judging.check_name(found, "zzz.py::q")
+
+
+def test_equal_verdicts_are_told() -> None:
+    name = "test_trace.py::test_traceable"
+    outcome, _ = run(messages("2.7.0"), question(observations=(name,), expect="passed"))
+    assert "the test fails at both ends; --observation compares how" in report.text(outcome, 120)
 
 
 def test_equal_or_unavailable_ends_are_reported_without_further_runs() -> None:
