@@ -20,7 +20,7 @@ def digest(*tensors: torch.Tensor | None) -> str:
     numbers = [number for tensor in tensors if tensor is not None for number in tensor.detach().flatten().tolist()]
     rounded = ",".join(f"{round(number, DECIMALS) + 0.0:.{DECIMALS}f}" for number in numbers)  # + 0.0: no minus zero
     letters = hashlib.sha256(rounded.encode()).hexdigest()[:12].translate(str.maketrans("0123456789", "ghijklmnop"))
-    return f"{len(numbers)} numbers rounded to {DECIMALS} decimals have the digest {letters}"
+    return f"{letters} is the digest of {len(numbers)} numbers to {DECIMALS} decimals"
 
 
 @pytest.mark.parametrize("what", ALL)
