@@ -92,7 +92,7 @@ def chosen_suite(matrix: Matrix, options: argparse.Namespace) -> Suite:
         print(f"moved: {old} to {new}", file=sys.stderr)
     old_layout.check_results(default.paths)
     if (library := _project(options)) is not None:
-        selected = suite.of_project(matrix, library)
+        selected = suite.of_project(matrix, library, options.suite)
     elif options.probes is not None:
         selected = suite.of_folder(matrix, options.probes, options.suite)
     else:
@@ -103,12 +103,12 @@ def chosen_suite(matrix: Matrix, options: argparse.Namespace) -> Suite:
 
 
 def _project(options: argparse.Namespace) -> Project | None:
-    """Return the library of ``--project``, or None. Raise `UsageError` if another suite is named too."""
+    """Return the library of ``--project``, or None. Raise `UsageError` with ``--probes``."""
     folder = getattr(options, "project", None)
     if folder is None:
         return None
-    if options.probes is not None or options.suite is not None:
-        raise UsageError("--project: is a suite of its own; remove --suite and --probes")
+    if options.probes is not None:
+        raise UsageError("--project: says which tests run; remove --probes")
     return project.load(folder)
 
 

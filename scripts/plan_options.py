@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import functools
+import sys
+from collections.abc import Sequence
 
 from packaging.requirements import Requirement
 
@@ -11,6 +13,7 @@ from scripts.config import cells, matrix_toml, runners
 from scripts.config import suite as suites
 from scripts.config.cell import DEFAULT_BUILD, Cell
 from scripts.config.model import Matrix
+from scripts.config.suite import Suite
 from scripts.core import paths, repository, urls
 from scripts.core.errors import ConfigError
 from scripts.options import add_environment, add_suite, chosen, chosen_suite, in_environment, requirement
@@ -43,6 +46,7 @@ def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
     """Return the plan of the selected cells, without cells that can't exist on a requested platform."""
     matrix, suite = in_environment(matrix, options), chosen_suite(matrix, options)
     selected = chosen(_in_all_builds(matrix) if options.all_builds else matrix, options)
+    selected = _not_excluded(suite, selected)
     if options.since:
         selected = _affected(Inputs(matrix=matrix, suite=suite), selected, options)
     run = Options(suite=suite, require=tuple(options.require))
@@ -54,6 +58,16 @@ def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:
         if item.runner or not options.platform
     ]
     return sorted(plans, key=lambda item: item.sort_key)
+
+
+def _not_excluded(suite: Suite, selected: Sequence[Cell]) -> list[Cell]:
+    """Return the cells that the project, if the suite is one, does not exclude; tell which releases it does."""
+    reasons = {cell: suite.project.excludes(cell) if suite.project else None for cell in selected}
+    for reason in dict.fromkeys(filter(None, reasons.values())):
+        releases = list(dict.fromkeys(cell.torch for cell in selected if reasons[cell] == reason))
+        shown = releases[0] if len(releases) == 1 else f"{releases[0]} to {releases[-1]}"
+        print(f"{shown}: {reason}", file=sys.stderr)
+    return [cell for cell in selected if not reasons[cell]]
 
 
 def _affected(now: Inputs, selected: list[Cell], options: argparse.Namespace) -> list[Cell]:

@@ -23,6 +23,7 @@ class Question(StrictModel):
 
     suite: str | None = Field(None, description="Name of the suite; None before there were several.")
     probes: str | None = Field(None, description="Folder of the suite, unless it is in matrix.toml.")
+    project: str | None = Field(None, description="Source tree of the library whose tests are the suite.")
     observations: tuple[str, ...] = Field((), description="Observations or tests; empty for all, with `every_change`.")
     good: str
     bad: str
@@ -49,7 +50,7 @@ class Question(StrictModel):
         """The name of the question's file: readable, and different for each question."""
         # Without the timeout where there is none, so that older names stay valid. A suite has its own folder.
         text = self.model_dump_json(
-            exclude={"suite", "probes", *(() if self.command_timeout else ("command_timeout",))}
+            exclude={"suite", "probes", "project", *(() if self.command_timeout else ("command_timeout",))}
         )
         subject = "-".join(self.observations) or ("command" if self.command else "all")
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]

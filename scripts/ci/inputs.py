@@ -36,6 +36,7 @@ class Inputs:
     exclude_newer: str | None = None
     suite: str | None = None  # a suite of matrix.toml, or the name of the caller's own tests; None: the default one
     probes: Path | None = None  # the caller's own tests; None: a suite of matrix.toml
+    project: Path | None = None  # the caller's library: its wheel and its own tests
     results: Path | None = None  # the caller's accepted results
     jobs: int | None = None
     fresh: bool = False
@@ -65,6 +66,7 @@ class Inputs:
             exclude_newer=get("exclude_newer") or None,
             suite=get("suite") or None,
             probes=_inside(root / CALLER, "probes", get("probes")),
+            project=_inside(root / CALLER, "project", get("project")),
             results=_inside(root / CALLER, "results", get("results")),
             jobs=int(jobs) if jobs else None,
             fresh=get("fresh") == "true",
@@ -74,7 +76,7 @@ class Inputs:
     @property
     def is_declared(self) -> bool:
         """True if the cells run a suite of matrix.toml, whose accepted results are in results/."""
-        return self.probes is None
+        return self.probes is None and self.project is None
 
     def matrix(self) -> Matrix:
         """Return matrix.toml with the date of the inputs."""
@@ -93,9 +95,10 @@ class Inputs:
         """The arguments of the `run` command besides the cells."""
         suite = [f"--suite={self.suite}"] if self.suite else []
         probes = [f"--probes={self.probes}"] if self.probes else []
+        project = [f"--project={self.project}"] if self.project else []
         day = [f"--exclude-newer={self.exclude_newer}"] if self.exclude_newer else []
         repeated = [*(f"--require={text}" for text in self.require), *(f"--env={text}" for text in self.env)]
-        return [*suite, *probes, *day, *repeated]
+        return [*suite, *probes, *project, *day, *repeated]
 
     def plan_options(self) -> argparse.Namespace:
         """Return the inputs as options of the `plan` command, validated like those.

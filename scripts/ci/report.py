@@ -123,6 +123,8 @@ def _reports(matrix: Matrix, suite: Suite, fresh: Sequence[FreshRecord], accepte
 def _accepted(inputs: Inputs, suite: Suite) -> list[Record] | None:
     """Return the accepted results of the suite that ran, or None if it has no folder of results."""
     folder = suite.paths.results if inputs.is_declared else inputs.results
+    if folder is None and suite.project is not None and suite.project.results.is_dir():
+        folder = suite.project.results
     return Store(folder).read(Record) if folder else None
 
 

@@ -208,7 +208,8 @@ def _question(suite: Suite, options: argparse.Namespace) -> Question:
         raise UsageError(f"--all compares neighbours; remove --{matching[0]}")
     return Question(
         suite=suite.name,
-        probes=None if suite.declared else str(suite.folder),
+        probes=None if suite.declared or suite.project else str(suite.folder),
+        project=str(suite.project.folder) if suite.project else None,
         observations=(options.test,) if options.test else tuple(options.observation),
         good=options.good,
         bad=options.bad,

@@ -15,7 +15,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import Field, ValidationError, field_validator
 
-from scripts.config import dependency_groups, project_name, requirement, validation
+from scripts.config import dependency_groups, exclusions, project_name, requirement, validation
+from scripts.config.cell import Cell
+from scripts.config.exclusions import Metadata
 from scripts.config.model import SuiteLimits, Table, declarable
 from scripts.config.values import PythonName, Specifier
 from scripts.core import urls
@@ -60,6 +62,7 @@ class Project:
         tests: arguments of pytest; none if the project's own settings name its tests.
         require: its wheel with the extras of its tests, then their requirements, as PEP 508 lines.
         torch: requirements on torch among those of the tests.
+        metadata: its metadata; None if only a build knows them.
     """
 
     folder: Path
@@ -68,6 +71,12 @@ class Project:
     tests: tuple[str, ...]
     require: tuple[str, ...]
     torch: tuple[str, ...] = ()
+    metadata: Metadata | None = None
+
+    def excludes(self, cell: Cell, metadata: Metadata | None = None) -> str | None:
+        """Return why the library excludes a cell, by its own metadata or those of its wheel; None if it does not."""
+        known = self.metadata or metadata or Metadata()
+        return exclusions.reason(self.name, known, Requirement(self.require[0]).extras, self.torch, cell)
 
     @property
     def results(self) -> Path:
@@ -101,7 +110,15 @@ def load(folder: Path) -> Project:
     parsed, torch = _parsed(lines, folder, file)
     wanted = f"[{','.join(sorted(extras))}]" if extras else ""
     own = f"{name}{wanted} @ {urls.of_path(folder)}"
-    return Project(folder=folder, name=name, table=table, tests=tests, require=(own, *parsed), torch=torch)
+    return Project(
+        folder=folder,
+        name=name,
+        table=table,
+        tests=tests,
+        require=(own, *parsed),
+        torch=torch,
+        metadata=exclusions.static(data.get("project")),
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:

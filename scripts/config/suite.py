@@ -20,6 +20,8 @@ from scripts.core.paths import SuitePaths
 
 #: Longest part of a folder's name in the name of its suite.
 _LONGEST: Final = 40
+#: Start of the names of projects.
+_PROJECT: Final = "project:"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,8 @@ class Suite:
         """The folders of its records, logs, results and so on."""
         if self.project is None:
             return SuitePaths.of(self.name)
-        return SuitePaths(state=paths.STATE / _state_name(self.project), results=self.project.results)
+        state = _state_name(self.project) if self.name.startswith(_PROJECT) else self.name
+        return SuitePaths(state=paths.STATE / state, results=self.project.results)
 
     def with_env(self, env: Mapping[str, str]) -> Suite:
         """Return the suite with further variables."""
@@ -95,11 +98,7 @@ def of_folder(matrix: Matrix, folder: Path, name: str | None = None) -> Suite:
         UsageError: the name is invalid, or a suite of ``matrix.toml`` has it.
     """
     default = named(matrix)
-    if name is not None:
-        if name in matrix.suites:
-            raise UsageError(f"--suite: {name!r} is a suite of matrix.toml; choose another name for --probes")
-        if problem := name_problem(name):
-            raise UsageError(f"--suite: {problem}")
+    _check_new_name(matrix, name, "--probes")
     return dataclasses.replace(
         default,
         name=name or _folder_name(folder),
@@ -111,15 +110,19 @@ def of_folder(matrix: Matrix, folder: Path, name: str | None = None) -> Suite:
     )
 
 
-def of_project(matrix: Matrix, project: Project) -> Suite:
+def of_project(matrix: Matrix, project: Project, name: str | None = None) -> Suite:
     """Return the suite of a library's source tree, with the default suite's pytest if it requires none.
 
-    Its name is the same on every machine, and no suite of ``matrix.toml`` can have it.
+    By default its name is the same on every machine, and no suite of ``matrix.toml`` can have it.
+
+    Raises:
+        UsageError: the name is invalid, or a suite of ``matrix.toml`` has it.
     """
+    _check_new_name(matrix, name, "--project")
     required = {canonicalize_name(Requirement(line).name) for line in project.require}
     default = [line for line in named(matrix).require if canonicalize_name(Requirement(line).name) == "pytest"]
     return Suite(
-        name=f"project:{canonicalize_name(project.name)}",
+        name=name or f"{_PROJECT}{canonicalize_name(project.name)}",
         folder=project.folder,
         require=(*project.require, *(() if "pytest" in required else default)),
         env=project.table.env,
@@ -127,6 +130,16 @@ def of_project(matrix: Matrix, project: Project) -> Suite:
         declared=False,
         project=project,
     )
+
+
+def _check_new_name(matrix: Matrix, name: str | None, option: str) -> None:
+    """Raise `UsageError` if a suite that ``matrix.toml`` does not have may not have a name."""
+    if name is None:
+        return
+    if name in matrix.suites:
+        raise UsageError(f"--suite: {name!r} is a suite of matrix.toml; choose another name for {option}")
+    if problem := name_problem(name):
+        raise UsageError(f"--suite: {problem}")
 
 
 def _state_name(project: Project) -> str:

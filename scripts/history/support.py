@@ -120,6 +120,8 @@ def _result(records: Sequence[Record], excluded: str | None) -> Result:
 def of_record(record: Record) -> Result:
     """Return the result of one record."""
     reason = first_line(record.reason.message) if record.reason else ""
+    if record.is_excluded:
+        return Result(state=State.EXCLUDED, reason=reason)
     if not record.is_conclusive or record.status == "unavailable":
         return Result(state=State.UNKNOWN, reason=f"{record.status}: {reason}" if reason else record.status)
     if not record.usable:

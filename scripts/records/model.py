@@ -26,6 +26,8 @@ Verdict = Literal["passed", "failed", "skipped", "error", "crashed", "timed-out"
 
 #: Kind of failure of a cell in which no test file could be collected.
 COLLECTION_FAILED: Final = "collection failed"
+#: Kind of reason of a cell that the library under test excludes by its own metadata.
+EXCLUDED: Final = "the project excludes it"
 
 #: Kinds of failure that say nothing about torch, even after its import: the cell runs again.
 INCONCLUSIVE: Final = frozenset(
@@ -140,6 +142,11 @@ class Record(StrictModel):
     def usable(self) -> bool:
         """True if the cell's tests ran, so that its behaviour can be compared."""
         return self.status == "recorded"
+
+    @property
+    def is_excluded(self) -> bool:
+        """True if the library under test excludes the cell by its own metadata."""
+        return self.reason is not None and self.reason.kind == EXCLUDED
 
     def observed(self, name: str) -> Observation | Test | None:
         """Return the observation or test of a name; a test may be named without its file, or with its file's folders.

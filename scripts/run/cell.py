@@ -10,9 +10,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from scripts.config.cell import Cell
+from scripts.config.exclusions import Metadata
 from scripts.core import paths, urls
 from scripts.index import sources
-from scripts.records.model import FreshRecord
+from scripts.records.model import EXCLUDED, FreshRecord
 from scripts.run import environments, installation, integrity, interpreters, locks, pytest_runs, resolution
 from scripts.run.cell_log import CellLog
 from scripts.run.context import Progress, RunContext, cell_locked
@@ -63,9 +64,16 @@ class CellRun:
     def _run_or_record_failure(self) -> FreshRecord:
         """Return the saved record of the cell, or of its failure."""
         try:
+            self._check_exclusion(None)
             return self._run_until_stable(self._resolve(self._find_interpreter()))
         except Exception as error:  # noqa: BLE001 - other cells go on
             return self._save_unless_worse(self._failed(error))
+
+    def _check_exclusion(self, metadata: Metadata | None) -> None:
+        """Raise `CellError` if the project excludes the cell, by its own metadata or those of its wheel."""
+        project = self.context.suite.project
+        if project is not None and (reason := project.excludes(self.cell, metadata)):
+            raise CellError("resolve", EXCLUDED, reason)
 
     # Resolve
 
@@ -85,7 +93,9 @@ class CellRun:
 
     def _resolve_with_uv(self, python: Path) -> locks.Lock:
         self._report("resolve")
+        target = self._target(python)
         with self.writer.timed("resolve"):
+            self._check_wheel(target)
             try:
                 source = sources.choose(self.cell.build, self.context.matrix.builds, self.context.checks)
             except sources.NoSourceError as error:
@@ -96,19 +106,28 @@ class CellRun:
                 needs=locks.requirements(
                     self.context.matrix, self.context.suite, self.cell, self.context.options.require
                 ),
-                target=Target(
-                    python=self.cell.python,
-                    interpreter=python,
-                    log=self.log.path,
-                    timeout=self.limits.install,
-                    exclude_newer=self.context.matrix.exclude_newer,
-                ),
+                target=target,
                 builder=self.context.builder,
                 folder=self.paths.locks / self.cell.id,
                 timeout=self._resolve_timeout(),
                 refresh=self.context.options.upgrade,
                 beside=self.context.matrix.companions,
             )
+
+    def _target(self, python: Path) -> Target:
+        return Target(
+            python=self.cell.python,
+            interpreter=python,
+            log=self.log.path,
+            timeout=self.limits.install,
+            exclude_newer=self.context.matrix.exclude_newer,
+        )
+
+    def _check_wheel(self, target: Target) -> None:
+        """Build the wheel of a project whose metadata only a build knows. Raise `CellError` if they exclude the cell."""
+        project = self.context.suite.project
+        if project is not None and project.metadata is None:
+            self._check_exclusion(self.context.builder.metadata(project.require[0], target))
 
     def _resolve_timeout(self) -> float:
         # The index of nightlies lists no hashes: uv downloads a wheel to lock it.

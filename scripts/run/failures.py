@@ -8,7 +8,7 @@ from typing import Final
 
 from scripts.core.escaping import encodable
 from scripts.index.errors import through
-from scripts.records.model import Reason, Stage, Status
+from scripts.records.model import EXCLUDED, Reason, Stage, Status
 
 #: Kinds of failure of an unavailable cell: they prove nothing about torch.
 UNAVAILABLE: Final = frozenset(
@@ -29,6 +29,7 @@ UNAVAILABLE: Final = frozenset(
         "download broken off",
         "disk full",
         "over the disk budget",
+        EXCLUDED,
     }
 )
 

@@ -111,7 +111,7 @@ class RecordWriter:
         """Save a record and its log; an inconclusive record never replaces a conclusive one."""
         run = self._completed(record.run)
         before = self._context.stored(self._cell)
-        if before is not None and before.is_conclusive and not record.is_conclusive:
+        if before is not None and before.is_conclusive and not record.is_conclusive and not record.is_excluded:
             return record.model_copy(update={"run": run})
         self._log.move(self._context.suite.paths.logs / f"{self._cell.id}.log")
         return self._save(record.model_copy(update={"run": run.model_copy(update={"log": self._log.name})}))

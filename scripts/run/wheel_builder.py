@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import threading
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from scripts.config import exclusions
+from scripts.config.exclusions import Metadata
 from scripts.core import environment as closed
 from scripts.core import paths, processes, urls
 from scripts.core.locking import locked
@@ -86,6 +89,14 @@ class WheelBuilder:
             raise CellError("build", "build failed", f"{urls.shown(url)} is {name!r}, not {needed.name!r}")
         needed.url = urls.of_path(wheel)
         return str(needed)
+
+    def metadata(self, line: str, target: Target) -> Metadata:
+        """Return the metadata of a package at a URL, which is built from sources if necessary. Raise `CellError`."""
+        url = Requirement(self.with_wheel(line, target)).url
+        assert url is not None, "without a URL, there is no wheel to read"
+        with zipfile.ZipFile(urls.to_path(url)) as wheel:
+            name = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+            return exclusions.of_wheel(wheel.read(name).decode("utf-8", "replace"))
 
     def _reachable_source(self, url: str, target: Target) -> Source:
         try:

@@ -10,6 +10,7 @@ from typing import Final
 from scripts.core.escaping import visible
 from scripts.history.reasons import SharedReason
 from scripts.history.report import Disagreement, Report
+from scripts.records.model import EXCLUDED
 from scripts.records.signature import blocker, describe
 from scripts.views.naming import Naming, cells_in_words, releases_in_words
 
@@ -98,6 +99,8 @@ def reasons(report: Report) -> list[str]:
 
 def reason_text(report: Report, reason: SharedReason) -> str:
     """Return a reason with its cells as a sentence."""
+    if reason.kind == EXCLUDED and reason.message:
+        return f"{cells_in_words(report, reason.cells)}: {reason.message}"
     what = f"{reason.kind}: {reason.message}" if reason.kind else ""
     status = {"error": "", "unavailable": "unavailable"}.get(reason.status, reason.status)
     at = f" ({reason.stage})" if reason.stage and status else ""

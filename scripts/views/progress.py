@@ -85,6 +85,8 @@ class Display:
         if record.run.fallback and record.run.fallback not in self._reported_fallbacks:
             self._reported_fallbacks.add(record.run.fallback)
             self.console.print(f"[yellow]note:[/] {record.run.fallback}", soft_wrap=True)
+        if record.is_excluded:
+            return  # the report names the releases once
         done = f"[{self.done + self.current}/{self.total}]"
         if record.reason is None:
             text = f"{record.cell.build}, {len(record.observations)} observations"

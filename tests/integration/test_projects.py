@@ -19,6 +19,7 @@ from tests.support.torches import build_torch
 from tests.support.wheels import build_package, installed, read_sdist, tampered
 
 RELEASES: Final = ("2.4.0", "2.5.1")
+EXCLUDED: Final = ("2.0.0", "2.1.0")
 LONG: Final = "-".join(["momentum=0.9", *["weight_decay"] * 23])
 
 #: A flat layout, tests inside the package and beside it, a conftest above both, and settings that select tests.
@@ -84,7 +85,7 @@ def copy(tmp_path: Path) -> Iterator[Project]:
         index.add(read_sdist(sdist))
         for release in RELEASES:
             index.add(build_torch(release), channel="cpu")
-        yield Project(tmp_path, matrix_text(index, RELEASES), index)
+        yield Project(tmp_path, matrix_text(index, [*EXCLUDED, *RELEASES]), index)
 
 
 def records(copy: Project, name: str) -> dict[str, Any]:
@@ -98,14 +99,20 @@ def outcomes(record: dict[str, Any]) -> dict[str, str]:
 
 def test_a_flat_layout_runs_with_its_own_settings(copy: Project, tmp_path: Path) -> None:
     folder = write_library(
-        tmp_path / "flat", "flatlib", FLAT, pyproject=FLAT_SETTINGS, left_out=["unshipped.py"], requires=["torch>=2"]
+        tmp_path / "flat", "flatlib", FLAT, pyproject=FLAT_SETTINGS, left_out=["unshipped.py"], requires=["torch>=2.4"]
     )
     before = snapshot(folder)
     done = copy.nox("-s", "matrix", "--", "--project", str(folder))
     assert done.code == 0, done.output
     assert snapshot(folder) == before
     assert builds(folder) == 1
+    # The index has no wheel of the excluded releases: nothing was looked for.
+    assert done.output.count("2.0.0 to 2.1.0: excluded by flatlib's `torch>=2.4`") == 1
+    assert "2.0.0-cpu" not in done.output
     found = records(copy, "flatlib")
+    for release in EXCLUDED:
+        excluded = found.pop(cell(release))
+        assert (excluded["status"], excluded["reason"]["kind"]) == ("unavailable", "the project excludes it")
     assert list(found) == [cell(release) for release in RELEASES]
     for record in found.values():
         assert outcomes(record) == {
@@ -129,16 +136,23 @@ def test_a_flat_layout_runs_with_its_own_settings(copy: Project, tmp_path: Path)
     stamp = [record["run"]["recorded_at"] for record in found.values()]
     done = copy.scripts("run", "--project", str(folder), "--torch", ">=2.5")
     assert done.code == 0, done.output
-    assert [record["run"]["recorded_at"] for record in records(copy, "flatlib").values()] == stamp
+    again = records(copy, "flatlib")
+    assert [again[id_]["run"]["recorded_at"] for id_ in found] == stamp
     assert builds(folder) == 1
     shown = copy.scripts("report", "--project", str(folder), "--all")
     assert "test_a_fails" in shown.output
+    assert shown.output.count("2.0.0 to 2.1.0: excluded by flatlib's `torch>=2.4`") == 1
+    support = copy.scripts("report", "--project", str(folder), "--format", "support")
+    assert support.code == 0, support.output
+    assert "excluded by flatlib" in support.output
     plan = copy.scripts("plan", "--project", str(folder))
     assert plan.code == 0, plan.output
+    assert "2.0.0 to 2.1.0: excluded by flatlib's `torch>=2.4`" in plan.stderr
+    assert "2 cells, 2 current" in plan.stdout
 
 
 def test_a_src_layout_and_a_build_that_fails(copy: Project, tmp_path: Path) -> None:
-    folder = write_library(tmp_path / "src", "src/srclib", SRC, pyproject='[tool.torch-matrix]\ntorch = "<2.5"\n')
+    folder = write_library(tmp_path / "src", "src/srclib", SRC, pyproject='[tool.torch-matrix]\ntorch = ">=2.4,<2.5"\n')
     done = copy.scripts("run", "--project", str(folder))
     assert done.code == 0, done.output
     [record] = records(copy, "srclib").values()
@@ -154,7 +168,8 @@ def test_a_src_layout_and_a_build_that_fails(copy: Project, tmp_path: Path) -> N
     assert snapshot(folder) == before
     assert not (copy.root / ".matrix" / SUITE).exists()
     for options, message in {
-        ("--project", str(folder), "--suite", SUITE): "--project: is a suite of its own",
+        ("--project", str(folder), "--suite", SUITE): f"--suite: '{SUITE}' is a suite of matrix.toml",
+        ("--project", str(folder), "--probes", str(folder)): "--project: says which tests run; remove --probes",
         ("--project", str(copy.root / "scripts")): "has neither pyproject.toml nor setup.py nor setup.cfg",
     }.items():
         refused = copy.scripts("run", *options)

@@ -229,9 +229,9 @@ def reproduce_command(state: State, finding: Finding) -> str:
     question = state.question
     before, after = (state.candidates[position] for position in _positions(finding))
     words = ["nox", "-s", "bisect", "--", *(["--all"] if question.every_change else [])]
-    for option in ("suite", "probes"):
+    for option in ("suite", "probes", "project"):
         value = getattr(question, option)
-        words += [f"--{option}", value] if value else []
+        words += [f"--{option}", value] if value and not value.startswith("project:") else []
     for name in question.observations:
         words += ["--test" if question.test else "--observation", name]
     words += ["--good", before.torch, "--bad", after.torch, "--build", _tested_build(question, finding)]
