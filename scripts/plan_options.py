@@ -65,7 +65,7 @@ def _not_excluded(suite: Suite, selected: Sequence[Cell]) -> list[Cell]:
     reasons = {cell: suite.project.excludes(cell) if suite.project else None for cell in selected}
     for reason in dict.fromkeys(filter(None, reasons.values())):
         releases = list(dict.fromkeys(cell.torch for cell in selected if reasons[cell] == reason))
-        shown = releases[0] if len(releases) == 1 else f"{releases[0]} to {releases[-1]}"
+        shown = releases[0] if len(releases) == 1 else f"{releases[0]} – {releases[-1]}"
         print(f"{shown}: {reason}", file=sys.stderr)
     return [cell for cell in selected if not reasons[cell]]
 

@@ -124,7 +124,7 @@ class CellRun:
         )
 
     def _check_wheel(self, target: Target) -> None:
-        """Build the wheel of a project whose metadata only a build knows. Raise `CellError` if they exclude the cell."""
+        """Build a project whose metadata only a build knows. Raise `CellError` if they exclude the cell."""
         project = self.context.suite.project
         if project is not None and project.metadata is None:
             self._check_exclusion(self.context.builder.metadata(project.require[0], target))

@@ -100,7 +100,7 @@ def reasons(report: Report) -> list[str]:
 def reason_text(report: Report, reason: SharedReason) -> str:
     """Return a reason with its cells as a sentence."""
     if reason.kind == EXCLUDED and reason.message:
-        return f"{cells_in_words(report, reason.cells)}: {reason.message}"
+        return f"{cells_in_words(report, reason.cells, named=1)}: {reason.message}"
     what = f"{reason.kind}: {reason.message}" if reason.kind else ""
     status = {"error": "", "unavailable": "unavailable"}.get(reason.status, reason.status)
     at = f" ({reason.stage})" if reason.stage and status else ""

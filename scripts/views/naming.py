@@ -70,8 +70,11 @@ def quantity(number: int, noun: str) -> str:
 _NAMED: Final = 8
 
 
-def cells_in_words(report: Report, ids: Sequence[str]) -> str:
-    """Return cells, given as platform/id, in few words: as releases where they are all cells of these."""
+def cells_in_words(report: Report, ids: Sequence[str], *, named: int = _NAMED) -> str:
+    """Return cells, given as platform/id, in few words: as releases where they are all cells of these.
+
+    More than ``named`` releases are given as ranges.
+    """
     chosen = set(ids)
     by_release: dict[str, list[ReportedCell]] = {}
     for cell in report.cells:
@@ -79,7 +82,7 @@ def cells_in_words(report: Report, ids: Sequence[str]) -> str:
     partial = [cell for release in by_release.values() for cell in release if key_of(cell) in chosen]
     whole = [release for release, members in by_release.items() if all(key_of(cell) in chosen for cell in members)]
     if sum(len(by_release[release]) for release in whole) == len(partial):
-        return releases_in_words(report, whole)
+        return releases_in_words(report, whole, named=named)
     several = len(report.platforms) > 1
     names = [f"{cell.asked or cell.id} on {cell.platform}" if several else cell.asked or cell.id for cell in partial]
     if len(names) <= _NAMED:
@@ -93,10 +96,10 @@ def key_of(cell: ReportedCell) -> str:
     return f"{cell.platform}/{cell.asked or cell.id}"
 
 
-def releases_in_words(report: Report, releases: Sequence[str]) -> str:
+def releases_in_words(report: Report, releases: Sequence[str], *, named: int = _NAMED) -> str:
     """Return releases one by one, or as ranges of those reported if there are many."""
     ordered = sorted(releases, key=versions.version)
-    if len(ordered) <= _NAMED:
+    if len(ordered) <= named:
         return ", ".join(ordered)
     positions = {release: number for number, release in enumerate(report.releases)}
     ranges: list[list[str]] = []

@@ -107,7 +107,7 @@ def test_a_flat_layout_runs_with_its_own_settings(copy: Project, tmp_path: Path)
     assert snapshot(folder) == before
     assert builds(folder) == 1
     # The index has no wheel of the excluded releases: nothing was looked for.
-    assert done.output.count("2.0.0 to 2.1.0: excluded by flatlib's `torch>=2.4`") == 1
+    assert done.output.count("2.0.0 – 2.1.0: excluded by flatlib's `torch>=2.4`") == 1
     assert "2.0.0-cpu" not in done.output
     found = records(copy, "flatlib")
     for release in EXCLUDED:
@@ -141,13 +141,13 @@ def test_a_flat_layout_runs_with_its_own_settings(copy: Project, tmp_path: Path)
     assert builds(folder) == 1
     shown = copy.scripts("report", "--project", str(folder), "--all")
     assert "test_a_fails" in shown.output
-    assert shown.output.count("2.0.0 to 2.1.0: excluded by flatlib's `torch>=2.4`") == 1
+    assert shown.output.count("2.0.0 – 2.1.0: excluded by flatlib's `torch>=2.4`") == 1
     support = copy.scripts("report", "--project", str(folder), "--format", "support")
     assert support.code == 0, support.output
     assert "excluded by flatlib" in support.output
     plan = copy.scripts("plan", "--project", str(folder))
     assert plan.code == 0, plan.output
-    assert "2.0.0 to 2.1.0: excluded by flatlib's `torch>=2.4`" in plan.stderr
+    assert "2.0.0 – 2.1.0: excluded by flatlib's `torch>=2.4`" in plan.stderr
     assert "2 cells, 2 current" in plan.stdout
 
 
