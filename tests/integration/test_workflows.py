@@ -20,6 +20,7 @@ from tests.support.hub.store import Hub
 from tests.support.index import Fault, LocalIndex
 from tests.support.matrices import SUITE, cell, matrix_text
 from tests.support.project import ROOT, Project
+from tests.support.source_trees import write_library
 from tests.support.torches import build_nightlies, build_torch
 from tests.support.wheels import Wheel
 
@@ -209,6 +210,16 @@ def test_another_repository_runs_its_tests_over_the_releases(
     ).start()
     assert bad.failed == ["plan "]
     assert "the input 'probes' is '../..', which is outside the repository" in bad.log
+
+    # The library itself: its wheel and its tests, on the releases that it admits.
+    write_library(library, "mine", {"mine/__init__.py": ""}, requires=["torch<2"])
+    caller.push("A library")
+    inputs = {"project": ".", "platforms": PLATFORM, "name": "library"}
+    run = Run(at, "matrix.yml", env=copy.env, event="workflow_call", inputs=inputs, caller="else/library").start()
+    assert run.failed == [], run.log
+    report = Report.model_validate_json((run.artifacts / "library-report" / "report.json").read_bytes())
+    assert {item.id for item in report.cells} == {cell(release) for release in RELEASES if release < "2"}
+    assert "tests/test_mine.py::test_version" in {name.name for name in report.names}
 
 
 def test_only_cells_affected_by_a_change_are_planned(index: LocalIndex, accepted: Project, hub: MakeHub) -> None:
