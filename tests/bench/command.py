@@ -34,6 +34,9 @@ _QUICK: Final = ("1.9.1",)
 _SCALES: Final = (100, 1000)
 _QUICK_SCALES: Final = (10, 20)
 
+#: Fewer pairs have no meaningful median.
+_MIN_ROUNDS: Final = 3
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of what to measure and how to show it."""
@@ -50,6 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scale", action="append", type=_count, metavar="N", help="synthetic cells; 0 for none (default: 100 and 1000)"
     )
     parser.add_argument("--only-scale", action="store_true", help="only the project's own cost, without real wheels")
+    parser.add_argument(
+        "--default-selection", action="store_true", help="with --compare-commit: compare on the default selection"
+    )
+    parser.add_argument(
+        "--compare-commit",
+        metavar="REF",
+        help="only compare with an earlier commit of this project: cold runs, in pairs of alternating order",
+    )
+    parser.add_argument("--rounds", type=_rounds, default=3, metavar="N", help="pairs, 3 or more (default: 3)")
     parser.add_argument("--format", choices=["terminal", "markdown", "json"], default="terminal")
     parser.add_argument("--show", type=Path, metavar="FILE", help="show a saved result without measuring")
     parser.add_argument("--keep", action="store_true", help="keep noxfiles, logs and caches")
@@ -75,12 +87,17 @@ def plan(matrix: Matrix, options: argparse.Namespace) -> Plan:
     """Return what to measure. Raises `UsageError` for a release without a Python."""
     releases = options.releases or (_QUICK if options.quick else _RELEASES)
     scales = options.scale or (_QUICK_SCALES if options.quick else _SCALES)
+    selected = tuple(cells.expand(matrix, matrix.selections["matrix"]))
+    wanted = tuple(cell_of(matrix, release) for release in releases)
     return Plan(
-        cells=() if options.only_scale else tuple(cell_of(matrix, release) for release in releases),
+        cells=() if options.only_scale else selected if options.default_selection else wanted,
         subjects=tuple(options.against or (plain.name for plain in PLAIN)),
         scales=tuple(count for count in scales if count),
         downloaded=300_000_000 if options.quick else 8_000_000_000,
         command=shlex.join(["python", "-m", "tests.bench", *_measuring_options(options)]),
+        selection=() if options.only_scale or options.quick or options.releases else selected,
+        commit=options.compare_commit,
+        rounds=options.rounds,
         keep=options.keep,
     )
 
@@ -111,7 +128,16 @@ def _measuring_options(options: argparse.Namespace) -> list[str]:
     words = [*options.releases, *(["--quick"] if options.quick else [])]
     words += [word for name in options.against or () for word in ("--against", name)]
     words += [word for count in options.scale or () for word in ("--scale", str(count))]
+    words += ["--compare-commit", options.compare_commit] if options.compare_commit else []
+    words += ["--rounds", str(options.rounds)] if options.compare_commit else []
+    words += ["--default-selection"] if options.default_selection else []
     return [*words, *(["--only-scale"] if options.only_scale else [])]
+
+
+def _rounds(text: str) -> int:
+    if not text.isdigit() or int(text) < _MIN_ROUNDS:
+        raise argparse.ArgumentTypeError(f"not a number of rounds, {_MIN_ROUNDS} or more: {text!r}")
+    return int(text)
 
 
 def _count(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Final, Literal
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from scripts.core.documents import Format, StrictModel
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 Phase = Literal["cold", "warm", "nothing to do"]
 PHASES: Final[tuple[Phase, ...]] = ("cold", "warm", "nothing to do")
@@ -72,19 +73,61 @@ class Scale(StrictModel):
         return self.cpu / self.cells
 
 
+class Selection(StrictModel):
+    """The default selection from nothing, within its own disk budget."""
+
+    cells: int
+    usage: Usage
+
+
+class Pair(StrictModel):
+    """The same cells from nothing, by an earlier commit and by the present files, one directly after the other."""
+
+    before: Usage
+    now: Usage
+
+
+class Comparison(StrictModel):
+    """Pairs of runs, in alternating order, so that what else the machine does affects both sides alike."""
+
+    commit: str
+    pairs: tuple[Pair, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Median of the wall-clock times before divided by those now: above 1 is faster now."""
+        return statistics.median(pair.before.seconds / pair.now.seconds for pair in self.pairs)
+
+    @property
+    def cpu_ratio(self) -> float:
+        """Median of the CPU times before divided by those now."""
+        return statistics.median(pair.before.cpu / pair.now.cpu for pair in self.pairs)
+
+
 class BenchResult(StrictModel):
     """One run of the benchmark on one machine."""
 
-    schema_: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_: Literal[2] = Field(SCHEMA, alias="schema")
     date: str
     command: str
     machine: str
+    cores: int
     cells: tuple[str, ...]
     wheels: int = Field(description="Bytes of all wheels of the cells, each once.")
     figures: tuple[Figure, ...] = ()
     downloads: tuple[Download, ...] = ()
     imports: tuple[Import, ...] = ()
     scales: tuple[Scale, ...] = ()
+    selection: Selection | None = None
+    comparison: Comparison | None = None
+
+    def busy(self, usage: Usage) -> float:
+        """Return the share of all cores' time that a command used: 1 means that no core ever waited."""
+        return usage.cpu / (usage.seconds * self.cores) if usage.seconds else 0.0
+
+    def ideal(self, usage: Usage) -> float:
+        """Return the seconds that a command would take if it kept all cores busy."""
+        return usage.cpu / self.cores
 
     def figure(self, subject: str, phase: Phase) -> Figure | None:
         """Return the figure of a subject in a phase, if it was measured."""

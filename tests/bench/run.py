@@ -7,27 +7,22 @@ import datetime as dt
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
 from scripts.core import machine
-from scripts.core.errors import MatrixError
 from scripts.core.files import human_size
 from scripts.run import environments
 from scripts.run.unpack.fast_path import PlaceholderRules
-from tests.bench import bounds
+from tests.bench import bounds, paired
 from tests.bench import scale as scaling
-from tests.bench.measure import drop_page_cache, measure
-from tests.bench.result import PHASES, BenchResult, Figure, Phase, Scale
+from tests.bench.figures import Notify, all_phases, figure, make_room
+from tests.bench.measure import drop_page_cache
+from tests.bench.result import BenchResult, Scale, Selection
 from tests.bench.subjects import PLAIN, PlainSubject, ProjectSubject, Subject
-
-#: Limit in seconds for one subject in one phase.
-_LIMIT = 3600.0
-
-Notify = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +35,9 @@ class Plan:
         scales: numbers of synthetic cells.
         downloaded: bytes to measure the network with, at least.
         command: the command line, for the result.
+        selection: cells of the default selection, to run from nothing.
+        commit: an earlier commit of the project, to compare with and nothing else.
+        rounds: pairs of runs of the earlier commit and of the present files.
         keep: whether to keep the scratch folder.
     """
 
@@ -48,6 +46,9 @@ class Plan:
     scales: tuple[int, ...]
     downloaded: int
     command: str
+    selection: tuple[Cell, ...] = ()
+    commit: str | None = None
+    rounds: int = 3
     keep: bool = False
 
 
@@ -61,10 +62,16 @@ def run(matrix: Matrix, plan: Plan, folder: Path, notify: Notify) -> BenchResult
         date=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         command=plan.command,
         machine=_machine(),
+        cores=machine.cores(),
         cells=tuple(cell.id for cell in plan.cells),
         wheels=0,
     )
     with _scratch(folder, keep=plan.keep, notify=notify) as scratch:
+        if plan.commit is not None:
+            compared = paired.compare(plan.commit, plan.cells, plan.rounds, scratch, notify)
+            return result.model_copy(update={"comparison": compared})
+        if plan.selection:
+            result = result.model_copy(update={"selection": _selection(matrix, plan.selection, scratch, notify)})
         if plan.cells:
             result = _measure_real(result, matrix, plan, scratch, notify)
         return result.model_copy(update={"scales": tuple(_scales(plan, scratch, notify))})
@@ -73,7 +80,7 @@ def run(matrix: Matrix, plan: Plan, folder: Path, notify: Notify) -> BenchResult
 def _measure_real(result: BenchResult, matrix: Matrix, plan: Plan, scratch: Path, notify: Notify) -> BenchResult:
     """Measure everything with real wheels. The project is first, as its locks name the wheels to download."""
     project = ProjectSubject(scratch / "project", plan.cells)
-    figures = list(_figures(project, notify))
+    figures = list(all_phases(project, notify))
     locks = project.locks()
     wheels = bounds.unique_wheels(locks)
     imports = []
@@ -84,9 +91,9 @@ def _measure_real(result: BenchResult, matrix: Matrix, plan: Plan, scratch: Path
         notify(f"import torch, {cell.id}: {imports[-1].first:.1f} s, again {imports[-1].again:.1f} s")
     measured: list[Subject] = [project]
     for plain in (plain for plain in PLAIN if plain.name in plan.subjects):
-        _make_room(scratch, measured, max(figure.usage.disk for figure in figures), notify)
+        make_room(scratch, measured, max(figure.usage.disk for figure in figures), notify)
         subject = PlainSubject(plain, scratch / plain.name.replace(" ", ""), plan.cells, matrix)
-        figures += _figures(subject, notify)
+        figures += all_phases(subject, notify)
         measured.append(subject)
     downloads = []
     for streams in (1, 4):
@@ -102,43 +109,13 @@ def _measure_real(result: BenchResult, matrix: Matrix, plan: Plan, scratch: Path
     )
 
 
-def _make_room(scratch: Path, measured: list[Subject], peak: int, notify: Notify) -> None:
-    """Remove folders of measured subjects until twice the peak usage of one of them is free.
-
-    Not earlier: some file systems create files slowly after many were removed, which would slow the next subject down.
-    """
-    while measured and machine.free_bytes(scratch) < 2 * peak:
-        subject = measured.pop()
-        environments.remove(subject.folder)
-        notify(f"removed the folder of {subject.name} to free disk space; the next subject may be slower")
-
-
-def _figures(subject: Subject, notify: Notify) -> Iterator[Figure]:
-    drop_page_cache(subject.folder.parent)
-    for phase in PHASES:
-        subject.prepare(phase)
-        figure = _figure(subject, phase)
-        notify(
-            f"{subject.name}, {phase}: {figure.usage.seconds:.1f} s, {figure.usage.cpu:.1f} s CPU, load {figure.load}"
-        )
-        yield figure
-
-
-def _figure(subject: Subject, phase: Phase) -> Figure:
-    load = bounds.load()
-    measured = measure(
-        subject.command(phase),
-        cwd=subject.root,
-        env=subject.environment(),
-        folder=subject.folder,
-        log=subject.folder.with_suffix(".log"),
-        timeout=_LIMIT,
-    )
-    tests = subject.tests()
-    if not measured.finished.ok or tests < len(subject.cells):
-        output = measured.finished.output.strip().splitlines()[-8:]
-        raise MatrixError("\n".join([f"{subject.name}, {phase}: failed, {tests} tests ran", *output]))
-    return Figure(subject=subject.name, phase=phase, usage=measured.usage, tests=tests, load=load)
+def _selection(matrix: Matrix, cells: Sequence[Cell], scratch: Path, notify: Notify) -> Selection:
+    subject = ProjectSubject(scratch / "selection", cells, name="default selection", disk=str(int(matrix.budget.disk)))
+    drop_page_cache(scratch)
+    usage = figure(subject, "cold").usage
+    notify(f"default selection, {len(cells)} cells: {usage.seconds:.1f} s, {usage.cpu:.1f} s CPU")
+    environments.remove(subject.folder)
+    return Selection(cells=len(cells), usage=usage)
 
 
 def _scales(plan: Plan, scratch: Path, notify: Notify) -> Iterator[Scale]:

@@ -21,8 +21,6 @@ from scripts.config.cell import Cell
 from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.index import settings, sources
-from scripts.records.model import FreshRecord
-from scripts.records.store import Store
 from scripts.run import environments, interpreters, locks, pytest_runs
 from tests.bench.result import PROJECT, Phase
 
@@ -30,7 +28,7 @@ from tests.bench.result import PROJECT, Phase
 DISK: Final = "20GB"
 
 #: Files and folders of this project that it needs to run.
-_PROJECT_FILES: Final = ("noxfile.py", "pyproject.toml", "matrix.toml", "scripts", "tests/cells")
+PROJECT_FILES: Final = ("noxfile.py", "pyproject.toml", "matrix.toml", "scripts", "tests/cells")
 
 #: Variables that would change a subject's behaviour from that on a maintainer's machine.
 _REMOVED_VARIABLES: Final = (
@@ -154,12 +152,16 @@ def noxfile(plain: Plain, cells: Sequence[Cell], matrix: Matrix, events: Path) -
 
 
 class ProjectSubject(Subject):
-    """A copy of this project."""
+    """A copy of this project, or of an earlier commit."""
 
-    def __init__(self, folder: Path, cells: Sequence[Cell]) -> None:
-        super().__init__(PROJECT, folder, cells)
-        for name in _PROJECT_FILES:
-            _copy(paths.ROOT / name, self.root / name)
+    def __init__(
+        self, folder: Path, cells: Sequence[Cell], *, name: str = PROJECT, source: Path = paths.ROOT, disk: str = DISK
+    ) -> None:
+        """Copy the project from ``source``; ``disk`` is its budget."""
+        super().__init__(name, folder, cells)
+        self.disk = disk
+        for file in PROJECT_FILES:
+            _copy(source / file, self.root / file)
 
     @property
     def state(self) -> Path:
@@ -168,23 +170,30 @@ class ProjectSubject(Subject):
 
     @property
     def suite(self) -> Path:
-        """The folder of the default suite's records and locks."""
+        """The folder of the default suite's locks."""
         return self.state / suites.named(matrix_toml.load()).name
+
+    @property
+    def records(self) -> list[Path]:
+        """The fresh records, wherever the copy's version keeps them."""
+        folders = [*self.state.glob("records"), *self.state.glob("*/records")]
+        return [path for folder in folders for path in folder.rglob("*.json")]
 
     def command(self, phase: Phase) -> list[str]:
         """Return nox's command, the same in every phase."""
         del phase
         cells = (cell.id for cell in self.cells)
-        return [sys.executable, "-m", "nox", "-s", "matrix", "--", *cells, "--disk", DISK]
+        return [sys.executable, "-m", "nox", "-s", "matrix", "--", *cells, "--disk", self.disk]
 
     def prepare(self, phase: Phase) -> None:
         """Remove the records for a warm run; environments are removed after every run."""
         if phase == "warm":
-            shutil.rmtree(self.suite / "records")
+            for path in self.records:
+                path.unlink()
 
     def tests(self) -> int:
         """Return the number of tests in the fresh records."""
-        return sum(len(record.tests) for record in Store(self.suite / "records").read(FreshRecord))
+        return sum(len(json.loads(path.read_bytes()).get("tests", ())) for path in self.records)
 
     def locks(self) -> list[locks.Lock]:
         """Return the locks of the last run, in the order of the cells."""

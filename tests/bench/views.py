@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.core.files import human_size
-from tests.bench.result import PHASES, PROJECT, BenchResult, Figure
+from tests.bench.result import PHASES, PROJECT, BenchResult, Comparison, Figure, Usage
 from tests.bench.subjects import DISK
 
 Rows = Sequence[tuple[str, ...]]
@@ -20,9 +20,22 @@ def sections(result: BenchResult) -> Iterator[tuple[str, tuple[str, ...], Rows]]
     if result.figures:
         yield (
             f"{len(result.cells)} cells, {human_size(result.wheels)} of wheels",
-            ("", "phase", "time", "vs project", "CPU", "moved", "peak disk"),
+            ("", "phase", "time", "ratio", "CPU", "busy", "ideal", "moved", "disk"),
             [_figure(result, figure) for phase in PHASES for figure in _of(result, phase)],
         )
+    if result.selection:
+        yield (
+            f"Default selection from nothing, {result.selection.cells} cells",
+            ("time", "CPU", "busy", "ideal", "moved", "disk"),
+            [_usage(result, result.selection.usage)],
+        )
+    if result.comparison:
+        yield (
+            f"From nothing, {len(result.cells)} cells, in pairs",
+            ("", "time", "CPU", "busy", "ideal", "moved", "disk"),
+            list(_pairs(result, result.comparison)),
+        )
+        yield "Before divided by now, medians", ("time", "CPU"), [_ratios(result.comparison)]
     if result.downloads or result.imports:
         yield "Bounds", ("", "rate", "all wheels"), list(_downloads(result))
         yield (
@@ -44,16 +57,30 @@ def _of(result: BenchResult, phase: str) -> list[Figure]:
 
 def _figure(result: BenchResult, figure: Figure) -> tuple[str, ...]:
     ratio = result.ratio(figure.subject, figure.phase)
-    usage = figure.usage
+    seconds, *usage = _usage(result, figure.usage)
+    shown = "" if figure.subject == PROJECT or ratio is None else f"{ratio:.1f} x"
+    return figure.subject, figure.phase, seconds, shown, *usage
+
+
+def _usage(result: BenchResult, usage: Usage) -> tuple[str, ...]:
     return (
-        figure.subject,
-        figure.phase,
         f"{usage.seconds:.1f} s",
-        "" if figure.subject == PROJECT or ratio is None else f"{ratio:.1f} x",
         f"{usage.cpu:.1f} s",
+        f"{result.busy(usage):.0%}",
+        f"{result.ideal(usage):.1f} s",
         human_size(usage.moved),
         human_size(usage.disk),
     )
+
+
+def _pairs(result: BenchResult, comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    for pair in comparison.pairs:
+        yield comparison.commit[:12], *_usage(result, pair.before)
+        yield "now", *_usage(result, pair.now)
+
+
+def _ratios(comparison: Comparison) -> tuple[str, ...]:
+    return f"{comparison.ratio:.2f} x", f"{comparison.cpu_ratio:.2f} x"
 
 
 def _downloads(result: BenchResult) -> Iterator[tuple[str, ...]]:
@@ -69,6 +96,8 @@ def _downloads(result: BenchResult) -> Iterator[tuple[str, ...]]:
 def footnotes(result: BenchResult) -> list[str]:
     """Return the conditions of the measurement."""
     notes = [f"{result.date}, {result.machine}", f"Command: {result.command}"]
+    if result.figures or result.selection or result.comparison:
+        notes.append(f"Busy: share of {result.cores} cores' time; ideal: the time with all of them busy")
     if result.cells:
         notes.insert(0, f"Cells: {', '.join(result.cells)}")
         notes.append(f"Disk budget of the project: {DISK}; the plain noxfiles have none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def test_every_subject_does_the_same_job(only: LocalIndex, tmp_path: Path) -> No
     assert [timing.cell for timing in result.imports] == [CELL.id]
     assert any(message.startswith("pip, cold: ") for message in messages)
     assert list(tmp_path.iterdir()) == [], "the scratch folder is removed"
+
+
+def test_a_commit_and_the_present_files_are_measured_in_pairs(only: LocalIndex, tmp_path: Path) -> None:
+    only.add(build_torch("2.5.1", label=None, cuda="12.4"))
+    messages: list[str] = []
+    compared = dataclasses.replace(plan(), commit="HEAD", rounds=1)
+    result = run.run(matrix_toml.load(), compared, tmp_path, messages.append)
+    assert result.comparison is not None
+    assert len(result.comparison.pairs) == 1
+    assert (result.figures, result.comparison.ratio > 0) == ((), True)
+    assert [message.split(":")[0] for message in messages] == [
+        f"round 1 of 1, {result.comparison.commit[:12]}",
+        "round 1 of 1, project",
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_subject_that_fails_ends_the_bench(only: LocalIndex, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from scripts.core.errors import SchemaError, UsageError
 from scripts.run.locks import LockedWheel
 from tests.bench import command, measure, result, views
 from tests.bench.bounds import up_to
-from tests.bench.result import BenchResult, Download, Figure, Import, Phase, Scale, Usage
+from tests.bench.result import BenchResult, Comparison, Download, Figure, Import, Pair, Phase, Scale, Usage
 from tests.bench.subjects import PLAIN, Plain, noxfile
 
 CELLS = (Cell(torch="1.9.1", build="default", python="3.9"), Cell(torch="2.5.1", build="default", python="3.11"))
@@ -40,6 +40,7 @@ def bench_result() -> BenchResult:
         date="2026-11-24T21:42:00+00:00",
         command="python -m tests.bench",
         machine="Linux, 2 cores",
+        cores=2,
         cells=tuple(cell.id for cell in CELLS),
         wheels=8_000_000_000,
         figures=tuple(figure(*measurement) for measurement in subjects),
@@ -62,6 +63,28 @@ def test_growth_compares_a_cell_s_cost_in_the_largest_and_smallest_runs() -> Non
     assert bench_result().model_copy(update={"scales": bench_result().scales[:1]}).growth is None
 
 
+def usage(seconds: float, cpu: float) -> Usage:
+    return Usage(seconds=seconds, cpu=cpu, moved=0, disk=0)
+
+
+def test_the_share_of_cores_and_the_ideal_time() -> None:
+    measured = bench_result()
+    assert measured.busy(usage(10, 15)) == 0.75
+    assert measured.ideal(usage(10, 15)) == 7.5
+    assert measured.busy(usage(0, 0)) == 0
+
+
+def test_a_comparison_is_the_median_of_pairs() -> None:
+    times = [(30.0, 20.0), (90.0, 30.0), (20.0, 20.0)]
+    pairs = tuple(Pair(before=usage(before, 60), now=usage(now, 40)) for before, now in times)
+    compared = Comparison(commit="f" * 40, pairs=pairs)
+    assert (compared.ratio, compared.cpu_ratio) == (1.5, 1.5)
+    lines = views.markdown(bench_result().model_copy(update={"comparison": compared})).splitlines()
+    assert "| ffffffffffff | 30.0 s | 60.0 s | 100% | 30.0 s | 0B | 0B |" in lines
+    assert "| now | 20.0 s | 40.0 s | 100% | 20.0 s | 0B | 0B |" in lines
+    assert "| 1.50 x | 1.50 x |" in lines
+
+
 def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     path = result.write(bench_result(), tmp_path)
     assert path.name == "2026-11-24T214200+0000.json"
@@ -80,8 +103,8 @@ def test_an_invalid_result_is_refused_by_its_file_name(tmp_path: Path, text: str
 
 def test_markdown() -> None:
     lines = views.markdown(bench_result()).splitlines()
-    assert "| project | cold | 50.0 s |  | 100.0 s | 3.0GB | 4.0GB |" in lines
-    assert "| pip | cold | 250.0 s | 5.0 x | 500.0 s | 3.0GB | 4.0GB |" in lines
+    assert "| project | cold | 50.0 s |  | 100.0 s | 100% | 50.0 s | 3.0GB | 4.0GB |" in lines
+    assert "| pip | cold | 250.0 s | 5.0 x | 500.0 s | 100% | 250.0 s | 3.0GB | 4.0GB |" in lines
     assert "| download, 4 streams | 200.0MB/s | 40 s |" in lines
     assert "| 1,000 | 210.0 s | 0.33 s | 1.5 s |" in lines
     assert "- 2026-11-24T21:42:00+00:00, Linux, 2 cores" in lines
@@ -190,6 +213,9 @@ def test_options_narrow_the_plan_and_are_in_its_command() -> None:
     assert ([cell.torch for cell in plan.cells], plan.subjects, plan.scales) == (["2.5.1"], ("uv -j2",), ())
     assert plan.command == "python -m tests.bench 2.5.1 --against 'uv -j2' --scale 0"
     assert command.plan(matrix_toml.load(), parsed("--only-scale")).cells == ()
+    compared = command.plan(matrix_toml.load(), parsed("--compare-commit", "HEAD~3", "--default-selection"))
+    assert (compared.commit, compared.rounds, len(compared.cells) > 20) == ("HEAD~3", 3, True)
+    assert compared.command == "python -m tests.bench --compare-commit 'HEAD~3' --rounds 3 --default-selection"
 
 
 def test_an_unknown_release_is_refused() -> None:
