@@ -51,6 +51,13 @@ class Suite:
     project: Project | None = None
 
     @property
+    def require_key(self) -> str | None:
+        """The key that lists its requirements; None if only options do."""
+        if self.project is not None:
+            return "`require` in [tool.torch-matrix]"
+        return f"`require` in [suites.{self.name}]" if self.declared else None
+
+    @property
     def paths(self) -> SuitePaths:
         """The folders of its records, logs, results and so on."""
         if self.project is None:

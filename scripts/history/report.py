@@ -202,6 +202,7 @@ class Report(StrictModel):
     names: tuple[Name, ...]
     signatures: dict[str, ReportedSignature]
     legend: tuple[marks.LegendEntry, ...]
+    require_key: str | None = Field(None, description="The key that lists the suite's requirements, for hints.")
     tables: tuple[Table, ...] = ()
     reasons: tuple[SharedReason, ...] = ()
     cells: tuple[ReportedCell, ...]

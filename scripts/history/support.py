@@ -3,7 +3,7 @@
 A release passes on a Python if every test passed, was skipped or failed as expected (xfail), and at least one passed.
 Verdicts decide: an observation that raised counts only if its test failed, and a test that asserts a known defect
 passes as any other does. A release whose cells differ by build or platform fails. One without a conclusive record is
-unknown, which is neither; one that is excluded is not supported, whatever its records say.
+unknown, which is neither; one that is excluded wherever it has a record is not supported.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class State(Enum):
 
 
 #: The states by their weight.
-_ORDER: Final = (State.EXCLUDED, State.FAILS, State.PASSES, State.UNKNOWN)
+_ORDER: Final = (State.FAILS, State.PASSES, State.EXCLUDED, State.UNKNOWN)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,6 @@ def build(
     *,
     known: Iterable[str] = (),
     exists: Callable[[str, str], bool] = lambda _release, _python: True,
-    excluded: Mapping[str, str] | None = None,
 ) -> Support:
     """Return the support that records show.
 
@@ -90,17 +89,15 @@ def build(
         records: the records of one suite.
         known: releases that exist, recorded or not.
         exists: returns whether a release exists for a Python.
-        excluded: the reasons of releases that are not tested on purpose.
     """
-    excluded = excluded or {}
     by_cell: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         by_cell.setdefault((record.cell.python, record.cell.torch), []).append(record)
     pythons = sorted({python for python, _ in by_cell}, key=versions.python_key)
-    releases = sorted({*known, *(release for _, release in by_cell), *excluded}, key=versions.version)
+    releases = sorted({*known, *(release for _, release in by_cell)}, key=versions.version)
     results = {
         python: {
-            release: _result(by_cell.get((python, release), []), excluded.get(release))
+            release: _result(by_cell.get((python, release), []))
             for release in releases
             if (python, release) in by_cell or exists(release, python)
         }
@@ -109,10 +106,8 @@ def build(
     return _support(results, releases)
 
 
-def _result(records: Sequence[Record], excluded: str | None) -> Result:
+def _result(records: Sequence[Record]) -> Result:
     """Return the state of a release on one Python from its records of any build and platform."""
-    if excluded is not None:
-        return Result(state=State.EXCLUDED, reason=excluded)
     found = [*map(of_record, records), Result(state=State.UNKNOWN, reason=NOT_RECORDED)]
     return min(found, key=lambda result: _ORDER.index(result.state))
 

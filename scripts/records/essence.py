@@ -23,6 +23,13 @@ _FIXTURES: Final = {
     "httpserver": "pytest-httpserver",
     "subtests": "pytest-subtests",
 }
+#: Why a module that torch itself imports is missing, from its wheels: torch.utils.cpp_extension imports setuptools in
+#: every release, and torch._inductor imports that to compile C++. The metadata require setuptools for Python 3.12 and
+#: newer since 2.4 (since 2.5 with python_version >= "3.12"), and for every Python since 2.11.
+_BACKGROUND: Final = {
+    "setuptools": "torch imports it to compile C++, as torch.compile does, but requires it only since 2.4 on "
+    "Python 3.12 or newer, and since 2.11 on older ones"
+}
 _MISSING_MODULE: Final = re.compile(r"No module named '([A-Za-z_]\w*)[\w.]*'")
 _MISSING_FIXTURE: Final = re.compile(r"fixture '(\w+)' not found")
 _NUMPY_2: Final = re.compile(r"compiled using NumPy 1\.x cannot be run in")
@@ -50,3 +57,9 @@ def hint(message: str) -> str | None:
     if (found := _MISSING_FIXTURE.search(message)) and found[1] in _FIXTURES:
         return f"--require {_FIXTURES[found[1]]}"
     return "--require 'numpy<2'" if _NUMPY_2.search(message) else None
+
+
+def background(message: str) -> str | None:
+    """Return why a module that torch imports is missing, for a failure that names it, or None."""
+    found = _MISSING_MODULE.search(message)
+    return _BACKGROUND.get(found[1]) if found else None

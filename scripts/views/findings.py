@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from scripts.core.escaping import visible
+from scripts.history.marks import LegendEntry
 from scripts.history.reasons import SharedReason
 from scripts.history.report import Disagreement, Report
+from scripts.records.essence import background
 from scripts.records.model import EXCLUDED
 from scripts.records.signature import blocker, describe
 from scripts.views.naming import Naming, cells_in_words, releases_in_words
@@ -105,12 +107,21 @@ def reason_text(report: Report, reason: SharedReason) -> str:
     status = {"error": "", "unavailable": "unavailable"}.get(reason.status, reason.status)
     at = f" ({reason.stage})" if reason.stage and status else ""
     words = ": ".join(filter(None, [f"{status}{at}", what]))
-    return f"{cells_in_words(report, reason.cells)}: {words}{hint_text(reason.hint)}"
+    return f"{cells_in_words(report, reason.cells)}: {words}{hint_text(report, reason.hint, reason.message)}"
 
 
-def hint_text(hint: str | None) -> str:
-    """Return a hint, to follow a sentence."""
-    return f" (`{hint}` may help)" if hint else ""
+def legend_text(report: Report, entry: LegendEntry) -> str:
+    """Return the meaning of a mark, with its hint."""
+    return f"{entry.text}{hint_text(report, entry.hint, entry.text)}"
+
+
+def hint_text(report: Report, hint: str | None, message: str | None) -> str:
+    """Return the hint for a failure, to follow its message: what would mend it, for one run or for good, and why."""
+    if not hint:
+        return ""
+    key = f", or {report.require_key}," if report.require_key and hint.startswith("--require ") else ""
+    why = background(message or "")
+    return f" (`{hint}`{key} may help{f': {why}' if why else ''})"
 
 
 def drift(naming: Naming) -> list[str]:

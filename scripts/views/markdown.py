@@ -67,7 +67,7 @@ def _render(name: str, naming: Naming, *, every_cell: bool, picture: str | None 
         tables=[(platforms, each, table.shown_rows(naming, each)) for platforms, each in table.tables(report)],
         most_columns=_MOST_COLUMNS,
         range_of=range_of,
-        legend=[(entry.mark, f"{entry.text}{findings.hint_text(entry.hint)}") for entry in table.legend(report)],
+        legend=[(entry.mark, findings.legend_text(report, entry)) for entry in table.legend(report)],
         current=current.by_platforms(naming),
         steps=grouping.steps(naming),
         disagreements=findings.disagreements(naming),

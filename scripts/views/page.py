@@ -98,10 +98,7 @@ def data(report: Report) -> dict[str, Any]:
         "platforms": report.platforms,
         "names": [_name(name, encoder.classes[number]) for number, name in enumerate(report.names)],
         "signatures": [shown.model_dump(exclude_defaults=True) for shown in report.signatures.values()],
-        "legend": [
-            {"mark": entry.mark, "text": f"{entry.text}{findings.hint_text(entry.hint)}"}
-            for entry in table.legend(report)
-        ],
+        "legend": [{"mark": entry.mark, "text": findings.legend_text(report, entry)} for entry in table.legend(report)],
         "axes": encoder.axes.values(),
         "seen": encoder.seen.values(),
         "traced": encoder.traced.values(),

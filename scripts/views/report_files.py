@@ -83,7 +83,7 @@ def report(
     explain: Explain | None = None,
 ) -> Report:
     """Return the report of some records of a suite, with the releases and builds of matrix.toml."""
-    return build_report(
+    found = build_report(
         records,
         known=matrix.releases,
         order=suite.order,
@@ -92,6 +92,7 @@ def report(
         defects=known_defects.declared(suite.folder),
         explain=explain,
     )
+    return found.model_copy(update={"require_key": suite.require_key})
 
 
 def results_texts(shown: Report) -> dict[str, str]:

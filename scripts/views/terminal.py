@@ -142,7 +142,7 @@ def legend(report: Report, width: int) -> RenderableType:
     margin = max((len(entry.mark) for entry in entries), default=0) + 2
     grid = Table.grid(padding=(0, 2))
     for entry in entries:
-        text = visible(f"{entry.text}{findings.hint_text(entry.hint)}")
+        text = visible(findings.legend_text(report, entry))
         grid.add_row(terminal_table.styled(entry.mark), Text("\n".join(flowed(text, width - margin))))
     return Group(Text("\n".join(joined(glyphs, width, "   "))), grid)
 

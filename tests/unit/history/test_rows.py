@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scripts.history.build import build_report
 from scripts.history.labels import folded, labels, variants
 from scripts.records import model
-from scripts.records.essence import essence, hint
+from scripts.records.essence import background, essence, hint
 from scripts.records.model import Record
 from tests.support.library import MISSING, PASSED, failed, library_records, without_setuptools
 from tests.support.records import blocked, observed, raised, record, returned
@@ -96,6 +96,12 @@ def test_hints_name_the_package_of_a_module_or_fixture() -> None:
     assert hint("A module that was compiled using NumPy 1.x cannot be run in NumPy 2.1") == "--require 'numpy<2'"
     assert hint("No module named 'torch.export'") is None
     assert hint("fixture 'x' not found") is None
+
+
+def test_a_module_that_torch_imports_has_a_reason() -> None:
+    assert str(background("No module named 'setuptools.command'")).startswith("torch imports it to compile C++")
+    assert background("No module named 'pkg_resources'") is None
+    assert background("fixture 'mocker' not found") is None
 
 
 def test_a_test_in_error_is_described_by_its_exception_with_a_hint() -> None:

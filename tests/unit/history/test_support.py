@@ -95,18 +95,21 @@ RECORDS = [
     of_verdicts("2.2.0", "passed", build="cu124"),
     of_verdicts("2.3.0", "passed"),
     unavailable("2.4.0", message="no wheel\x1b[1m"),
+    unavailable("2.5.0", kind=model.EXCLUDED, message="too new"),
+    unavailable("2.3.0", python="3.9", kind=model.EXCLUDED, message="mylib requires Python >=3.10"),
     of_verdicts("2.6.0.dev20261101", "passed"),
 ]
 
 
 def test_the_text_tells_what_passes_what_fails_and_what_is_unknown() -> None:
     known = ["2.1.0", "2.1.1", "2.2.0", "2.3.0", "2.4.0", "2.5.0"]
-    found = support.build(RECORDS, known=known, exists=lambda _, python: python != "3.9", excluded={"2.5.0": "too new"})
+    found = support.build(RECORDS, known=known, exists=lambda _, python: python != "3.9")
     assert view.text(found) == (
         "torch>=2.1,!=2.2.*,<2.5\n"
         "\n"
         "Python 3.9\n"
         "  passes    1.13.1\n"
+        "  excluded  2.3.0   mylib requires Python >=3.10\n"
         "\n"
         "Python 3.11\n"
         "  fails     1.13.1             test_0: failed 'no'\n"
@@ -128,7 +131,7 @@ def test_the_text_tells_what_passes_what_fails_and_what_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("records", "message", "color"),
     [
-        (RECORDS, ">=2.1,!=2.2.*", "brightgreen"),
+        (RECORDS[:7], ">=2.1,!=2.2.*", "brightgreen"),
         (RECORDS[:4], ">=2.1,<2.2", "orange"),
         (RECORDS[1:2], "none passes", "red"),
         (RECORDS[6:7], "unknown", "lightgrey"),

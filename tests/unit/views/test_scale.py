@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
+from typing import Final
 
 import pytest
 
+from scripts.config import matrix_toml
+from scripts.config import suite as suites
 from scripts.core.console import make_console
 from scripts.core.layout import flowed
 from scripts.history.build import build_report
 from scripts.history.report import Report
-from scripts.records import drift
+from scripts.records import drift, model
 from scripts.records.model import Record
-from scripts.views import findings, markdown, svg, terminal
+from scripts.views import findings, markdown, report_files, svg, terminal
 from scripts.views.naming import Naming, cells_in_words
 from tests.support.library import LONG, PASSED, failed, library_records, without_setuptools
 from tests.support.records import fresh, history, observed, record, returned, unavailable
+
+MATRIX: Final = matrix_toml.load()
 
 
 def shown(report: Report, width: int, **options: bool) -> str:
@@ -41,7 +47,8 @@ def test_a_suite_in_which_little_differs_takes_at_most_sixty_lines(tests: int, o
     assert max(map(len, lines)) <= width
     assert len(lines) <= 60
     text = " ".join(" ".join(lines).split())
-    assert "2.20.0, 2.21.0: collection failed: No module named 'setuptools' (`--require setuptools` may help)" in text
+    hint = "(`--require setuptools` may help: torch imports it to compile C++, as torch.compile does, but"
+    assert f"2.20.0, 2.21.0: collection failed: No module named 'setuptools' {hint}" in text
     if tests == 172:
         assert "149 tests" in text
         assert "TestRates::test_lr[…] (5 of 10 ✗A)" in text
@@ -172,3 +179,19 @@ def test_platforms_that_behave_alike_share_a_table() -> None:
     assert text.count("hurd, plan9") == 2  # of the table, and of the behaviour now
     assert text.count("hurd") == 2
     assert "**hurd, plan9**" in markdown.summary(build_report([*on("plan9"), *on("hurd")]))
+
+
+@pytest.mark.parametrize(
+    ("suite", "key"),
+    [
+        (suites.named(MATRIX, "capture"), ", or `require` in [suites.capture],"),
+        (suites.of_folder(MATRIX, Path("tests/x")), ""),
+    ],
+    ids=["named", "folder"],
+)
+def test_a_hint_names_the_key_of_the_suite(suite: suites.Suite, key: str) -> None:
+    missing = model.Test(outcome="error", message="ModuleNotFoundError: No module named 'yaml'")
+    records = [record("2.0.0", {"a": returned()}, tests={"test_x.py": missing})]
+    found = report_files.report(MATRIX, suite, records)
+    assert f"No module named 'yaml'' (`--require pyyaml`{key} may help)" in shown(found, 120)
+    assert f"No module named 'yaml'' (`--require pyyaml`{key} may help)" in markdown.summary(found).replace("\\", "")
