@@ -209,7 +209,8 @@ def _tests(
     if _has_testpaths(folder, data):
         return ()
     module = canonicalize_name(name).replace("-", "_")
-    candidates = (*_TESTS, f"src/{module}", module)
+    packages = (f"src/{module}", module)
+    candidates = (*_TESTS, *(f"{package}/{name}" for package in packages for name in _TESTS), *packages)
     found = next((text for text in candidates if (folder / text).is_dir()), None)
     if found is None:
         problems.append("tests: no folder tests/ or test/; name the files or folders of the tests")

@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only compare with an earlier commit of this project: cold runs, in pairs of alternating order",
     )
     parser.add_argument("--rounds", type=_rounds, default=3, metavar="N", help="pairs, 3 or more (default: 3)")
+    parser.add_argument("--edit", action="store_true", help="only the second run after an edit of a library")
     parser.add_argument("--format", choices=["terminal", "markdown", "json"], default="terminal")
     parser.add_argument("--show", type=Path, metavar="FILE", help="show a saved result without measuring")
     parser.add_argument("--keep", action="store_true", help="keep noxfiles, logs and caches")
@@ -98,6 +99,7 @@ def plan(matrix: Matrix, options: argparse.Namespace) -> Plan:
         selection=() if options.only_scale or options.quick or options.releases else selected,
         commit=options.compare_commit,
         rounds=options.rounds,
+        edits=options.edit,
         keep=options.keep,
     )
 
@@ -131,6 +133,7 @@ def _measuring_options(options: argparse.Namespace) -> list[str]:
     words += ["--compare-commit", options.compare_commit] if options.compare_commit else []
     words += ["--rounds", str(options.rounds)] if options.compare_commit else []
     words += ["--default-selection"] if options.default_selection else []
+    words += ["--edit"] if options.edit else []
     return [*words, *(["--only-scale"] if options.only_scale else [])]
 
 

@@ -104,6 +104,14 @@ class Comparison(StrictModel):
         return statistics.median(pair.before.cpu / pair.now.cpu for pair in self.pairs)
 
 
+class Edit(StrictModel):
+    """One subject's second run of a library's tests, after an edit of the library."""
+
+    subject: str
+    seconds: float
+    cpu: float
+
+
 class BenchResult(StrictModel):
     """One run of the benchmark on one machine."""
 
@@ -128,6 +136,8 @@ class BenchResult(StrictModel):
     def ideal(self, usage: Usage) -> float:
         """Return the seconds that a command would take if it kept all cores busy."""
         return usage.cpu / self.cores
+
+    edits: tuple[Edit, ...] = ()
 
     def figure(self, subject: str, phase: Phase) -> Figure | None:
         """Return the figure of a subject in a phase, if it was measured."""

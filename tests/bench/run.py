@@ -17,7 +17,7 @@ from scripts.core import machine
 from scripts.core.files import human_size
 from scripts.run import environments
 from scripts.run.unpack.fast_path import PlaceholderRules
-from tests.bench import bounds, paired
+from tests.bench import bounds, edit, paired
 from tests.bench import scale as scaling
 from tests.bench.figures import Notify, all_phases, figure, make_room
 from tests.bench.measure import drop_page_cache
@@ -38,6 +38,7 @@ class Plan:
         selection: cells of the default selection, to run from nothing.
         commit: an earlier commit of the project, to compare with and nothing else.
         rounds: pairs of runs of the earlier commit and of the present files.
+        edits: whether to measure the second run after an edit of a library, in the cells.
         keep: whether to keep the scratch folder.
     """
 
@@ -49,6 +50,7 @@ class Plan:
     selection: tuple[Cell, ...] = ()
     commit: str | None = None
     rounds: int = 3
+    edits: bool = False
     keep: bool = False
 
 
@@ -72,6 +74,9 @@ def run(matrix: Matrix, plan: Plan, folder: Path, notify: Notify) -> BenchResult
             return result.model_copy(update={"comparison": compared})
         if plan.selection:
             result = result.model_copy(update={"selection": _selection(matrix, plan.selection, scratch, notify)})
+        if plan.edits:
+            measured = tuple(edit.edits(plan.cells, matrix, scratch, notify))
+            return result.model_copy(update={"edits": measured})
         if plan.cells:
             result = _measure_real(result, matrix, plan, scratch, notify)
         return result.model_copy(update={"scales": tuple(_scales(plan, scratch, notify))})

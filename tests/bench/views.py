@@ -43,6 +43,12 @@ def sections(result: BenchResult) -> Iterator[tuple[str, tuple[str, ...], Rows]]
             ("cell", "no bytecode", "again"),
             [(timing.cell, f"{timing.first:.1f} s", f"{timing.again:.1f} s") for timing in result.imports],
         )
+    if result.edits:
+        yield (
+            "Second run after an edit of a library",
+            ("", "time", "CPU"),
+            [(edit.subject, f"{edit.seconds:.1f} s", f"{edit.cpu:.1f} s") for edit in result.edits],
+        )
     if result.scales:
         yield (
             "Own cost, with synthetic wheels",

@@ -10,7 +10,7 @@ import pytest
 from scripts.config import matrix_toml
 from scripts.config.cell import Cell
 from scripts.core.errors import MatrixError
-from tests.bench import run
+from tests.bench import edit, run
 from tests.bench import scale as scaling
 from tests.bench.result import PHASES
 from tests.bench.run import Plan
@@ -85,3 +85,10 @@ def test_the_project_s_own_cost_is_measured_on_recorded_cells(tmp_path: Path) ->
     assert scale.cells == 2
     assert scale.cpu > 0
     assert scale.idle > 0
+
+
+def test_an_edit_of_a_library_is_measured_with_its_new_code(only: LocalIndex, tmp_path: Path) -> None:
+    only.add(build_torch("2.5.1", label=None, cuda="12.4"))
+    measured = tuple(edit.edits([CELL], matrix_toml.load(), tmp_path, lambda _: None, plain=["uv -r"]))
+    assert [item.subject for item in measured] == ["project", "uv -r"]
+    assert all(item.seconds > 0 for item in measured)

@@ -33,8 +33,8 @@ FLAT: Final = {
     "flatlib/tests/test_inside.py": "from .helper import ANSWER\ndef test_relative(above): assert ANSWER == 42\n",
     "tests/data.txt": "data",
     "tests/test_beside.py": f"""
-import os, pathlib, pytest
-def test_a_fails(): assert False
+import os, pathlib, pytest, torch
+def test_a_fails(): assert torch.__version__ < "2.5"
 def test_plugin(of_plugin): assert of_plugin == "plugin"
 def test_sdist():
     import mylib
@@ -118,7 +118,7 @@ def test_a_flat_layout_runs_with_its_own_settings(copy: Project, tmp_path: Path)
         assert outcomes(record) == {
             "flatlib/doc.py::flatlib.doc.double": "passed",
             "flatlib/tests/test_inside.py::test_relative": "passed",
-            "tests/test_beside.py::test_a_fails": "failed",
+            "tests/test_beside.py::test_a_fails": "failed" if record["cell"]["torch"] == "2.5.1" else "passed",
             "tests/test_beside.py::test_plugin": "passed",
             "tests/test_beside.py::test_sdist": "passed",
             "tests/test_beside.py::test_unshipped": "passed",
@@ -145,6 +145,18 @@ def test_a_flat_layout_runs_with_its_own_settings(copy: Project, tmp_path: Path)
     support = copy.scripts("report", "--project", str(folder), "--format", "support")
     assert support.code == 0, support.output
     assert "excluded by flatlib" in support.output
+    bisected = copy.scripts(
+        *("bisect", "--project", str(folder), "--test", "tests/test_beside.py::test_a_fails", "--no-evidence"),
+        *("--good", "2.4.0", "--bad", "2.5.1"),
+    )
+    assert bisected.code == 0, bisected.output
+    assert "changed between torch 2.4.0 and 2.5.1" in bisected.stdout
+    assert f"--project {folder}" in bisected.stdout
+    assert "--suite" not in bisected.stdout
+    qualified = copy.scripts("qualify", "2.5.1", "--baseline", "2.4.0", "--project", str(folder))
+    assert qualified.code == 1, qualified.output
+    assert "test_a_fails" in qualified.stdout
+    assert {path.name for path in folder.glob("*")} == {*(name.split("/")[0] for name in before), ".torch-matrix"}
     plan = copy.scripts("plan", "--project", str(folder))
     assert plan.code == 0, plan.output
     assert "2.0.0 – 2.1.0: excluded by flatlib's `torch>=2.4`" in plan.stderr

@@ -16,7 +16,7 @@ WANTED = json.loads((HERE / "build.json").read_text())
 
 
 def build_wheel(directory, settings=None, metadata=None):
-    (HERE / "litter.egg-info").mkdir()
+    (HERE / "litter.egg-info").mkdir(exist_ok=True)
     with open(WANTED["count"], "a") as file:
         file.write("built\\n")
     if WANTED["fails"]:
