@@ -59,6 +59,20 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add ``--require`` and what `add_environment` adds: they decide, with the suite, which records are current."""
+    parser.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        type=requirement,
+        metavar="REQ",
+        help="another requirement, which replaces a pin of the same package: a PEP 508 line, or the path of a folder, "
+        "sdist or wheel. Folders and sdists are built into wheels, also with -e",
+    )
+    add_environment(parser)
+
+
 def add_suite(parser: argparse.ArgumentParser) -> None:
     """Add ``--suite`` and ``--probes``, which `chosen_suite` applies."""
     group = parser.add_argument_group("suite")

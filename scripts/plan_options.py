@@ -16,7 +16,7 @@ from scripts.config.model import Matrix
 from scripts.config.suite import Suite
 from scripts.core import paths, repository, urls
 from scripts.core.errors import ConfigError
-from scripts.options import add_environment, add_suite, chosen, chosen_suite, in_environment, requirement
+from scripts.options import add_inputs, add_suite, chosen, chosen_suite, in_environment
 from scripts.run import locks, plan
 from scripts.run.context import Options
 from scripts.run.plan import Inputs, Planned
@@ -35,11 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="REF", help="only cells affected by changes of matrix.toml or the tests since this commit"
     )
     parser.add_argument("--all-builds", action="store_true", help="all builds, not only the selection's")
-    parser.add_argument(
-        "--require", action="append", default=[], type=requirement, metavar="REQ", help="see `nox -s matrix`"
-    )
     add_suite(parser)
-    add_environment(parser)
+    add_inputs(parser)
 
 
 def planned(matrix: Matrix, options: argparse.Namespace) -> list[Planned]:

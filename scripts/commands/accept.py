@@ -16,7 +16,7 @@ from scripts.config.cell import Cell
 from scripts.config.model import Matrix
 from scripts.core import paths
 from scripts.core.errors import Exit, UsageError
-from scripts.options import add_selecting, add_suite, chosen_suite, narrow
+from scripts.options import add_inputs, add_selecting, add_suite, chosen_suite, in_environment, narrow
 from scripts.records import accept, drift, old_layout
 from scripts.records.accept import Accepted
 from scripts.records.model import FreshRecord
@@ -36,18 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_selecting(parser)
     add_suite(parser)
+    add_inputs(parser)
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Accept records and print what changed."""
-    matrix = matrix_toml.load()
+    matrix = in_environment(matrix_toml.load(), options)
     if options.migrate:
         accepted = _migrate(matrix, options)
         suite = chosen_suite(matrix, options)
     else:
         suite = chosen_suite(matrix, options)
-        fresh = _selected(matrix, report_files.fresh(matrix, Options(suite=suite)), options)
-        accepted = accept.accept(fresh, Store(suite.paths.results))
+        current = report_files.fresh(matrix, Options(suite=suite, require=tuple(options.require)))
+        accepted = accept.accept(_selected(matrix, current, options), Store(suite.paths.results))
     for result in accepted:
         if result.change != "same":
             print(f"{result.change:>7}  {_shown(result.path)}")

@@ -25,7 +25,7 @@ from scripts.explain.changes import Explainer
 from scripts.history import support
 from scripts.history.report import Report, to_json
 from scripts.index.http import Web
-from scripts.options import add_selecting, add_suite, chosen_suite, folder, narrow, target
+from scripts.options import add_inputs, add_selecting, add_suite, chosen_suite, folder, in_environment, narrow, target
 from scripts.records import drift
 from scripts.records.model import Record
 from scripts.records.store import Store
@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_selecting(parser)
     add_suite(parser)
+    add_inputs(parser)
 
 
 #: Options that only some formats support.
@@ -79,7 +80,7 @@ _FORMATS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 def run(options: argparse.Namespace) -> Exit:
     """Show the report."""
     _check_options(options)
-    matrix = matrix_toml.load()
+    matrix = in_environment(matrix_toml.load(), options)
     with gc_paused():
         if options.format in _OF_SUPPORT:
             text = _support_text(matrix, options)
@@ -107,7 +108,8 @@ def _check_options(options: argparse.Namespace) -> None:
 
 def _selected(matrix: Matrix, suite: Suite, options: argparse.Namespace) -> tuple[list[Record], drift.Compared | None]:
     """Return the records that the options select, and what differs from the accepted ones."""
-    fresh = [] if options.accepted or options.results else report_files.fresh(matrix, Options(suite=suite))
+    run = Options(suite=suite, require=tuple(options.require))
+    fresh = [] if options.accepted or options.results else report_files.fresh(matrix, run)
     folders = options.results or [suite.paths.results]
     accepted = [record for folder in folders for record in Store(folder).read(Record)]
     compared = drift.compare(fresh, accepted) if fresh else None
@@ -115,8 +117,20 @@ def _selected(matrix: Matrix, suite: Suite, options: argparse.Namespace) -> tupl
     selected_cells = set(narrow(matrix, [record.cell.cell for record in records], options))
     selected = [record for record in records if record.cell.cell in selected_cells]
     if not selected:
-        raise UsageError("no records to report; `nox -s matrix` makes some")
+        raise UsageError(_nothing(suite))
     return selected, compared
+
+
+def _nothing(suite: Suite) -> str:
+    """Return why there is nothing to report, and what to do."""
+    count = sum(1 for _ in Store(suite.paths.records).paths())
+    if not count:
+        return "no records to report; `nox -s matrix` makes some"
+    return (
+        f"no current record to report: {count} in {suite.paths.records} are of other releases, builds or Pythons, or "
+        "were made with other tests, requirements or variables; repeat the --require, --env and --exclude-newer of "
+        "their run"
+    )
 
 
 def _support_text(matrix: Matrix, options: argparse.Namespace) -> str:

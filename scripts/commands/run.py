@@ -16,14 +16,13 @@ from scripts.core.console import make_console
 from scripts.core.errors import Exit
 from scripts.options import (
     add_cells,
-    add_environment,
+    add_inputs,
     add_selecting,
     add_suite,
     chosen,
     chosen_suite,
     in_environment,
     positive_int,
-    requirement,
     size,
 )
 from scripts.records import drift
@@ -40,21 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cells(parser)
     add_selecting(parser)
     add_suite(parser)
-    add_environment(parser)
+    add_inputs(parser)
     parser.add_argument("--fresh", action="store_true", help="run also cells with a current record")
     parser.add_argument("--upgrade", action="store_true", help="resolve again, and run cells whose lock changes")
     parser.add_argument("--keep", action="store_true", help="keep the environments in .matrix/SUITE/envs")
     parser.add_argument("-j", "--jobs", type=positive_int, metavar="N", help="cells at once (default: by the machine)")
     parser.add_argument("--disk", type=size, metavar="SIZE", help="disk for cache and environments, such as 20GB")
-    parser.add_argument(
-        "--require",
-        action="append",
-        default=[],
-        type=requirement,
-        metavar="REQ",
-        help="another requirement, which replaces a pin of the same package: a PEP 508 line, or the path of a folder, "
-        "sdist or wheel. Folders and sdists are built into wheels, also with -e",
-    )
 
 
 def run(options: argparse.Namespace) -> Exit:

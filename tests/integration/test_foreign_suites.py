@@ -12,6 +12,7 @@ from tests.support.index import LocalIndex
 from tests.support.matrices import cell, matrix_text
 from tests.support.project import Finished, Project
 from tests.support.torches import build_torch
+from tests.support.wheels import build_package
 
 KILLS: Final = "import os, signal\ndef test_kills(): os.kill(os.getpid(), signal.SIGKILL)\n"
 #: A plugin that runs a test out of sight, as one does that runs it in another process.
@@ -98,3 +99,21 @@ def test_any_folder_name_of_project_and_suite_works(index: LocalIndex, tmp_path:
     done = copy.scripts("run", "--probes", str(mine), env=shell)
     assert done.code == 0, done.output
     assert list(copy.records_of_a_folder()[cell("2.5.1")]["tests"]) == ["test_ü.py::test_ü"]
+
+
+def test_the_options_of_a_run_show_and_accept_its_records(
+    index: LocalIndex, project: MakeProject, tmp_path: Path
+) -> None:
+    index.add(build_torch("2.5.1"), channel="cpu")
+    index.add(build_package("helper", "1.0"))
+    copy = project("2.5.1")
+    test = "import os, helper\ndef test_it(): assert os.environ['WORD'] == 'yes'\n"
+    folder = ("--probes", str(suite(tmp_path / "suite", {"test_it.py": test})))
+    inputs = ("--require", "helper", "--env", "WORD=yes")
+    assert copy.scripts("run", *folder, *inputs).code == 0
+    other = copy.scripts("report", *folder, "--env", "WORD=no")
+    assert other.code == 2
+    assert "repeat the --require, --env and --exclude-newer of their run" in other.stderr
+    for command in ("report", "accept"):
+        done = copy.scripts(command, *folder, *inputs)
+        assert (done.code, "2.5.1" in done.output) == (0, True), done.output
