@@ -38,6 +38,8 @@ def with_channels(matrix: Matrix) -> Matrix:
     for name, build in matrix.builds.items():
         for channel in (NIGHTLY, TEST) if build.index else ():
             changes = {"index": index_url(build.index or "", channel), "fallback": None, "releases": ">=0"}
+            if build.companion_index:
+                changes["companions"] = index_url(build.companion_index, channel)
             builds[build_name(channel, name)] = build.model_copy(update=changes)
     return matrix.model_copy(update={"builds": builds})
 

@@ -100,7 +100,13 @@ def _lock(serving: Matrix, suite: Suite, key: CellRequest, sample: Sample, texts
     index = sample.source
     if build and build.index and (name.startswith(f"{WHEEL_BUILDS}.") or shown(build.index) == index):
         index = build.index  # the local folder, or the URL with this machine's credentials
-    source = Source(build=name, index=index, gpu=bool(build and build.gpu), fallback=sample.fallback)
+    source = Source(
+        build=name,
+        index=index,
+        gpu=bool(build and build.gpu),
+        fallback=sample.fallback,
+        companions=build.companion_index if build else None,
+    )
     return write_lock(suite, key.cell, digest, texts[digest], source)
 
 

@@ -137,7 +137,13 @@ class CellRunner:
         name = record.wheel.index if record.wheel else DEFAULT_BUILD
         build = self.matrix.builds.get(name)
         requested = self.matrix.builds[Cell.parse(record.run.asked).build]
-        return Source(build=name, index=build.index if build else None, gpu=requested.gpu, fallback=record.run.fallback)
+        return Source(
+            build=name,
+            index=build.index if build else None,
+            gpu=requested.gpu,
+            fallback=record.run.fallback,
+            companions=build.companion_index if build else None,
+        )
 
     def _save_lock(self, request: CellRequest, digest: str, source: Source) -> None:
         """Save the lock of a cell, from which later rounds and a replay run it."""

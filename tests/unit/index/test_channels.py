@@ -23,6 +23,13 @@ def test_builds_with_an_index_have_builds_in_both_channels() -> None:
     assert Cell.parse("2.12.0.dev20261101-nightly.cpu-py3.11").build == "nightly.cpu"
 
 
+def test_the_companions_of_a_channel_come_from_the_channel() -> None:
+    matrix = matrix_toml.load()
+    cpu = matrix.builds["cpu"].model_copy(update={"companions": "https://h.example/whl/cpu"})
+    builds = channels.with_channels(matrix.model_copy(update={"builds": {"cpu": cpu}})).builds
+    assert builds["nightly.cpu"].companions == "https://h.example/whl/nightly/cpu"
+
+
 @pytest.mark.parametrize(("text", "position"), [("2.5.1", 0), ("2.5.1+cpu", 0), ("2026-11-01", 1), ("20261101", 1)])
 def test_a_version_is_found_without_its_label_and_a_nightly_by_its_date(text: str, position: int) -> None:
     assert channels.position(["2.5.1", "2.12.0.dev20261101"], "--good", text) == position
