@@ -432,15 +432,20 @@ def test_a_local_wheel_is_tested_instead_of_another_of_the_same_name(
     index: LocalIndex, make: Make, tmp_path: Path
 ) -> None:
     candidate(index)
-    wheel = build_torch(NEW, behaviour=does(trace=raises("ValueError", "local")))
+    wheel = build_torch(NEW, behaviour=does(trace=raises("ValueError", "local")), requires=["triton"])
     file = wheel.write(tmp_path / "my wheels #1% é")
+    index.add(build_package("triton", "9.9"))
+    index.add(build_package("triton", "3.1"), channel="cpu")
     project = make(folder="my project #2%20 é")
+    project.write_matrix('companions = ["triton"]\n' + (project.root / "matrix.toml").read_text("utf-8"))
     done = qualify(project, "--wheel", str(file))
     assert done.code == 1, done.output
     data = qualification(project)
     assert data["candidate"]["wheels"] == {str(file): wheel.sha256}
-    assert data["lanes"][0]["candidate"][0]["record"]["wheel"]["sha256"] == wheel.sha256
+    record = data["lanes"][0]["candidate"][0]["record"]
+    assert record["wheel"]["sha256"] == wheel.sha256
     assert wheel.sha256 in data["locks"][data["lanes"][0]["candidate"][0]["lock"]]
+    assert record["packages"]["triton"] == "3.1"  # of the index of its build, since the folder has only torch
     assert ("trace", "broken", "blocks") in findings(project)
 
 
