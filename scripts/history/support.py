@@ -17,8 +17,9 @@ from typing import Final
 from packaging.version import Version
 
 from scripts.config import versions
+from scripts.records.essence import essence
 from scripts.records.model import Record
-from scripts.records.signature import describe, first_line, signature_of
+from scripts.records.signature import describe, gist, signature_of
 
 _FAILED: Final = frozenset({"failed", "error", "crashed", "timed-out"})
 NOT_RECORDED: Final = "not recorded"
@@ -114,7 +115,7 @@ def _result(records: Sequence[Record]) -> Result:
 
 def of_record(record: Record) -> Result:
     """Return the result of one record."""
-    reason = first_line(record.reason.message) if record.reason else ""
+    reason = gist(essence(record.reason.message)) if record.reason else ""
     if record.is_excluded:
         return Result(state=State.EXCLUDED, reason=reason)
     if not record.is_conclusive or record.status == "unavailable":

@@ -94,7 +94,7 @@ RECORDS = [
     of_verdicts("2.2.0", "passed", "failed", "failed"),
     of_verdicts("2.2.0", "passed", build="cu124"),
     of_verdicts("2.3.0", "passed"),
-    unavailable("2.4.0", message="no wheel\x1b[1m"),
+    unavailable("2.4.0", message="no wheel\x1b[1m. See the log."),
     unavailable("2.5.0", kind=model.EXCLUDED, message="too new"),
     unavailable("2.3.0", python="3.9", kind=model.EXCLUDED, message="mylib requires Python >=3.10"),
     of_verdicts("2.6.0.dev20261101", "passed"),
@@ -119,7 +119,7 @@ def test_the_text_tells_what_passes_what_fails_and_what_is_unknown() -> None:
         "  excluded  2.5.0              too new\n"
         "  passes    2.6.0.dev20261101\n"
         "  unknown   2.1.1: not recorded\n"
-        "  unknown   2.4.0: unavailable: no wheel␛[1m\n"
+        "  unknown   2.4.0: unavailable: no wheel␛[1m. See the log.\n"
         "\n"
         "1.13.1 passes only on Python 3.9; the specifier does not admit it.\n"
         "Unknown, and admitted by the specifier: 2.1.1, 2.4.0.\n"
