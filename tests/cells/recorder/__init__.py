@@ -74,4 +74,4 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if summary:
         terminalreporter.section("observations")
     for name, outcome in summary:
-        terminalreporter.write_line(f"{name:<28}{outcome}")
+        terminalreporter.write_line(f"{name:<27} {outcome}")
