@@ -23,6 +23,19 @@ _FIXTURES: Final = {
     "httpserver": "pytest-httpserver",
     "subtests": "pytest-subtests",
 }
+#: Plugins of common options, which a library's settings contain.
+_OPTIONS: Final = {
+    "--asyncio-mode": "pytest-asyncio",
+    "--benchmark": "pytest-benchmark",
+    "--cov": "pytest-cov",
+    "--dist": "pytest-xdist",
+    "--numprocesses": "pytest-xdist",
+    "--randomly": "pytest-randomly",
+    "--random-order": "pytest-random-order",
+    "--reruns": "pytest-rerunfailures",
+    "--timeout": "pytest-timeout",
+    "-n": "pytest-xdist",
+}
 #: Why a module that torch itself imports is missing, from its wheels: torch.utils.cpp_extension imports setuptools in
 #: every release, and torch._inductor imports that to compile C++. The metadata require setuptools for Python 3.12 and
 #: newer since 2.4 (since 2.5 with python_version >= "3.12"), and for every Python since 2.11.
@@ -32,6 +45,7 @@ _BACKGROUND: Final = {
 }
 _MISSING_MODULE: Final = re.compile(r"No module named '([A-Za-z_]\w*)[\w.]*'")
 _MISSING_FIXTURE: Final = re.compile(r"fixture '(\w+)' not found")
+_UNKNOWN_OPTION: Final = re.compile(r"unrecognized arguments: (-n|--[a-z]+(?:-[a-z]+)*)")
 _NUMPY_2: Final = re.compile(r"compiled using NumPy 1\.x cannot be run in")
 #: An exception in pytest's output.
 _EXCEPTION: Final = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?(\w*(?:Error|Exception|Warning)): (.+)$", re.MULTILINE)
@@ -56,6 +70,9 @@ def hint(message: str) -> str | None:
         return None if module in {"torch", "tests"} else f"--require {_PACKAGES.get(module, module.replace('_', '-'))}"
     if (found := _MISSING_FIXTURE.search(message)) and found[1] in _FIXTURES:
         return f"--require {_FIXTURES[found[1]]}"
+    if found := _UNKNOWN_OPTION.search(message):
+        plugin = next((name for option, name in _OPTIONS.items() if found[1].startswith(option)), None)
+        return f"--require {plugin}" if plugin else None
     return "--require 'numpy<2'" if _NUMPY_2.search(message) else None
 
 

@@ -89,7 +89,8 @@ class Display:
             return  # the report names the releases once
         done = f"[{self.done + self.current}/{self.total}]"
         if record.reason is None:
-            text = f"{record.cell.build}, {len(record.observations)} observations"
+            made = "observations" if record.observations or not record.tests else "tests"
+            text = f"{record.cell.build}, {len(record.observations or record.tests)} {made}"
         else:
             text = f"{record.status}: {record.reason.kind} ({record.reason.stage})"
         seconds = f"{record.run.timings.total or 0:.1f} s"

@@ -94,6 +94,9 @@ def test_hints_name_the_package_of_a_module_or_fixture() -> None:
     assert hint("No module named 'my_package'") == "--require my-package"
     assert hint("fixture 'mocker' not found") == "--require pytest-mock"
     assert hint("A module that was compiled using NumPy 1.x cannot be run in NumPy 2.1") == "--require 'numpy<2'"
+    assert hint("error: unrecognized arguments: --cov-report=xml --cov=x") == "--require pytest-cov"
+    assert hint("error: unrecognized arguments: -n auto") == "--require pytest-xdist"
+    assert hint("error: unrecognized arguments: --no-such") is None
     assert hint("No module named 'torch.export'") is None
     assert hint("fixture 'x' not found") is None
 

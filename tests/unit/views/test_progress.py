@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from scripts.config.cell import Cell
-from scripts.records.model import CellKey, FreshRecord, Reason, Run, Timings
+from scripts.records import model
+from scripts.records.model import EXCLUDED, CellKey, FreshRecord, Reason, Run, Timings
 from scripts.run.context import Progress
 from scripts.views.progress import Display
 
@@ -55,6 +56,17 @@ def half_way(display: Display) -> None:
     display(Progress(cell=CELLS[1], stage="done", record=record(CELLS[1])))
     display(Progress(cell=CELLS[2], stage="install", size=3_000_000_000))
     display(Progress(cell=CELLS[3], stage="wait", size=2_600_000_000))
+
+
+def test_a_suite_without_observations_counts_its_tests(log: Console) -> None:
+    with Display(2, log) as display:
+        passed = record(CELLS[0]).model_copy(update={"tests": {name: model.Test(outcome="passed") for name in "ab"}})
+        display(Progress(cell=CELLS[0], stage="done", record=passed))
+        excludes = Reason(stage="resolve", kind=EXCLUDED, message="excluded by mylib's `torch>=2`")
+        display(Progress(cell=CELLS[1], stage="done", record=record(CELLS[1], reason=excludes)))
+    assert [line for line in lines(log) if "note: " not in line] == [
+        "    [1/2] 1.13.1-cpu-py3.11  cu124, 2 tests, 12.3 s"
+    ]
 
 
 def test_a_log_has_a_line_for_each_cell_and_names_a_fallback_once(log: Console) -> None:
