@@ -192,3 +192,9 @@ def test_the_digest_is_that_of_the_files_that_ran(
         assert suite_digest == digest(expected)
     else:
         assert suite_digest == ""
+
+
+def test_a_fingerprint_without_companions_is_that_of_earlier_versions() -> None:
+    inputs: dict[str, Any] = {"env": {}, "plugins": False, "gpu": False, "exclude_newer": None, "settings": {}}
+    found = fingerprint.of(cell="2.5.1-cpu-py3.11", suite="0", requirements=["pytest"], index=None, **inputs)
+    assert found.portable == "ae695045a62d47e89ab2fe0c141d502b332e93c9fbb13b76240bd21eef6bc2a0"
