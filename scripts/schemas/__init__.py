@@ -18,6 +18,7 @@ from scripts.core import paths
 #: The module and model of each schema file; imported only when schemas are generated.
 MODELS: Final[Mapping[str, tuple[str, str]]] = {
     "matrix.schema.json": ("scripts.config.model", "Matrix"),
+    "project.schema.json": ("scripts.config.project", "ProjectTable"),
     "record.schema.json": ("scripts.records.model", "Record"),
     "fresh-record.schema.json": ("scripts.records.model", "FreshRecord"),
     "qualification.schema.json": ("scripts.qualify.model", "Qualification"),
