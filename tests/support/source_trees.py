@@ -50,6 +50,7 @@ def write_library(
     requires_python: str = "",
     left_out: Sequence[str] = (),
     fails: str = "",
+    dynamic: bool = False,
 ) -> Path:
     """Write the source tree of a library, and return its folder. ``build.log`` beside it has a line for each build.
 
@@ -62,6 +63,7 @@ def write_library(
         requires_python: the specifier of its Pythons.
         left_out: names of files that the wheel lacks.
         fails: the error with which a build ends, if it should fail.
+        dynamic: whether only a build knows the requirements.
     """
     name = Path(package).name
     fields = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {r}" for r in requires)]
@@ -74,7 +76,8 @@ def write_library(
         "metadata": "\n".join([*fields, ""]),
     }
     lines = ["[build-system]", "requires = []", 'build-backend = "backend"', 'backend-path = ["."]']
-    lines += ["[project]", f'name = "{name}"', 'version = "1.0"', f"dependencies = {json.dumps(list(requires))}"]
+    lines += ["[project]", f'name = "{name}"', 'version = "1.0"']
+    lines += ['dynamic = ["dependencies"]' if dynamic else f"dependencies = {json.dumps(list(requires))}"]
     lines += [f"requires-python = {json.dumps(requires_python)}"] if requires_python else []
     texts = {"pyproject.toml": "\n".join([*lines, pyproject]), "backend.py": _BACKEND, "build.json": json.dumps(wanted)}
     for path, text in {**texts, **files}.items():
