@@ -26,6 +26,18 @@ from scripts.core.errors import ConfigError
 #: Folders of tests, and names of groups and extras with their requirements, in the order in which they are tried.
 _TESTS: Final = ("tests", "test")
 _GROUPS: Final = ("test", "tests")
+#: Tables and lists of ``pyproject.toml`` that are read, with the types that their standards give them.
+_TYPES: Final[Mapping[str, type]] = {
+    "project": dict,
+    "project.dynamic": list,
+    "project.dependencies": list,
+    "project.optional-dependencies": dict,
+    "dependency-groups": dict,
+    "tool": dict,
+    "tool.torch-matrix": dict,
+    "tool.pytest": dict,
+    "tool.pytest.ini_options": dict,
+}
 #: Default folder of accepted records.
 RESULTS: Final = ".torch-matrix"
 
@@ -96,6 +108,7 @@ def load(folder: Path) -> Project:
     if not any((folder / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
         raise ConfigError(folder, ["--project: has neither pyproject.toml nor setup.py nor setup.cfg"])
     data = _read(file) if file.is_file() else {}
+    _check_types(file, data)
     table = _table(file, data)
     name = project_name.of_folder(folder)
     if name is None:
@@ -126,6 +139,29 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(file, [f"cannot be read: {error}"]) from None
+
+
+def _check_types(file: Path, data: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` with each key whose value has not the type of its standard."""
+    typed = [(key, _value(data, key), wanted) for key, wanted in _TYPES.items()]
+    for key in ("project.optional-dependencies", "dependency-groups"):
+        found = _value(data, key)
+        typed += [(f"{key}.{name}", value, list) for name, value in found.items()] if isinstance(found, dict) else []
+    problems = [
+        f"{key}: not a {'table' if wanted is dict else 'list'}: {value!r}"
+        for key, value, wanted in typed
+        if value is not None and not isinstance(value, wanted)
+    ]
+    if problems:
+        raise ConfigError(file, problems)
+
+
+def _value(data: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a dotted key, or None."""
+    value: Any = data
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _table(file: Path, data: Mapping[str, Any]) -> ProjectTable:

@@ -78,6 +78,26 @@ def test_mistakes_are_refused_with_the_key(tmp_path: Path, text: str, message: s
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "kind"),
+    [
+        ("project.dynamic", "3", "list"),
+        ("project.dependencies", '"torch"', "list"),
+        ("project.optional-dependencies", "3", "table"),
+        ("project.optional-dependencies.test", '"x"', "list"),
+        ("dependency-groups", "3", "table"),
+        ("dependency-groups.test", '"x"', "list"),
+        ("tool.torch-matrix", "3", "table"),
+        ("tool.pytest.ini_options", "3", "table"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_with_its_key(tmp_path: Path, key: str, value: str, kind: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f'project.name = "mylib"\n{key} = {value}\n')
+    with pytest.raises(ConfigError) as caught:
+        project.load(tmp_path)
+    assert f"{key}: not a {kind}: " in str(caught.value)
+
+
 def test_tests_are_found(tmp_path: Path) -> None:
     assert project.load(write(tmp_path / "a", "")).tests == ("tests",)
     assert project.load(write(tmp_path / "b", "", tests="test")).tests == ("test",)
