@@ -67,7 +67,7 @@ class Budget(Table):
 
     disk: ByteSize = Field(ByteSize(12_000_000_000), gt=0, description="Environments and cache together.")
     jobs: int | None = Field(None, ge=1, description="Cells at once; by default from cores, memory and disk.")
-    downloads: int | None = Field(None, ge=1, description="Cells that download and unpack at once.")
+    downloads: int | None = Field(None, ge=1, description="Wheels fetched at once; by default one more than jobs.")
 
 
 class Build(Table):

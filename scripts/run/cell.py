@@ -172,7 +172,6 @@ class CellRun:
                     return self.writer.reuse(record)
                 resources.enter_context(self.context.disk_budget.reserved(self.cell.id, lock, rules))
                 resources.enter_context(self.context.sharing.using(self.cell.id, lock.wheels))
-                self.context.installing.acquire()
             self.environment = self.paths.environments / self.cell.slug
             try:
                 record = self._install_and_test(lock, rules)
@@ -185,12 +184,11 @@ class CellRun:
         return None if self.context.options.fresh else self.context.record_of_same_lock(self.cell, lock)
 
     def _install_and_test(self, lock: locks.Lock, rules: PlaceholderRules) -> FreshRecord:
-        try:
-            installed = self._install(lock, rules)
-        finally:
-            self.context.installing.release()
+        installed = self._install(lock, rules)
         with self.shared.compared(lock, installed.placeholders), fast_path.watched(installed.placeholders):
-            return self._run_suite(lock)
+            self._report("ready")
+            with self.context.testing:
+                return self._run_suite(lock)
 
     # Install
 
@@ -218,7 +216,13 @@ class CellRun:
         with self.writer.timed("install"):
             environments.create(self.environment, self._find_interpreter(), cache=paths.CACHE, log=self.log.path)
             installed = installation.install(
-                self.environment, lock, cache=paths.CACHE, log=self.log.path, timeout=self.limits.install, rules=rules
+                self.environment,
+                lock,
+                cache=paths.CACHE,
+                fetcher=self.context.fetcher,
+                log=self.log.path,
+                timeout=self.limits.install,
+                rules=rules,
             )
         seconds = self.writer.seconds
         seconds |= {"download": installed.seconds, "install": round(seconds["install"] - installed.seconds, 3)}

@@ -23,6 +23,7 @@ from scripts.records.model import FreshRecord, Run
 from scripts.records.store import Store
 from scripts.run import harness, integrity, locks
 from scripts.run.disk_budget import DiskBudget
+from scripts.run.unpack.fast_path import Fetcher
 from scripts.run.wheel_builder import WheelBuilder
 
 
@@ -33,7 +34,7 @@ class Options:
     fresh: bool = False  # also run cells with a current record
     upgrade: bool = False  # resolve every cell again, and run those whose lock changed
     keep: bool = False  # keep the environments
-    jobs: int | None = None  # cells that run at the same time
+    jobs: int | None = None  # cells whose tests run at the same time
     disk: int | None = None  # bytes for the environments and the cache
     require: tuple[str, ...] = ()  # further requirements; they replace pins on the same packages
     suite: Suite | None = None  # None: the default suite of matrix.toml
@@ -46,7 +47,7 @@ class Progress:
     """A stage that a cell has reached."""
 
     cell: Cell
-    stage: str  # "current", "resolve", "wait", "install", "probes" or "done"
+    stage: str  # "current", "resolve", "wait", "install", "ready", "probes" or "done"
     size: int = 0  # bytes to download, known from the lock
     record: FreshRecord | None = None
 
@@ -96,8 +97,8 @@ class RunContext:
         self.jobs = options.jobs or matrix.budget.jobs or default_jobs()
         self.disk_budget = DiskBudget(paths.CACHE, options.disk or int(matrix.budget.disk))
         self.checks = sources.SHARED
-        # All at once: unpacking a wheel keeps 1.5 cores busy. Four cells, cold: 85 s one by one, 66 s by two.
-        self.installing = threading.Semaphore(matrix.budget.downloads or self.jobs)
+        self.fetcher = Fetcher(paths.CACHE, matrix.budget.downloads or self.jobs + 1)
+        self.testing = threading.Semaphore(self.jobs)
         self.queue = Queue([])
         self.builder = WheelBuilder(paths.BUILDS, paths.CACHE)
         self.sharing = integrity.Sharing()

@@ -65,7 +65,7 @@ class DiskBudget:
         self._ledger_file = cache / "ledger.json"
         self._reservations = Reservations(cache / "reservations.json")
         self._changed = threading.Condition()
-        self._reserved: dict[str, int] = {}
+        self._reserved: dict[str, dict[str, int]] = {}  # bytes by wheel that the ledger lacks, by cell
         self._installing: dict[str, Lock] = {}
         self._installed: dict[str, Lock] = {}
         self._pending: dict[str, Lock] = {}
@@ -114,8 +114,10 @@ class DiskBudget:
             ledger = self._ledger()
             for wheel in lock.wheels:
                 ledger[_key(wheel)] = sizes.get(canonicalize_name(wheel.name), 0)
+                for reserved in self._reserved.values():  # other cells may wait for the same wheels
+                    reserved.pop(_key(wheel), None)
             self._write(ledger)
-            self._reserved[name] = 0
+            self._reserved[name] = {}
             self._installed[name] = self._installing.pop(name, lock)
             self._publish()
             self._changed.notify_all()
@@ -139,14 +141,12 @@ class DiskBudget:
         with self._exclusive():
             others = self._reservations.others()
             missing = self._missing(lock, rules)
-            downloading = {_key(wheel) for other in self._installing.values() for wheel in other.wheels}
-            if any(_key(wheel) in downloading for wheel in missing if (wheel.size or 0) >= fast_path.BIG):
-                return False  # another cell downloads it, after which it is in the cache
-            need = unpacked(missing, whole=not rules.patterns)
+            estimates = {_key(wheel): unpacked([wheel], whole=not rules.patterns) for wheel in missing}
+            need = sum(size for key, size in estimates.items() if key not in self._reserved_wheels())
             if need > self._free(others) and need:
                 self._make_room(need - self._free(others), lock, missing, others)
             if need <= self._free(others) or not need:
-                self._reserved[name], self._installing[name] = need, lock
+                self._reserved[name], self._installing[name] = estimates, lock
                 self._publish()
                 return True
         if self._reserved or others:
@@ -157,13 +157,25 @@ class DiskBudget:
     def _publish(self) -> None:
         """Publish this run's reservations and packages in use to other runs in the folder."""
         locks = {**self._installing, **self._installed}
-        self._reservations.publish(
-            {name: (size, {wheel.name for wheel in locks[name].wheels}) for name, size in self._reserved.items()}
-        )
+        published: dict[str, tuple[int, set[str]]] = {}
+        counted: set[str] = set()
+        for name, wheels in self._reserved.items():
+            size = sum(size for key, size in wheels.items() if key not in counted)
+            counted |= wheels.keys()
+            published[name] = size, {wheel.name for wheel in locks[name].wheels}
+        self._reservations.publish(published)
+
+    def _reserved_wheels(self) -> dict[str, int]:
+        """Return the bytes reserved for each wheel; cells that need the same one reserve it together."""
+        wheels: dict[str, int] = {}
+        for reserved in self._reserved.values():
+            for key, size in reserved.items():
+                wheels[key] = max(size, wheels.get(key, 0))
+        return wheels
 
     def _free(self, others: Iterable[Reservation]) -> int:
         """Return the bytes that are neither used nor reserved, within the budget and on the disk."""
-        reserved = sum(self._reserved.values()) + sum(other.bytes for other in others)
+        reserved = sum(self._reserved_wheels().values()) + sum(other.bytes for other in others)
         within_budget = self.budget - sum(self._ledger().values()) - reserved
         return min(within_budget, machine.free_bytes(self.cache) - reserved)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import sys
@@ -9,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts.core import processes
+from scripts.core import machine, processes
 from scripts.index import settings
 from scripts.run import environments
 from scripts.run.interpreters import uv_bin
 from scripts.run.locks import Lock, LockedWheel, hashed_requirements
 from scripts.run.unpack import fast_path
-from scripts.run.unpack.fast_path import NO_PLACEHOLDERS, Installed, PlaceholderRules
+from scripts.run.unpack.fast_path import NO_PLACEHOLDERS, Fetcher, Installed, PlaceholderRules
 
 #: How uv installs: with hard links, which keep the modification times that bytecode depends on. On macOS with clones,
 #: which share their blocks and keep the times too.
@@ -29,22 +30,27 @@ def install(
     cache: Path,
     log: Path,
     timeout: float,
+    fetcher: Fetcher | None = None,
     rules: PlaceholderRules = NO_PLACEHOLDERS,
 ) -> Installed:
     """Install exactly the wheels of a lock, with placeholders for the files that ``rules`` match.
 
+    Without a ``fetcher``, which the cells of a run share, it has one of its own.
+
     Raises:
         CellError: a download failed or timed out, a hash does not match, the disk is full, …
     """
-    done = fast_path.install(
-        lock,
-        rules,
-        packages=environments.site_packages(environment),
-        python=environments.python_of(environment),
-        cache=cache,
-        log=log,
-        timeout=timeout,
-    )
+    with contextlib.ExitStack() as own:
+        done = fast_path.install(
+            lock,
+            rules,
+            packages=environments.site_packages(environment),
+            python=environments.python_of(environment),
+            cache=cache,
+            fetcher=fetcher or own.enter_context(contextlib.closing(Fetcher(cache, machine.cores()))),
+            log=log,
+            timeout=timeout,
+        )
     if not done.remaining:
         return done
     seconds = _install_with_uv(environment, lock, done.remaining, cache=cache, log=log, timeout=timeout)

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Final
 
 from scripts.config.cell import Cell
 from scripts.config.model import Matrix
@@ -18,6 +19,9 @@ from scripts.records.model import FreshRecord
 from scripts.run import leftovers
 from scripts.run.cell import CellRun
 from scripts.run.context import Listener, Options, Progress, Queue, RunContext
+
+#: Cells that are prepared while others are tested.
+_AHEAD: Final = 2
 
 
 def run(
@@ -69,7 +73,13 @@ def run_all(context: RunContext, runs: Sequence[CellRun]) -> dict[Cell, FreshRec
         leftovers.remove()
     if context.settings.note:
         _show(context.settings.note)
-    with processes.interruptible(), ThreadPoolExecutor(context.jobs, thread_name_prefix="cell") as pool:
+    # Cells beyond those that are tested are resolved and installed, so that a core that is free has work at once.
+    count = context.jobs + _AHEAD
+    with (
+        contextlib.closing(context.fetcher),
+        processes.interruptible(),
+        ThreadPoolExecutor(count, thread_name_prefix="cell") as pool,
+    ):
         pending: dict[Future[FreshRecord], Cell] = {pool.submit(cell_run.record): cell_run.cell for cell_run in runs}
         try:
             while pending:

@@ -25,7 +25,13 @@ _STATUS_INTERVAL = 30.0
 #: Number of modified files that are named.
 _MAX_FILES = 5
 
-_ACTIVITIES = {"resolve": "resolving", "wait": "waiting", "install": "installing", "probes": "testing"}
+_ACTIVITIES = {
+    "resolve": "resolving",
+    "wait": "waiting",
+    "install": "installing",
+    "ready": "waiting to test",
+    "probes": "testing",
+}
 
 
 class Display:
@@ -78,7 +84,7 @@ class Display:
                 self._running[cell] = (_ACTIVITIES[stage], time.monotonic())
                 if stage in {"wait", "install"}:
                     self._to_come[cell] = progress.size
-                elif stage == "probes":
+                elif stage == "ready":
                     self._to_come.pop(cell, None)
 
     def _print_result(self, cell: Cell, record: FreshRecord) -> None:

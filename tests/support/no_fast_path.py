@@ -42,6 +42,16 @@ class Installed:
     remaining: tuple[LockedWheel, ...] = ()
 
 
+class Fetcher:
+    """Fetches nothing."""
+
+    def __init__(self, *arguments: object) -> None:
+        """Take the arguments of the original."""
+
+    def close(self) -> None:
+        """End nothing."""
+
+
 def install(lock: Lock, rules: PlaceholderRules, **options: object) -> Installed:
     """Install nothing."""
     del rules, options

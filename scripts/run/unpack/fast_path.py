@@ -17,6 +17,7 @@ from scripts.run import failures
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.unpack import bytecode, store
 from scripts.run.unpack.bytecode import Bytecode
+from scripts.run.unpack.fetcher import Fetcher
 from scripts.run.unpack.placeholders import NO_PLACEHOLDERS, OpenedError, PlaceholderRules, can_watch, watched
 from scripts.run.unpack.store import BIG, is_incomplete, leave_to_uv, temporary_folders
 
@@ -24,6 +25,7 @@ __all__ = [
     "BIG",
     "NO_PLACEHOLDERS",
     "Bytecode",
+    "Fetcher",
     "Installed",
     "OpenedError",
     "PlaceholderRules",
@@ -47,7 +49,15 @@ class Installed:
 
 
 def install(
-    lock: Lock, rules: PlaceholderRules, *, packages: Path, python: Path, cache: Path, log: Path, timeout: float
+    lock: Lock,
+    rules: PlaceholderRules,
+    *,
+    packages: Path,
+    python: Path,
+    cache: Path,
+    fetcher: Fetcher,
+    log: Path,
+    timeout: float,
 ) -> Installed:
     """Fetch the big wheels of a lock and link them into an environment. Failures are logged and left to uv.
 
@@ -57,8 +67,9 @@ def install(
         packages: the environment's site-packages.
         python: the environment's interpreter.
         cache: the folder of uv's cache.
+        fetcher: fetches the wheels that the store lacks.
         log: the cell's log.
-        timeout: seconds for all downloads together.
+        timeout: seconds for each wheel.
 
     Raises:
         CellError: the downloads timed out.
@@ -67,7 +78,7 @@ def install(
     remaining: list[LockedWheel] = []
     seconds = 0.0
     with _optional("unpacking big wheels", log):
-        seconds = store.fetch(cache, lock, rules, log=log, timeout=timeout)
+        seconds = fetcher.fetch(lock, rules, log=log, timeout=timeout)
     for wheel in lock.wheels:
         linked = False
         with _optional(f"linking {wheel.name}", log):

@@ -19,11 +19,8 @@ from typing import Final
 from installer.scripts import Script
 from pydantic import TypeAdapter
 
-from scripts.core import paths, processes
-from scripts.core.files import write_atomically
-from scripts.index import settings
-from scripts.run import failures, owners
-from scripts.run.locks import Lock, LockedWheel
+from scripts.run import owners
+from scripts.run.locks import LockedWheel
 from scripts.run.unpack import unsupported
 from scripts.run.unpack.placeholders import PlaceholderRules
 from scripts.run.unpack.unzip import PackedFile
@@ -36,41 +33,15 @@ _SKIPPED_FILES: Final = TypeAdapter(list[PackedFile])
 #: Bytes from which on a wheel is big.
 BIG: Final = 20_000_000
 
-#: Parallel downloads of one cell: two cores cannot unpack more, and one stream seldom uses the whole bandwidth.
-_STREAMS: Final = 4
 
-
-def fetch(cache: Path, lock: Lock, rules: PlaceholderRules, *, log: Path, timeout: float) -> float:
-    """Download and unpack the big wheels of a lock that the store lacks. Return the seconds it took.
-
-    Raises:
-        CellError: it took longer than ``timeout`` seconds.
-    """
-    missing = [wheel for wheel in lock.wheels if not has(cache, wheel, rules)]
-    wheels = [wheel for wheel in missing if _is_eligible(wheel) and not _uv_marker(cache, wheel).exists()]
-    if not wheels:
-        return 0.0
-    for wheel in wheels:
-        if _folder(cache, wheel).exists() and _read_skipped(cache, wheel) is None:
-            _append(log, f"{wheel.filename}: unpacking again, {_folder(cache, wheel)} is unusable")
-    job = lock.path.with_name("unpack.json")
-    write_atomically(job, _job(cache, wheels, rules))
-    # A separate process can be killed at the timeout, and runs in parallel to the other cells' threads.
-    command: list[str | Path] = [sys.executable, "-m", "scripts.run.unpack.worker", job]
-    done = processes.run(command, log=log, env=settings.uv_environment(), timeout=timeout, cwd=paths.ROOT)
-    if done.timed_out:
-        raise failures.CellError("download", "timed out", f"downloading took longer than {timeout:g} s")
-    return round(done.seconds, 3)
-
-
-def _job(cache: Path, wheels: Sequence[LockedWheel], rules: PlaceholderRules) -> str:
-    """Return the worker's job as JSON, with the largest wheel first."""
-    rows = [
-        {"filename": wheel.filename, "url": wheel.url, "sha256": wheel.sha256, "folder": str(_folder(cache, wheel))}
-        for wheel in sorted(wheels, key=lambda wheel: -(wheel.size or 0))
-    ]
-    job = {"wheels": rows, "patterns": rules.patterns, "needed": sorted(rules.needed), "streams": _STREAMS}
-    return json.dumps(job, indent=1)
+def to_fetch(cache: Path, wheels: Sequence[LockedWheel], rules: PlaceholderRules, *, log: Path) -> list[LockedWheel]:
+    """Return the wheels that the store lacks and takes."""
+    missing = [wheel for wheel in wheels if not has(cache, wheel, rules)]
+    wanted = [wheel for wheel in missing if _is_eligible(wheel) and not _uv_marker(cache, wheel).exists()]
+    for wheel in wanted:
+        if folder(cache, wheel).exists() and _read_skipped(cache, wheel) is None:
+            append(log, f"{wheel.filename}: unpacking again, {folder(cache, wheel)} is unusable")
+    return wanted
 
 
 def has(cache: Path, wheel: LockedWheel, rules: PlaceholderRules) -> bool:
@@ -81,7 +52,7 @@ def has(cache: Path, wheel: LockedWheel, rules: PlaceholderRules) -> bool:
 
 def is_incomplete(cache: Path, wheel: LockedWheel, rules: PlaceholderRules) -> bool:
     """Return whether the store has a wheel, but lacks a file for which ``rules`` allow no placeholder."""
-    return _folder(cache, wheel).is_dir() and not has(cache, wheel, rules)
+    return folder(cache, wheel).is_dir() and not has(cache, wheel, rules)
 
 
 def skipped_files(cache: Path, wheel: LockedWheel) -> list[PackedFile]:
@@ -91,14 +62,14 @@ def skipped_files(cache: Path, wheel: LockedWheel) -> list[PackedFile]:
 
 def _read_skipped(cache: Path, wheel: LockedWheel) -> list[PackedFile] | None:
     """Return the files that were skipped when a wheel was unpacked; None where the store has no usable wheel."""
-    folder = _folder(cache, wheel)
+    stored = folder(cache, wheel)
     try:
-        skipped = _SKIPPED_FILES.validate_json((folder / _SKIPPED).read_bytes())
+        skipped = _SKIPPED_FILES.validate_json((stored / _SKIPPED).read_bytes())
         for file in skipped:
             unsupported.check_path(file.path)
     except (OSError, ValueError):
         return None
-    return skipped if (folder / _FILES).is_dir() else None
+    return skipped if (stored / _FILES).is_dir() else None
 
 
 def install(cache: Path, wheel: LockedWheel, packages: Path, python: Path) -> list[Path]:
@@ -108,7 +79,7 @@ def install(cache: Path, wheel: LockedWheel, packages: Path, python: Path) -> li
         UnsupportedWheelError: the wheel has scripts that uv must check; nothing was linked.
         OSError: a file cannot be linked.
     """
-    files = _folder(cache, wheel) / _FILES
+    files = folder(cache, wheel) / _FILES
     wheel_scripts = scripts(files)
     _link(files, packages)
     for script in wheel_scripts:
@@ -134,10 +105,10 @@ def leave_to_uv(cache: Path, wheels: Sequence[LockedWheel]) -> None:
 def evict(cache: Path, names: Sequence[str]) -> None:
     """Remove packages from the store, in all versions."""
     for name in names:
-        folder = cache / _FOLDER / name
+        stored = cache / _FOLDER / name
         hidden = cache / _FOLDER / owners.temporary_name()
         with contextlib.suppress(FileNotFoundError):
-            folder.rename(hidden)  # atomic: no cell links half of a wheel
+            stored.rename(hidden)  # atomic: no cell links half of a wheel
         shutil.rmtree(hidden, ignore_errors=True)
 
 
@@ -146,20 +117,20 @@ def temporary_folders(cache: Path) -> list[Path]:
     return [*(cache / _FOLDER).glob(".*"), *(cache / _FOLDER).glob("*/.*")]
 
 
-def add(unpacked: Path, folder: Path, skipped: Sequence[PackedFile]) -> None:
+def add(unpacked: Path, target: Path, skipped: Sequence[PackedFile]) -> None:
     """Move an unpacked wheel to its folder in the store atomically, replacing an existing one."""
     (unpacked / _SKIPPED).write_text(json.dumps([vars(file) for file in skipped], indent=0), encoding="utf-8")
-    replaced = folder.with_name(owners.temporary_name())
+    replaced = target.with_name(owners.temporary_name())
     with contextlib.suppress(FileNotFoundError):
-        folder.rename(replaced)
-    unpacked.rename(folder)
+        target.rename(replaced)
+    unpacked.rename(target)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def temporary_folder(folder: Path) -> Iterator[tuple[Path, Path]]:
+def temporary_folder(target: Path) -> Iterator[tuple[Path, Path]]:
     """Yield a new folder to unpack a wheel in, and its subfolder for the files; remove it unless it was moved."""
-    unpacked = folder.with_name(owners.temporary_name())
+    unpacked = target.with_name(owners.temporary_name())
     (unpacked / _FILES).mkdir(parents=True)
     try:
         yield unpacked, unpacked / _FILES
@@ -173,13 +144,14 @@ def _is_eligible(wheel: LockedWheel) -> bool:
     return sys.platform == "linux" and remote and bool(wheel.sha256) and (wheel.size or 0) >= BIG
 
 
-def _folder(cache: Path, wheel: LockedWheel) -> Path:
+def folder(cache: Path, wheel: LockedWheel) -> Path:
+    """Return the folder of a wheel in the store."""
     return cache / _FOLDER / wheel.name / wheel.sha256
 
 
 def _uv_marker(cache: Path, wheel: LockedWheel) -> Path:
     """Return the file that exists if uv installed a wheel that the store would take."""
-    return _folder(cache, wheel).with_suffix(".uv")
+    return folder(cache, wheel).with_suffix(".uv")
 
 
 def _link(source: Path, target: Path) -> None:
@@ -207,7 +179,8 @@ def _write_placeholder(packages: Path, file: PackedFile) -> Path:
     return path
 
 
-def _append(log: Path, line: str) -> None:
+def append(log: Path, line: str) -> None:
+    """Append a line to a log."""
     with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"{line}\n")
 

@@ -1,15 +1,14 @@
-"""``python -m scripts.run.unpack.worker JOB``: download and unpack wheels into the store, several in parallel.
+"""``python -m scripts.run.unpack.worker``: download and unpack wheels into the store.
 
-A wheel that cannot be unpacked is reported on stdout and left to uv.
+Reads a wheel from each line of standard input, and answers with a line for the log. A wheel that cannot be unpacked is
+left to uv.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,20 +20,18 @@ from scripts.run.unpack.placeholders import PlaceholderRules
 from scripts.run.unpack.unsupported import UnsupportedWheelError
 
 
-def main(job_file: Path) -> None:
-    """Do a job that `store.fetch` has written."""
-    job: dict[str, Any] = json.loads(job_file.read_bytes())
-    rules = PlaceholderRules(patterns=tuple(job["patterns"]), needed=frozenset(job["needed"]))
-    with Web() as web, ThreadPoolExecutor(job["streams"]) as pool:
-        for line in pool.map(functools.partial(_unpack_or_explain, web, rules), job["wheels"]):
-            print(line, flush=True)
+def main() -> None:
+    """Answer until the input ends."""
+    with Web() as web:
+        for line in sys.stdin:
+            print(" ".join(_unpack_or_explain(web, json.loads(line)).split()), flush=True)
 
 
-def _unpack_or_explain(web: Web, rules: PlaceholderRules, wheel: dict[str, str]) -> str:
+def _unpack_or_explain(web: Web, wheel: dict[str, Any]) -> str:
     """Unpack a wheel. Return a line for the log: seconds and skipped files, or why the wheel is left to uv."""
     began = time.monotonic()
     try:
-        skipped = _unpack(web, rules, wheel)
+        skipped = _unpack(web, wheel)
     except (WebError, OSError, UnsupportedWheelError) as error:
         return f"left to uv: {error}"
     except Exception as error:  # noqa: BLE001 - uv may manage, or explains better what is wrong
@@ -44,9 +41,10 @@ def _unpack_or_explain(web: Web, rules: PlaceholderRules, wheel: dict[str, str])
     return f"{wheel['filename']}: {time.monotonic() - began:.1f} s{note}"
 
 
-def _unpack(web: Web, rules: PlaceholderRules, wheel: dict[str, str]) -> list[unzip.PackedFile]:
+def _unpack(web: Web, wheel: dict[str, Any]) -> list[unzip.PackedFile]:
     """Add a wheel to the store. Return the files that get placeholders."""
     folder = Path(wheel["folder"])
+    rules = PlaceholderRules(patterns=tuple(wheel["patterns"]), needed=frozenset(wheel["needed"]))
     remote = WheelFile(filename=wheel["filename"], url=wheel["url"], sha256=wheel["sha256"])
     with store.temporary_folder(folder) as (unpacked, files):
         skipped = unzip.unpack(web, remote, files, rules)
@@ -67,4 +65,4 @@ def _check_metadata(wheel: WheelFile, files: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -156,24 +156,16 @@ def test_an_incomplete_wheel_is_evicted_to_make_room_for_itself(budget: DiskBudg
         assert not stored.exists()
 
 
-def test_a_big_wheel_is_downloaded_once_and_other_cells_do_not_wait(tmp_path: Path) -> None:
-    budget = DiskBudget(tmp_path, 10**12)
-    cuda, small = wheel("cuda", size=10**9), wheel("small")
-    went: list[str] = []
-
-    def second() -> None:
-        with budget.reserved("second", lock(cuda, small)):
-            went.append(f"second, {budget.missing(lock(cuda, small))} bytes to come")
-
-    with ThreadPoolExecutor(1) as pool, budget.reserved("first", lock(cuda)):
-        waiting = pool.submit(second)
-        with budget.reserved("another", lock(wheel("torch", size=10**9))):
-            went.append("another")
-        assert not waiting.done()
-        went.append("first")
-        budget.installed("first", lock(cuda), {"cuda": 3 * 10**9})
-        waiting.result(timeout=10)
-    assert went == ["another", "first", "second, 100 bytes to come"]
+def test_cells_that_need_the_same_wheel_reserve_it_together(tmp_path: Path) -> None:
+    budget = DiskBudget(tmp_path, 1000)
+    shared, both = lock(wheel("cuda", size=400)), lock(wheel("cuda", size=400), wheel("small", size=50))  # 720, 920
+    with ThreadPoolExecutor(1) as pool, budget.reserved("second", both):
+        pool.submit(install, budget, "first", shared, {}).result(timeout=10)
+        assert budget.missing(both) == 50
+    with ThreadPoolExecutor(1) as pool, budget.reserved("second", lock(wheel("a", size=200))):
+        waiting = pool.submit(install, budget, "first", lock(wheel("b", size=100)), {})  # 400 of 200 that are free
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.1)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from scripts.index.sources import Source
 from scripts.run.failures import CellError
 from scripts.run.locks import Lock, LockedWheel
 from scripts.run.unpack import store
+from scripts.run.unpack.fetcher import Fetcher
 from scripts.run.unpack.placeholders import NO_PLACEHOLDERS, PlaceholderRules
 from scripts.run.unpack.unsupported import UnsupportedWheelError
 from tests.support.index import Fault, LocalIndex
@@ -56,7 +57,8 @@ def lock(folder: Path, *wheels: LockedWheel) -> Lock:
 def fetch(folder: Path, lock: Lock, rules: PlaceholderRules, timeout: float = 60) -> str:
     """Add a lock's wheels to the store in ``cache``. Return the log."""
     log = folder / "log"
-    store.fetch(folder / "cache", lock, rules, log=log, timeout=timeout)
+    with contextlib.closing(Fetcher(folder / "cache", 2)) as fetcher:
+        fetcher.fetch(lock, rules, log=log, timeout=timeout)
     return log.read_text() if log.exists() else ""
 
 
