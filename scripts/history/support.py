@@ -26,7 +26,7 @@ NOT_RECORDED: Final = "not recorded"
 
 
 class State(Enum):
-    """What is known of a release."""
+    """State of a release, from its records."""
 
     PASSES = "passes"
     FAILS = "fails"

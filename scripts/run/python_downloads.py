@@ -80,7 +80,7 @@ def _host(url: str) -> str:
 def _problem(url: str) -> str | None:
     """Return why a file cannot be downloaded, or None; its first byte is requested."""
     if urls.is_file(url):
-        return None if Path(urls.to_path(url)).is_file() else f"there is no file {urls.to_path(url)}"
+        return None if Path(urls.to_path(url)).is_file() else f"no such file: {urls.to_path(url)}"
     try:
         with Web(_RETRIES) as web:
             web.range(url, "0-0")

@@ -93,7 +93,7 @@ class WheelBuilder:
     def metadata(self, line: str, target: Target) -> Metadata:
         """Return the metadata of a package at a URL, which is built from sources if necessary. Raise `CellError`."""
         url = Requirement(self.with_wheel(line, target)).url
-        assert url is not None, "without a URL, there is no wheel to read"
+        assert url is not None, "only a wheel with a URL can be read"
         with zipfile.ZipFile(urls.to_path(url)) as wheel:
             name = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
             return exclusions.of_wheel(wheel.read(name).decode("utf-8", "replace"))

@@ -58,7 +58,7 @@ class Behaviour:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Statement:
-    """What names do in the last release, in words."""
+    """Behaviour of names in the last release, in words."""
 
     mark: str
     outcome: str

@@ -22,7 +22,7 @@ def compare(ref: str, cells: Sequence[Cell], rounds: int, scratch: Path, notify:
 
     Raises:
         MatrixError: a run failed.
-        UsageError: there is no such commit.
+        UsageError: the repository has no such commit.
     """
     commit = repository.commit_of(ref, option="--compare-commit")
     before = scratch / "before"

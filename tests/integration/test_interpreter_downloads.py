@@ -46,7 +46,7 @@ def test_a_folder_is_a_mirror_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     url = next(entry["url"] for entry in listed if python_downloads._is(entry, PYTHON))
     found = interpreters.download(PYTHON).problem
     assert found
-    assert "there is no file" in found
+    assert "no such file: " in found
     python_downloads._problem.cache_clear()
     file = Path(unquote(urlsplit(url).path))
     file.parent.mkdir(parents=True)

@@ -14,9 +14,6 @@ from modules import Double, Hidden, RankOne, Scaled, Symmetric
 from torch import nn
 from torch.nn.utils import parametrize
 
-# Such small tensors are faster in one thread: by ten times while other cells keep the machine busy.
-torch.set_num_threads(1)
-
 SEED = 0
 
 

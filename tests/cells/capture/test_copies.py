@@ -1,4 +1,4 @@
-"""What users do with parametrized models besides capturing: copy, pickle, save, exchange tensors, convert."""
+"""Copies, pickles, checkpoints, exchanged tensors and conversions of parametrized models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_deepcopy(observe: Observer, what: str) -> None:
     """copy.deepcopy of a parametrized model computes what the original does.
 
     Before 1.13 it is refused with the text for pickle: build the model again, and load its state_dict. The hooks of
-    weight_norm and spectral_norm can't be copied where they have stored a weight that is no leaf of the graph.
+    weight_norm and spectral_norm can't be copied where they have stored a weight that isn't a leaf of the graph.
     """
     observe_capture(observe, f"deepcopy/{what}", lambda case: copy.deepcopy(case.model))
 

@@ -127,7 +127,7 @@ def test_nested_blocks(observe: Observer) -> None:
 
 
 def test_compiled_constant(observe: Observer) -> None:
-    """What was compiled and called inside the block still follows the weight after the block.
+    """A model compiled and called inside the block still follows the weight after it.
 
     If this fails, the compiled model holds the cached value: it is silently wrong after the next training step.
     """

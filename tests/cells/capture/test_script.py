@@ -28,7 +28,7 @@ def test_script(observe: Observer, what: str) -> None:
 
 @pytest.mark.parametrize("what", SOME)
 def test_script_cached(observe: Observer, what: str) -> None:
-    """Scripting inside parametrize.cached() is no different from scripting outside."""
+    """Scripting inside parametrize.cached() does what scripting outside does."""
     observe_capture(observe, f"script/{what}", script, cached=True)
 
 

@@ -1,4 +1,4 @@
-"""What users do about it: remove parametrizations, or hide them from TorchScript."""
+"""Workarounds: remove parametrizations, or hide them from TorchScript."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_remove_then_script(observe: Observer, what: str) -> None:
 def test_remove_unparametrized_then_script(observe: Observer, what: str) -> None:
     """With leave_parametrized=False the original tensor comes back, and the model can be scripted as well.
 
-    It computes what it does without parametrization. With several inputs this is refused: there is no one original.
+    The output is that of the model without parametrization. With several inputs it is refused: no original is unique.
     """
     with observe(f"remove-unparametrized-script/{what}", phase="building"):
         model, inputs = model_of(what), inputs_of(what)
